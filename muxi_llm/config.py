@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, get_args
 
 if TYPE_CHECKING:
     from muxi_llm.response_store import ResponseStore
@@ -96,11 +96,25 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What one provider needs to be reached; `None` and empty where nothing is set."""
+    """What one provider needs to be reached; `None` and empty where nothing is set.
+
+    settings: of the provider's own (a region, a project), by the names in its `settings_env`.
+    """
 
     api_key: str | None
     base_url: str | None
     headers: Mapping[str, str]
+    settings: Mapping[str, str]
+
+
+class ProviderFacts(Protocol):
+    """What a provider class says of its variables; see `muxi_llm.providers.base.Provider`."""
+
+    name: ClassVar[str]
+    key_env: ClassVar[tuple[str, ...]]
+    base_url_env: ClassVar[tuple[str, ...]]
+    header_env: ClassVar[Mapping[str, str]]
+    settings_env: ClassVar[Mapping[str, tuple[str, ...]]]
 
 
 def settings() -> Settings:
@@ -116,15 +130,21 @@ def settings() -> Settings:
     )
 
 
-def credentials(
-    name: str, key_env: tuple[str, ...], base_url_env: tuple[str, ...], header_env: Mapping[str, str]
-) -> Credentials:
-    """One provider's key, base URL and headers: what was set on the package wins over the environment."""
+def credentials(kind: type[ProviderFacts]) -> Credentials:
+    """One provider's key, base URL and the rest: what was set on the package wins over the environment."""
     package = vars(sys.modules[__package__])
+    name = kind.name
     return Credentials(
-        api_key=package.get(f"{name}_api_key") or _first(key_env),
-        base_url=package.get(f"{name}_base_url") or _first(base_url_env),
-        headers={header: value for header, variable in header_env.items() if (value := _first((variable,)))},
+        api_key=package.get(f"{name}_api_key") or _first(kind.key_env),
+        base_url=package.get(f"{name}_base_url") or _first(kind.base_url_env),
+        headers={
+            header: value for header, variable in kind.header_env.items() if (value := _first((variable,)))
+        },
+        settings={
+            setting: value
+            for setting, variables in kind.settings_env.items()
+            if (value := package.get(f"{name}_{setting}") or _first(variables))
+        },
     )
 
 

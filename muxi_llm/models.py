@@ -12,11 +12,13 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from openai import BaseModel
 from openai.resources.models import Models as ModelsResource
 from openai.types import Completion as OpenAICompletion
 from openai.types import CompletionUsage as OpenAICompletionUsage
 from openai.types import CreateEmbeddingResponse as OpenAIEmbeddingResponse
 from openai.types import Embedding as OpenAIEmbedding
+from openai.types import Model as OpenAIModel
 from openai.types.chat import ChatCompletion as OpenAIChatCompletion
 from openai.types.chat import ChatCompletionChunk as OpenAIChatCompletionChunk
 from openai.types.chat import ChatCompletionMessage as OpenAIMessage
@@ -41,6 +43,8 @@ __all__ = [
     "ChatCompletionMessage",
     "Completion",
     "CreateEmbeddingResponse",
+    "Model",
+    "ModelList",
     "Report",
 ]
 
@@ -304,7 +308,7 @@ class ChatCompletionChunk(ItemAccess, OpenAIChatCompletionChunk):
     usage: CompletionUsage | None = None
 
 
-# ------------------------------------------------------------------------ completions, embeddings
+# ------------------------------------------------------------- completions, embeddings, models
 
 
 class CompletionChoice(ItemAccess, OpenAICompletionChoice):
@@ -337,6 +341,19 @@ class CreateEmbeddingResponse(ItemAccess, Reported, OpenAIEmbeddingResponse):
 
     data: list[Embedding]  # type: ignore[assignment]
     usage: EmbeddingUsage
+
+
+class Model(ItemAccess, OpenAIModel):
+    """A model one can ask for, by the provider's own name."""
+
+
+class ModelList(ItemAccess, Reported, BaseModel):
+    """What a provider serves, or all of them that are configured."""
+
+    __slots__ = ("_muxi", "_wire_bytes")
+
+    object: Literal["list"] = "list"
+    data: list[Model]
 
 
 def __getattr__(name: str) -> Any:

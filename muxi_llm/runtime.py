@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from muxi_llm.core.port import IO
+    from muxi_llm.providers.base import Provider
     from muxi_llm.wire.base import Endpoint
 
 log = logging.getLogger("muxi_llm")
@@ -129,6 +130,16 @@ def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
     return Prepared(request, candidates, settings.transport)
 
 
+def prepare_models(name: str) -> Prepared:
+    """What lists the models of provider *name*. Raises before any I/O, as `prepare` does."""
+    settings = config.settings()
+    candidate = candidate_of(f"{name}/*")
+    if candidate.provider.key_required and not candidate.provider.api_key:
+        raise missing_credentials(candidate)
+    limits = limits_of({}, settings, chain=False, tell=log.info)
+    return Prepared(Request("models", {}, limits=limits, home=name), [candidate], settings.transport)
+
+
 class Prepared:
     """A request, where it may go, and over what. `run` and `arun` are the whole difference of the faces."""
 
@@ -214,19 +225,25 @@ def candidate_of(
     ref = ModelRef.parse(model, registry.find, default=default)
     kind = registry.find(ref.provider)
     assert kind is not None  # parse only lets known providers through
-    found = config.credentials(kind.name, kind.key_env, kind.base_url_env, kind.header_env)
+    found = config.credentials(kind)
     provider = kind(
-        api_key=api_key or found.api_key, base_url=base_url or found.base_url, headers=found.headers
+        api_key=api_key or found.api_key,
+        base_url=base_url or found.base_url,
+        headers=found.headers,
+        settings=found.settings,
     )
     return Candidate(ref, provider)
 
 
-def any_configured() -> bool:
+def is_configured(kind: type[Provider]) -> bool:
+    """Whether there is a key for *kind*, or, where none is needed, somebody set where it is."""
+    found = config.credentials(kind)
+    return bool(found.api_key or (not kind.key_required and (found.base_url or found.settings)))
+
+
+def any_key() -> bool:
     """Whether some provider has a key: then a client may do without OpenAI's."""
-    return any(
-        config.credentials(kind.name, kind.key_env, kind.base_url_env, kind.header_env).api_key
-        for kind in registry.own()
-    )
+    return any(config.credentials(kind).api_key for kind in registry.own())
 
 
 OUR_FRAMES = {"muxi_llm", "openai", "anthropic"}

@@ -138,9 +138,9 @@ def test_with_a_base_url_an_unknown_prefix_is_part_of_the_name() -> None:
 
 def test_whether_any_provider_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     """One key of one provider is enough."""
-    assert not runtime.any_configured()
+    assert not runtime.any_key()
     monkeypatch.setenv("GROQ_API_KEY", "sk-1")
-    assert runtime.any_configured()
+    assert runtime.any_key()
 
 
 # ---------------------------------------------------------------------------------------- limits

@@ -93,7 +93,7 @@ async def _exchange(
         return io.now() >= ends
 
     try:
-        reply = await io.send(outgoing)
+        reply = await provider.send(io, outgoing)
     except TransportError as error:
         raise errors.connection_error(error.message, url=outgoing.url, timeout=error.timeout) from error
     if reply.status >= 300:  # a redirect too: keys go to the provider's own base URL only
@@ -159,7 +159,7 @@ async def _answer(
         built.provider, built.model = candidate.ref.provider, str(candidate.ref)
         return built
 
-    if outgoing.stream and "json" not in reply.headers.get("content-type", ""):
+    if outgoing.stream and not reply.headers.get("content-type", "").startswith("application/json"):
         flow = StreamFlow(reply.reader, wire.stream_decoder(created=int(reply.received)), error_of)
         try:
             await flow.open(late)

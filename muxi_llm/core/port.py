@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from muxi_llm.wire.base import Reply, WireCall
+
+T = TypeVar("T")
 
 
 class IO(Protocol):
-    """Sends, sleeps and tells the time. A blocking port does all three without ever suspending."""
+    """Sends, sleeps, tells the time, runs blocking code of others. A blocking port never suspends."""
 
     async def send(self, call: WireCall) -> Reply:
         """The reply; of a stream, the head and a reader. Raises `TransportError` if none came."""
@@ -19,6 +23,9 @@ class IO(Protocol):
 
     def now(self) -> float:
         """Seconds on a clock that never goes back."""
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What *work* returns: blocking code of a library, kept off the event loop where there is one."""
 
 
 class TransportError(Exception):

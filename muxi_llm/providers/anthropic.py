@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from muxi_llm.providers.base import Provider
 from muxi_llm.wire.anthropic_messages import AnthropicMessages
+from muxi_llm.wire.models_list import ModelsList
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+
+class AnthropicModels(ModelsList):
+    """https://docs.anthropic.com/en/api/models-list: the newest 1,000, as many as a page can hold."""
+
+    path = "/v1/models?limit=1000"
 
 
 class AnthropicProvider(Provider):
@@ -17,7 +21,7 @@ class AnthropicProvider(Provider):
     name = "anthropic"
     base_url = "https://api.anthropic.com"
     key_env = ("ANTHROPIC_API_KEY",)
-    wires = {"chat": AnthropicMessages}
+    wires = {"chat": AnthropicMessages, "models": AnthropicModels}
 
     vision_support = True
     streaming_support = True
@@ -30,14 +34,8 @@ class AnthropicProvider(Provider):
     anthropic_blocks_support = True
     tool_media_support = True
 
-    def __init__(
-        self,
-        *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(api_key=api_key, base_url=base_url, headers=headers)
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
         self.base_url = self.base_url.removesuffix("/v1")  # people write both; the path brings its own
 
     def authorize(self) -> dict[str, str]:

@@ -8,8 +8,9 @@ credentials, capability flags and three tables of quirks. To add one, subclass a
         vision_support = True
 
 The subclass registers itself as `my_custom` (or its `name`), so `my_custom/any-model` works at once,
-with the key from `MY_CUSTOM_API_KEY`. No method is required; `authorize`, `prepare`, `read` and
-`classify` may be overridden. All of them are pure: no I/O.
+with the key from `MY_CUSTOM_API_KEY`. No method is required; `authorize`, `url_of`, `prepare`, `read` and
+`classify` may be overridden. All of them are pure: no I/O. What needs the world (a token fetched first, a
+signature, a second request) overrides `send`, and has the port alone to do it with.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from muxi_llm import errors
 from muxi_llm.providers.profiles import profile_of
 from muxi_llm.wire.base import Fault, Reply, Wire, WireCall, WireError, dumps
+from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai_chat import OpenAIChat
 from muxi_llm.wire.openai_completions import CompletionsOverChat, OpenAICompletions
 from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
@@ -27,6 +29,7 @@ from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from muxi_llm.core.port import IO
     from muxi_llm.wire.base import Endpoint, Ledger, Profile
 
 CLASSES: dict[str, type[Provider]] = {}
@@ -48,6 +51,7 @@ class Provider:
         "chat": OpenAIChat,
         "completion": OpenAICompletions,
         "embedding": OpenAIEmbeddings,
+        "models": ModelsList,
     }
 
     # The seven flags of the custom provider example.
@@ -83,6 +87,8 @@ class Provider:
     """Signed `thinking_blocks` of an assistant message, replayed."""
     anthropic_blocks_support: ClassVar[bool] = False
     """Anthropic's own content blocks and marks, where the chat form has none."""
+    media_url_support: ClassVar[bool] = True
+    """It fetches `http(s)` URLs of media by itself; without it they must come as base64."""
     tool_media_support: ClassVar[bool] = False
     """Images and files in a tool's result; without it they follow in a user message."""
     reasoning_replay_support: ClassVar[bool] = False
@@ -99,6 +105,10 @@ class Provider:
     """Its own model names contain a slash (OpenRouter's `anthropic/claude-3`)."""
     header_env: ClassVar[Mapping[str, str]] = {}
     """Header → environment variable that fills it, where set (OpenAI's organization)."""
+    settings_env: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Further setting → the variables it is read from; `muxi_llm.<name>_<setting>` wins over them."""
+    tier: ClassVar[str] = "community"
+    """`verified`: somebody ran the live suite against the service and kept what it answered."""
 
     def __init__(
         self,
@@ -106,9 +116,11 @@ class Provider:
         api_key: str | None = None,
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.api_key = api_key
         self.headers = dict(headers or {})
+        self.settings = settings or {}
         if base_url:
             self.base_url = base_url
         self.base_url = self.base_url.rstrip("/")
@@ -149,6 +161,10 @@ class Provider:
             f"{self.name} has no {endpoint} endpoint (it has: {have})", param="model"
         )
 
+    def url_of(self, wire: Wire, *, stream: bool) -> str:
+        """Where this attempt goes."""
+        return self.base_url + wire.path_for(stream=stream)
+
     def prepare(
         self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
     ) -> WireCall:
@@ -163,7 +179,12 @@ class Provider:
         wire.settle(encoded)
         accepted = wire.stream_headers if stream else {}
         headers = {"content-type": "application/json", **accepted, **self.headers, **self.authorize()}
-        return WireCall(self.base_url + wire.path, headers, dumps(encoded), stream)
+        content = b"" if wire.method == "GET" else dumps(encoded)
+        return WireCall(self.url_of(wire, stream=stream), headers, content, stream, method=wire.method)
+
+    async def send(self, io: IO, call: WireCall) -> Reply:
+        """Carry *call* out over the port. Raises `TransportError` if no reply came."""
+        return await io.send(call)
 
     def read(self, wire: Wire, reply: Reply) -> Any:
         """The typed value of a successful reply. Raises `WireError` where there is none in it."""

@@ -17,7 +17,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "cohere": {
         "base_url": "https://api.cohere.ai/compatibility/v1",
         "key_env": ("CO_API_KEY", "COHERE_API_KEY"),
-        "wires": "chat embedding",
+        "wires": "chat embedding models",
         "renames": MAX_TOKENS,
         "json_schema_support": True,
         "developer_message_support": True,
@@ -25,7 +25,7 @@ ROWS: dict[str, dict[str, Any]] = {
     # https://api-docs.deepseek.com/guides/json_mode, https://api-docs.deepseek.com/guides/thinking_mode
     "deepseek": {
         "base_url": "https://api.deepseek.com/v1",
-        "wires": "chat",
+        "wires": "chat models",
         "renames": MAX_TOKENS,
         "reasoning_replay_support": True,
     },
@@ -33,7 +33,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "google": {
         "base_url": "https://generativelanguage.googleapis.com/v1beta/openai",
         "key_env": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-        "wires": "chat embedding",
+        "wires": "chat embedding models",
         "vision_support": True,
         "audio_input_support": True,
         "json_schema_support": True,
@@ -41,7 +41,7 @@ ROWS: dict[str, dict[str, Any]] = {
     # https://console.groq.com/docs/openai
     "groq": {
         "base_url": "https://api.groq.com/openai/v1",
-        "wires": "chat",
+        "wires": "chat models",
         "vision_support": True,
         "json_schema_support": True,
         "drops": dict.fromkeys(("logprobs", "top_logprobs", "logit_bias"), NO_SUCH_PARAMETER),
@@ -58,7 +58,7 @@ ROWS: dict[str, dict[str, Any]] = {
     # https://docs.mistral.ai/api/
     "mistral": {
         "base_url": "https://api.mistral.ai/v1",
-        "wires": "chat embedding",
+        "wires": "chat embedding models",
         "vision_support": True,
         "json_schema_support": True,
         "renames": {**MAX_TOKENS, "seed": "random_seed"},

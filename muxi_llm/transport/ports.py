@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from muxi_llm.wire.base import Reply, WireCall
 
+T = TypeVar("T")
 
 UNSENDABLE = "the URL or a header of the request is not valid HTTP"
 """What transports say of such a request: the libraries' own words quote the header, which may be a key."""
@@ -54,6 +57,9 @@ class BlockingIO:
     def now(self) -> float:
         return time.monotonic()
 
+    async def run(self, work: Callable[[], T]) -> T:
+        return work()
+
 
 class AsyncIO:
     """The port of the async face."""
@@ -69,3 +75,6 @@ class AsyncIO:
 
     def now(self) -> float:
         return time.monotonic()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        return await asyncio.to_thread(work)

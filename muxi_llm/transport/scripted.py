@@ -11,7 +11,7 @@ Works on both faces::
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from muxi_llm.wire.base import WireCall
+
+T = TypeVar("T")
 
 EPOCH = 1_800_000_000.0
 """What the script's wall clock says at its beginning, in epoch seconds."""
@@ -93,6 +95,9 @@ class Scripted:
 
     def now(self) -> float:
         return self._clock
+
+    async def run(self, work: Callable[[], T]) -> T:
+        return work()
 
     @property
     def bodies(self) -> list[Any]:

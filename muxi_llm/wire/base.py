@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from muxi_llm.errors import APIError
 
 Json = dict[str, Any]
-Endpoint = Literal["chat", "completion", "embedding"]
+Endpoint = Literal["chat", "completion", "embedding", "models"]
 Value = TypeVar("Value", bound=BaseModel)
 
 # ------------------------------------------------------------------------------ bytes in and out
@@ -169,6 +169,7 @@ class Wire:
     """One API family's codec for one attempt. Subclasses fill in the verbs, in this order."""
 
     endpoint: ClassVar[Endpoint] = "chat"
+    method: ClassVar[str] = "POST"
     path: str = ""
     stream_headers: Mapping[str, str] = {}
 
@@ -176,6 +177,10 @@ class Wire:
         self.model = model
         self.ledger = ledger
         self.profile = profile
+
+    def path_for(self, *, stream: bool) -> str:  # noqa: ARG002 - most wires have one path for both
+        """Where below the base URL this attempt goes."""
+        return self.path
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
         """OpenAI-shaped parameters → this wire's body, losses told to the ledger."""

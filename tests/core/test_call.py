@@ -291,7 +291,7 @@ def test_an_endpoint_a_provider_does_not_have(driver):
     """Refused for the only candidate, skipped for a fallback."""
     raised, script = driver.scripted(Embedding, model="groq/x", input="x")
     assert isinstance(raised, InvalidRequestError)
-    assert str(raised) == "groq has no embedding endpoint (it has: chat)"
+    assert str(raised) == "groq has no embedding endpoint (it has: chat, models)"
     assert script.calls == []
     raised, script = driver.scripted(
         Embedding,
