@@ -24,7 +24,7 @@ from muxi_llm import anthropic_answers as answers
 from muxi_llm import anthropic_resources as resources
 from muxi_llm import inbound, models
 from muxi_llm.client_answers import REPORT, response
-from muxi_llm.client_resources import HEADER, claim
+from muxi_llm.client_options import Optioned, optioned
 from muxi_llm.core.options import NO_TIMEOUT
 from muxi_llm.core.step import run_sync
 from muxi_llm.errors import APIStatusError, MuxiLLMError
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Anthropic", "AsyncAnthropic"]
 
 
-class Routed:
+class Routed(Optioned):
     """What both share: which requests are ours, how they are run, and what their errors become."""
 
     _port: Any = None
@@ -51,14 +51,15 @@ class Routed:
         client: Any = self
         prepared = await _value(client._prepare_options(resources.marked(options)))
         request = client._build_request(prepared, retries_taken=how.get("retries_taken", 0))
+        del request.headers[resources.MARK]
         await _value(client._prepare_request(request))
         try:
-            ours = claim(request.headers)
+            ours = self._options_of_ours
             if client.custom_auth is not None and resources.asks_own(prepared.json_data, ours):
                 await _value(self._authorize(client.custom_auth, request))
             door = resources.DOORS[prepared.url.partition("?")[0]]
             exchange = inbound.Exchange(door, request.content, self._own(request, prepared, ours))
-            if exchange.is_own and not ours and len(exchange.prepared.candidates) == 1:
+            if exchange.is_plain:
                 return await _value(original(resources.bare(options, exchange), **how))
             if door is resources.COUNT:
                 return answers.counted(request, exchange), prepared
@@ -90,7 +91,7 @@ class Routed:
 
     def _validate_headers(self, headers: Any, omitted: Any) -> None:
         # The mark is on what may be for another provider, whose key it needs then, and not Anthropic's.
-        if HEADER not in headers:
+        if resources.MARK not in headers:
             super()._validate_headers(headers, omitted)  # type: ignore[misc]
 
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
@@ -120,14 +121,16 @@ class Routed:
         return (False, None) if hasattr(err, "attempts") else super()._should_retry_exception(err)  # type: ignore[misc]
 
 
+@optioned
 class Anthropic(Routed, anthropic.Anthropic):
     """`anthropic.Anthropic`, the real one: every argument, resource and method of it.
 
     `model=` takes `provider/model` of any provider (without a prefix: Anthropic, or the server at
-    `base_url`) or a list of them. `create`, `stream` and `parse` of `messages` (and of `beta.messages`) also
-    take `fallback_models`, `retries`, `fallback_config`, `provider_options` and `adapt` (see
-    `muxi_llm.types.common.CallParams`). `max_retries` is the default for `retries`. An Anthropic key is
-    needed for Anthropic's own models alone.
+    `base_url`) or a list of them. `create`, `stream` and `parse` of `messages` and of `beta.messages`, and
+    `tool_runner` and `thread` of the latter, also take `fallback_models`, `retries`, `fallback_config`,
+    `provider_options` and `adapt` (see `muxi_llm.types.common.CallParams`); `with_options` takes them for
+    all calls of a client, and there type checkers know them. `max_retries` is the default for `retries`.
+    An Anthropic key is needed for Anthropic's own models alone.
     """
 
     _run = staticmethod(Prepared.run)
@@ -149,11 +152,12 @@ class Anthropic(Routed, anthropic.Anthropic):
 
     def _attempt_request(self, options: Any, **how: Any) -> Any:
         original = super()._attempt_request
-        if not resources.may_be_ours(options):
+        if not resources.may_be_ours(options, self._options_of_ours):
             return original(options, **how)
         return run_sync(self._attempt(original, options, how))
 
 
+@optioned
 class AsyncAnthropic(Routed, anthropic.AsyncAnthropic):
     """`anthropic.AsyncAnthropic`, as `Anthropic` is `anthropic.Anthropic`."""
 
@@ -176,7 +180,7 @@ class AsyncAnthropic(Routed, anthropic.AsyncAnthropic):
 
     async def _attempt_request(self, options: Any, **how: Any) -> Any:
         original = super()._attempt_request
-        if not resources.may_be_ours(options):
+        if not resources.may_be_ours(options, self._options_of_ours):
             return await original(options, **how)
         return await self._attempt(original, options, how)
 

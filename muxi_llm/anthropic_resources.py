@@ -6,61 +6,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property, wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from anthropic.resources import beta, messages
 from anthropic.resources.beta import messages as beta_messages
 
 from muxi_llm import config, inbound
-from muxi_llm.client_resources import HEADER, stashed
+from muxi_llm.client_options import replacing, taking_options
 from muxi_llm.wire.anthropic_inbound import AnthropicInbound
 
-Method = TypeVar("Method")
 
+def taking_chain(theirs: type, name: str) -> Any:
+    """The method *name* of *theirs*, taking arguments of ours too, and a list as `model`: it looks the
+    name up in tables.
+    """
+    original = taking_options(theirs, name)
 
-def takes_chain(original: Method) -> Method:
-    """*original*, taking arguments of ours too, and a list as `model`: it looks the name up in tables."""
-
-    @wraps(original)  # type: ignore[arg-type]
+    @wraps(original)
     def method(self: Any, *args: Any, **params: Any) -> Any:
         if isinstance(params.get("model"), list | tuple):
             params["model"], *rest = params["model"]
             params["fallback_models"] = [*rest, *(params.get("fallback_models") or ())]
-        return original(self, *args, **stashed(params))  # type: ignore[operator]
+        return original(self, *args, **params)
 
-    return method  # type: ignore[return-value]
+    return method
 
 
+METHODS = dict.fromkeys(("create", "parse", "stream"), taking_chain)
+BETA_METHODS = METHODS | dict.fromkeys(("tool_runner", "thread"), taking_chain)
+
+
+@replacing(METHODS)
 class Messages(messages.Messages):
     """Messages."""
 
-    create = takes_chain(messages.Messages.create)
-    parse = takes_chain(messages.Messages.parse)
-    stream = takes_chain(messages.Messages.stream)
 
-
+@replacing(METHODS)
 class AsyncMessages(messages.AsyncMessages):
     """Messages, async."""
 
-    create = takes_chain(messages.AsyncMessages.create)
-    parse = takes_chain(messages.AsyncMessages.parse)
-    stream = takes_chain(messages.AsyncMessages.stream)
 
-
+@replacing(BETA_METHODS)
 class BetaMessages(beta_messages.Messages):
     """Messages with what is in beta."""
 
-    create = takes_chain(beta_messages.Messages.create)
-    parse = takes_chain(beta_messages.Messages.parse)
-    stream = takes_chain(beta_messages.Messages.stream)
 
-
+@replacing(BETA_METHODS)
 class AsyncBetaMessages(beta_messages.AsyncMessages):
     """Messages with what is in beta, async."""
-
-    create = takes_chain(beta_messages.AsyncMessages.create)
-    parse = takes_chain(beta_messages.AsyncMessages.parse)
-    stream = takes_chain(beta_messages.AsyncMessages.stream)
 
 
 class Beta(beta.Beta):
@@ -81,23 +74,22 @@ class AsyncBeta(beta.AsyncBeta):
         return AsyncBetaMessages(self._client)
 
 
-def may_be_ours(options: Any) -> bool:
+def may_be_ours(options: Any, ours: Mapping[str, Any]) -> bool:
     """Whether a request could be for another provider, told without building it."""
     body, path = options.json_data, options.url.partition("?")[0]
     if options.method.lower() != "post" or path not in DOORS or not isinstance(body, Mapping):
         return False
     model = body.get("model")
-    return (
-        HEADER in (options.headers or {})
+    return bool(
+        ours
         or (isinstance(model, str) and "/" in model)
-        or bool(config.settings().fallback.default_chains.get("chat"))
+        or config.settings().fallback.default_chains.get("chat")
     )
 
 
 def marked(options: Any) -> Any:
-    """*options* with a header that says the request may be ours (see `client_resources.stashed`)."""
-    headers = options.headers or {}
-    return options.model_copy(update={"headers": {**headers, HEADER: headers.get(HEADER, "")}})
+    """*options* with a header that says the request may be ours."""
+    return options.model_copy(update={"headers": {**(options.headers or {}), MARK: ""}})
 
 
 def bare(options: Any, exchange: inbound.Exchange) -> Any:
@@ -112,6 +104,7 @@ def asks_own(body: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
     return any(isinstance(name, str) and name.rpartition("/")[0] in {"", "anthropic"} for name in names)
 
 
+MARK = "x-muxi-llm"
 COUNT = inbound.Door("chat", AnthropicInbound)
 DOORS = {
     **{path: door for (_, path), door in inbound.ANTHROPIC_DOORS.items()},

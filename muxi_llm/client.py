@@ -11,7 +11,6 @@ Retries belong to the plan: its errors are `OpenAIError`s, which the original's 
 from __future__ import annotations
 
 import os
-from datetime import timedelta
 from functools import cached_property, partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,8 @@ from openai._models import FinalRequestOptions
 
 from muxi_llm import client_resources as resources
 from muxi_llm import inbound, kept_requests, models, response_store, runtime
-from muxi_llm.client_answers import REPORT, local, response
+from muxi_llm.client_answers import REPORT, local, own_report, response, tell, telling
+from muxi_llm.client_options import Optioned, optioned, taken_from
 from muxi_llm.core.options import NO_TIMEOUT
 from muxi_llm.providers.openai import OpenAIProvider
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
@@ -35,11 +35,20 @@ if TYPE_CHECKING:
 __all__ = ["AsyncAzureOpenAI", "AsyncClient", "AsyncOpenAI", "AzureOpenAI", "Client", "OpenAI"]
 
 
-class Routed:
+class Routed(Optioned):
     """What all of them share: which requests are ours, and what the client brings along for them."""
 
     _port: Any = None
     _quick: tuple[Any, dict[str, str]] | None = None
+
+    if not TYPE_CHECKING:  # to type checkers it stays OpenAI's
+
+        @cached_property
+        def beta(self) -> Any:
+            """`client.beta`, whose `chat` is the client's own."""
+            beta = super().beta
+            vars(beta)["chat"] = self.chat
+            return beta
 
     def taken(self, request: Any) -> inbound.Exchange | None:
         """The request as one of ours, `None` where it is not for us.
@@ -51,12 +60,11 @@ class Routed:
         # A body of another kind than the client's own methods make is between the caller and the server.
         if door is None or not getattr(request, "_content", b"").startswith(b"{"):
             return None
-        options = resources.claim(request.headers)
+        options = self._options_of_ours
         seconds = (request.extensions.get("timeout") or {}).get("read")
         own = self._own(str(request.url), inbound.sendable(request.headers), seconds, options)
         exchange = inbound.Exchange(door, request.content, own)
-        alone = exchange.is_own and len(exchange.prepared.candidates) == 1
-        return None if alone and not options else exchange
+        return None if exchange.is_plain else exchange
 
     def kept(self, request: Any, *, stream: bool) -> Any:
         """The answer to a request about a response kept here, `None` for any other."""
@@ -87,12 +95,15 @@ class Routed:
         body = {name: value for name, value in params.items() if not isinstance(value, ABSENT)}
         timeout = body.pop("timeout", self.timeout)  # type: ignore[attr-defined]
         seconds = timeout if isinstance(timeout, float | int) else getattr(timeout, "read", None)
-        options = {name: body.pop(name) for name in inbound.OPTIONS if name in body}
+        options = {**self._options_of_ours, **taken_from(body)}
         url = str(self.base_url).rstrip("/") + path  # type: ignore[attr-defined]
         own = self._own(url, self._headers(path, timeout), seconds, options)
         exchange = inbound.Exchange(inbound.OPENAI_DOORS["POST", path], body, own)
-        # The own server's streams are the original's business, to the last event.
-        return None if exchange.is_own and exchange.prepared.request.stream and not options else exchange
+        if exchange.is_plain:
+            if exchange.prepared.request.stream:  # the original's business, to the last event
+                return None
+            exchange.prepared.candidates[0].provider.lenient = True  # type: ignore[attr-defined]
+        return exchange
 
     def _is_plain(self) -> bool:
         client: Any = self
@@ -120,28 +131,40 @@ class Routed:
             self._quick = key, inbound.sendable(client._build_headers(options))
         return self._quick[1]
 
+    def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
+        """As the original; what `parse` makes of an answer tells of its call as well."""
+        if not isinstance(options.post_parser, ABSENT):
+            options.post_parser = telling(options.post_parser)
+        return super().request(cast_to, options, **how)  # type: ignore[misc]
+
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
         """Values of our classes, with their report, whichever road they came."""
         kind = OURS.get(cast_to, cast_to)
         value = super()._process_response_data(data=data, cast_to=kind, response=response)  # type: ignore[misc]
-        if isinstance(value, models.Reported) and response.is_closed:  # else it is a piece of a stream
-            value.with_report(response.extensions.get(REPORT) or own_report(value, response))
+        if isinstance(value, ANSWERS) and response.is_closed:  # else it is a piece of a stream
+            report = (
+                response.extensions[REPORT] if REPORT in response.extensions else own_report(value, response)
+            )
+            if report is not None:
+                tell(value, report)
         return value
 
     def _validate_headers(self, headers: Any, custom_headers: Any) -> None:
         # Without a key only other providers can be meant, if there are any.
-        if self.api_key or not runtime.any_configured():  # type: ignore[attr-defined]
+        if self.api_key or not runtime.any_key():  # type: ignore[attr-defined]
             super()._validate_headers(headers, custom_headers)  # type: ignore[misc]
 
 
+@optioned
 class OpenAI(Routed, openai.OpenAI):
     """`openai.OpenAI`, the real one: every argument, resource and method of it.
 
     `model=` takes `provider/model` of any provider (without a prefix: OpenAI, or the server at
     `base_url`) or a list of them. `create`, `parse` and `stream` of chat and responses, and `create` of
     completions and embeddings, also take `fallback_models`, `retries`, `fallback_config`,
-    `provider_options` and `adapt` (see `muxi_llm.types.common.CallParams`). `max_retries` is the default
-    for `retries`. An OpenAI key is not required where another provider's is configured.
+    `provider_options` and `adapt` (see `muxi_llm.types.common.CallParams`); `with_options` takes them for
+    all calls of a client, and there type checkers know them. `max_retries` is the default for `retries`.
+    An OpenAI key is not required where another provider's is configured.
     """
 
     def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
@@ -173,6 +196,7 @@ class OpenAI(Routed, openai.OpenAI):
         return response(request, exchange, exchange.prepared.run(), stream=stream)
 
 
+@optioned
 class AsyncOpenAI(Routed, openai.AsyncOpenAI):
     """`openai.AsyncOpenAI`, as `OpenAI` is `openai.OpenAI`."""
 
@@ -235,10 +259,12 @@ class Deployments:
         )
 
 
+@optioned
 class AzureOpenAI(Deployments, OpenAI, openai.AzureOpenAI):
     """`openai.AzureOpenAI`, as `OpenAI` is `openai.OpenAI`."""
 
 
+@optioned
 class AsyncAzureOpenAI(Deployments, AsyncOpenAI, openai.AsyncAzureOpenAI):
     """`openai.AsyncAzureOpenAI`, as `OpenAI` is `openai.OpenAI`."""
 
@@ -247,16 +273,9 @@ Client = OpenAI
 AsyncClient = AsyncOpenAI
 
 
-def own_report(value: Any, response: Any) -> models.Report:
-    """The report of a call that went the original's own way: of the try that answered, all that is known."""
-    model, seconds = f"openai/{value.model}", getattr(response, "_elapsed", timedelta()).total_seconds()
-    attempt = models.AttemptRecord(model, 1, seconds)
-    return models.Report(model, (attempt,), (), seconds, dict(response.headers))
-
-
 def _credentials(kwargs: dict[str, Any]) -> dict[str, Any]:
     """The client's arguments, without the demand for an OpenAI key where others are configured."""
-    if kwargs.get("api_key") is None and "OPENAI_API_KEY" not in os.environ and runtime.any_configured():
+    if kwargs.get("api_key") is None and "OPENAI_API_KEY" not in os.environ and runtime.any_key():
         kwargs.setdefault("_enforce_credentials", False)
     return kwargs
 
@@ -265,6 +284,8 @@ PLAIN_CLIENTS = {OpenAI, AsyncOpenAI}
 """Not their subclasses: what those override must have its say."""
 
 ABSENT = (openai.NotGiven, openai.Omit)
+
+ANSWERS = (models.Reported, types.responses.Response)
 
 OURS: dict[Any, Any] = {
     types.chat.ChatCompletion: models.ChatCompletion,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import openai
+from openai._legacy_response import LegacyAPIResponse
+from openai._models import FinalRequestOptions
 
 from muxi_llm.core.stream import AsyncStream, Stream
 from muxi_llm.errors import MuxiLLMError
+from muxi_llm.models import AttemptRecord, Report, Reported
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from muxi_llm.inbound import Exchange
-    from muxi_llm.models import Report
+    from muxi_llm.models import RawValue
 
     Raised = Callable[[MuxiLLMError], Exception]
 
@@ -42,10 +46,47 @@ def response(
 
 
 def local(request: Any, content: bytes, *, stream: bool) -> httpx2.Response:
-    """An answer nobody was asked for."""
+    """An answer nobody was asked for, and so without a report."""
     body: dict[str, Any] = {"stream": httpx2.ByteStream(content)} if stream else {"content": content}
     headers = {"content-type": "application/json"}
-    return httpx2.Response(200, headers=headers, request=request, **body)
+    return httpx2.Response(200, headers=headers, request=request, extensions={REPORT: None}, **body)
+
+
+def judged(client: Any, exchange: Exchange, answer: RawValue, kind: type) -> Any:
+    """A success that is no answer, as OpenAI's client sees it: an object with what there is, or a text."""
+    reply = response(httpx2.Request("POST", exchange.url), exchange, answer, stream=False)
+    reply.headers["content-type"] = answer.muxi.headers.get("content-type", "*")
+    options = FinalRequestOptions.construct(method="post", url=exchange.url)
+    return LegacyAPIResponse(
+        raw=reply, cast_to=kind, client=client, stream=False, stream_cls=None, options=options
+    ).parse()
+
+
+def own_report(value: Any, response: Any) -> Report:
+    """The report of a call that went the original's own way: of the try that answered, all that is known."""
+    model, seconds = f"openai/{value.model}", getattr(response, "_elapsed", timedelta()).total_seconds()
+    attempt = AttemptRecord(model, 1, seconds)
+    return Report(model, (attempt,), (), seconds, dict(response.headers))
+
+
+def tell(value: Any, report: Report) -> None:
+    """Attach *report* to a value, beside its fields: no dump or comparison shows it."""
+    if isinstance(value, Reported):
+        value.with_report(report)
+    else:
+        object.__setattr__(value, "muxi", report)
+
+
+def telling(parser: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """OpenAI's *parser* of an answer, which makes a new value of it: that tells of the same call."""
+
+    def parsed(answer: Any) -> Any:
+        value = parser(answer)
+        if value is not answer and hasattr(answer, "muxi"):
+            tell(value, answer.muxi)
+        return value
+
+    return parsed
 
 
 class SyncBody(httpx2.SyncByteStream):

@@ -6,125 +6,107 @@ unusual goes the original's own way, and is taken over when its finished request
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from inspect import signature
-from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
+from openai import types
 from openai.resources import chat, completions, embeddings, responses
 from openai.resources.chat import completions as chats
 
-from muxi_llm.client_answers import QuickAsyncStream, QuickStream
+from muxi_llm.client_answers import QuickAsyncStream, QuickStream, judged
+from muxi_llm.client_options import replacing, taking_options
 from muxi_llm.core.stream import AsyncStream, Stream
 from muxi_llm.inbound import OPTIONS
+from muxi_llm.models import RawValue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from muxi_llm.inbound import Exchange
 
-Method = TypeVar("Method")
-
-HEADER = "x-muxi-llm-options"
 UNUSUAL = {"self", "extra_headers", "extra_query", "extra_body"}
 REQUIRED = {"/chat/completions": {"messages", "model"}, "/completions": {"model", "prompt"}}
-_stashed: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
-_numbers = count()
 
 
-def stashed(params: dict[str, Any]) -> dict[str, Any]:
-    """*params* as the original takes them: arguments of ours wait under a number, told in a header.
+class Quick:
+    """The quick road of one `create`, for plain calls, while that is the vendor's own."""
 
-    They cannot travel in the body, callbacks and exception classes are not JSON; and not in a context
-    variable either, because `stream` sends its request later, wherever its `with` stands.
-    """
-    options = {name: params.pop(name) for name in OPTIONS if name in params}
-    if options:
-        number = str(next(_numbers))
-        _stashed[number] = options
-        if len(_stashed) > LIMIT:  # requests that were prepared and never sent
-            _stashed.popitem(last=False)
-        params["extra_headers"] = {**(params.get("extra_headers") or {}), HEADER: number}
-    return params
+    def __init__(self, theirs: Any, path: str, kind: type) -> None:
+        self._theirs = theirs
+        self._path = path
+        self._kind = kind
+        # A tracer that was in its place before us must see every call as well.
+        self._create = theirs.create if is_of_openai(theirs.create) else None
+        # With any other argument the original is to say what it thinks of it.
+        self._names = frozenset(signature(theirs.create).parameters) - UNUSUAL | frozenset(OPTIONS)
 
+    def exchange(self, client: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Exchange | None:
+        """The call, `None` where the original's own road is the better one."""
+        needed, given = REQUIRED[self._path], params.keys()
+        is_plain = (
+            not args
+            and needed <= given <= self._names
+            and self._theirs.create is self._create
+            and not isinstance(params.get("response_format"), type)
+        )
+        return client.quick_exchange(self._path, params) if is_plain else None
 
-def claim(headers: Any) -> Mapping[str, Any]:
-    """The options a request's header stands for. The header is removed: it is nobody else's business."""
-    number = headers.pop(HEADER, None)
-    return {} if number is None else _stashed.pop(number, {})
-
-
-def takes_options(original: Method) -> Method:
-    """*original*, taking arguments of ours too. Its type stays as it is for existing programs' sake."""
-
-    @wraps(original)  # type: ignore[arg-type]
-    def method(self: Any, *args: Any, **params: Any) -> Any:
-        return original(self, *args, **stashed(params))  # type: ignore[operator]
-
-    return method  # type: ignore[return-value]
-
-
-def plain_names(original: Any) -> frozenset[str]:
-    """The arguments a plain call may have; with any other the original is to say what it thinks of it."""
-    return frozenset(signature(original).parameters) - UNUSUAL | frozenset(OPTIONS)
+    def answer(self, client: Any, exchange: Exchange, answer: Any) -> Any:
+        """The answer as the original's `create` would give it."""
+        if isinstance(answer, Stream):
+            return QuickStream(exchange, answer)
+        if isinstance(answer, AsyncStream):
+            return QuickAsyncStream(exchange, answer)
+        return judged(client, exchange, answer, self._kind) if isinstance(answer, RawValue) else answer
 
 
-def is_plain(path: str, names: frozenset[str], args: tuple[Any, ...], params: dict[str, Any]) -> bool:
-    """Whether the quick road may be asked for this call."""
-    needed, given = REQUIRED[path], params.keys()
-    return not args and needed <= given <= names and not isinstance(params.get("response_format"), type)
+def is_of_openai(method: Any) -> bool:
+    """Whether a method is the openai package's own, and not what some other wrapped around it."""
+    return type(method) is FunctionType and method.__globals__["__name__"].startswith("openai.")
 
 
-def quick(path: str, original: Method) -> Method:
+def quick(theirs: Any, name: str, *, path: str, kind: type) -> Any:
     """A sync `create` that takes the quick road where it may."""
-    names = plain_names(original)
+    road, slow = Quick(theirs, path, kind), taking_options(theirs, name)
 
-    @wraps(original)  # type: ignore[arg-type]
+    @wraps(slow)
     def create(self: Any, *args: Any, **params: Any) -> Any:
-        exchange = self._client.quick_exchange(path, params) if is_plain(path, names, args, params) else None
+        exchange = road.exchange(self._client, args, params)
         if exchange is None:
-            return original(self, *args, **stashed(params))  # type: ignore[operator]
-        return quickly(exchange, exchange.prepared.run())
+            return slow(self, *args, **params)
+        return road.answer(self._client, exchange, exchange.prepared.run())
 
-    return create  # type: ignore[return-value]
+    return create
 
 
-def quick_async(path: str, original: Method) -> Method:
+def quick_async(theirs: Any, name: str, *, path: str, kind: type) -> Any:
     """`quick`, async."""
-    names = plain_names(original)
+    road, slow = Quick(theirs, path, kind), taking_options(theirs, name)
 
-    @wraps(original)  # type: ignore[arg-type]
+    @wraps(slow)
     async def create(self: Any, *args: Any, **params: Any) -> Any:
-        exchange = self._client.quick_exchange(path, params) if is_plain(path, names, args, params) else None
+        exchange = road.exchange(self._client, args, params)
         if exchange is None:
-            return await original(self, *args, **stashed(params))  # type: ignore[operator]
-        return quickly(exchange, await exchange.prepared.arun())
+            return await slow(self, *args, **params)
+        return road.answer(self._client, exchange, await exchange.prepared.arun())
 
-    return create  # type: ignore[return-value]
-
-
-def quickly(exchange: Exchange, answer: Any) -> Any:
-    """The answer as the original's `create` would give it."""
-    if isinstance(answer, Stream):
-        return QuickStream(exchange, answer)
-    return QuickAsyncStream(exchange, answer) if isinstance(answer, AsyncStream) else answer
+    return create
 
 
+CHAT: dict[str, Any] = {"path": "/chat/completions", "kind": types.chat.ChatCompletion}
+COMPLETION: dict[str, Any] = {"path": "/completions", "kind": types.Completion}
+CREATE = {"create": taking_options}
+METHODS = dict.fromkeys(("create", "parse", "stream"), taking_options)
+
+
+@replacing({**METHODS, "create": partial(quick, **CHAT)})
 class Chats(chats.Completions):
     """Chat completions."""
 
-    create = quick("/chat/completions", chats.Completions.create)
-    parse = takes_options(chats.Completions.parse)
-    stream = takes_options(chats.Completions.stream)
 
-
+@replacing({**METHODS, "create": partial(quick_async, **CHAT)})
 class AsyncChats(chats.AsyncCompletions):
     """Chat completions, async."""
-
-    create = quick_async("/chat/completions", chats.AsyncCompletions.create)
-    parse = takes_options(chats.AsyncCompletions.parse)
-    stream = takes_options(chats.AsyncCompletions.stream)
 
 
 class Chat(chat.Chat):
@@ -143,44 +125,31 @@ class AsyncChat(chat.AsyncChat):
         return AsyncChats(self._client)
 
 
+@replacing({"create": partial(quick, **COMPLETION)})
 class Completions(completions.Completions):
     """Text completions."""
 
-    create = quick("/completions", completions.Completions.create)
 
-
+@replacing({"create": partial(quick_async, **COMPLETION)})
 class AsyncCompletions(completions.AsyncCompletions):
     """Text completions, async."""
 
-    create = quick_async("/completions", completions.AsyncCompletions.create)
 
-
+@replacing(CREATE)
 class Embeddings(embeddings.Embeddings):
     """Embeddings: always the original's road, which asks for base64 and decodes it."""
 
-    create = takes_options(embeddings.Embeddings.create)
 
-
+@replacing(CREATE)
 class AsyncEmbeddings(embeddings.AsyncEmbeddings):
     """Embeddings, async."""
 
-    create = takes_options(embeddings.AsyncEmbeddings.create)
 
-
+@replacing(METHODS)
 class Responses(responses.Responses):
     """Responses."""
 
-    create = takes_options(responses.Responses.create)
-    parse = takes_options(responses.Responses.parse)
-    stream = takes_options(responses.Responses.stream)
 
-
+@replacing(METHODS)
 class AsyncResponses(responses.AsyncResponses):
     """Responses, async."""
-
-    create = takes_options(responses.AsyncResponses.create)
-    parse = takes_options(responses.AsyncResponses.parse)
-    stream = takes_options(responses.AsyncResponses.stream)
-
-
-LIMIT = 4096

@@ -7,6 +7,7 @@ client's own server goes out as it came (`OwnServer`); any other provider gets n
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,10 @@ from muxi_llm.errors import (
     malformed_reply,
 )
 from muxi_llm.kept_responses import KeptResponses
-from muxi_llm.models import RawChunk
+from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.providers import registry
 from muxi_llm.providers.compatible import OpenAICompatible
-from muxi_llm.runtime import Prepared, candidate_of, log
+from muxi_llm.runtime import Prepared, candidate_of, fetcher_of, log
 from muxi_llm.wire.anthropic_inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError, loads
 from muxi_llm.wire.openai_chat import OpenAIInbound
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from muxi_llm.core.port import IO
     from muxi_llm.core.stream import AsyncStream, Stream
     from muxi_llm.models import Adaptation, Report
-    from muxi_llm.wire.base import Endpoint, Inbound, Json, Wire, WireCall
+    from muxi_llm.wire.base import Endpoint, Inbound, Json, Reply, Wire, WireCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ class OwnServer(OpenAICompatible, register=False):
         self._tries = count()
         self.changes: Sequence[Adaptation] = ()
         """What was done to the request's body for this server alone."""
+        self.lenient = False
+        """Whether a success that is no answer is the client's to judge, as the vendor's own would."""
 
     def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
         ledger.entries.extend(self.changes)
@@ -127,6 +130,14 @@ class OwnServer(OpenAICompatible, register=False):
             headers = {**headers, TRIES: str(next(self._tries))}
         return replace(call, url=self.base_url, headers=headers)
 
+    def read(self, wire: Wire, reply: Reply) -> Any:
+        try:
+            return super().read(wire, reply)
+        except WireError:
+            if not self.lenient:
+                raise
+            return RawValue(reply.content)
+
 
 class Exchange:
     """One request of a client, and the answer in the client's own wire."""
@@ -135,6 +146,7 @@ class Exchange:
         """content: the body, or what it would say. Raises before any I/O what no provider could answer.
 
         is_own then: whether the client's own server alone is asked, and for just what it was given.
+        is_plain: that, and nothing of ours is in it: the vendor's client by itself would do the same.
         """
         self.url = own.url
         self._ledger = Ledger("the chat form", strict=own.options.get("adapt") == "strict")
@@ -157,6 +169,7 @@ class Exchange:
         body, needs = self._chat_form(door, content, candidates)
         verbatim = self._own_body(raw, candidates)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
+        self.is_plain = self.is_own and len(candidates) == 1 and not present(own.options)
         request = Request(
             door.endpoint,
             body,
@@ -167,6 +180,7 @@ class Exchange:
             verbatim=verbatim,
             adaptations=tuple(self._ledger.entries),
             provider_options=given.get("provider_options", {}),
+            fetch=fetcher_of(settings.fetch_media),
         )
         # `auto` is httpx2 here: what existing programs do to it (mocks, hooks, Ctrl-C) goes on working.
         transport = "httpx2" if settings.transport == "auto" else settings.transport
@@ -275,9 +289,11 @@ def _is_own(candidate: Candidate) -> bool:
     return isinstance(candidate.provider, OwnServer)
 
 
+@lru_cache  # asked for each request, and the answer takes a look at every provider
 def _names_have_slashes(url: str) -> bool:
     """Whether *url* is a service like OpenRouter, whose own model names look like ours."""
-    return any(kind.namespaced_models and url.startswith(kind.base_url) for kind in registry.own())
+    kinds = [kind for kind in registry.own() if kind.namespaced_models and kind.base_url]
+    return any(url.startswith(kind.base_url) for kind in kinds)
 
 
 NOT_SENT = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding"}

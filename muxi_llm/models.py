@@ -105,7 +105,8 @@ class Report:
     model: `provider/model` that answered. attempts: every try, the last one answered.
     adaptations: what was changed for the model that answered. latency: seconds from the call to
     the answer (for a stream: to its first chunk), waits included. headers: the answering reply's, by
-    lower-case name (request id, rate limits).
+    lower-case name (request id, rate limits). cache_hit: the tier of the cache it came from, `l1` (memory)
+    or `l2` (Redis); `None` for an answer of a model's.
     """
 
     model: str
@@ -113,6 +114,7 @@ class Report:
     adaptations: tuple[Adaptation, ...]
     latency: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cache_hit: Literal["l1", "l2"] | None = None
 
 
 # ------------------------------------------------------------------------------------ item access
@@ -170,10 +172,14 @@ class RawValue(Reported):
 
 @dataclass(frozen=True, slots=True)
 class RawChunk:
-    """A piece of a stream nobody here has to understand. commits: there is something of an answer in it."""
+    """A piece of a stream nobody here has to understand.
+
+    commits: there is something of an answer in it. text: what it adds to the answer's text.
+    """
 
     data: bytes
     commits: bool
+    text: str = ""
     choices: tuple[()] = ()
 
 
@@ -358,6 +364,6 @@ class ModelList(ItemAccess, Reported, BaseModel):
 
 def __getattr__(name: str) -> Any:
     """`muxi_llm.models.list()`: the module-level client has a resource of this module's name."""
-    if name.startswith("_") or not hasattr(ModelsResource, name):
+    if name != "_client" and (name.startswith("_") or not hasattr(ModelsResource, name)):
         raise AttributeError(f"module 'muxi_llm.models' has no attribute {name!r}")
     return getattr(sys.modules["muxi_llm"].__getattr__("models_resource"), name)

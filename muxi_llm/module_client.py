@@ -61,7 +61,9 @@ def client() -> openai.OpenAI:
     global _client
     with _lock:
         if _client is None:
-            _client = MAKERS[_kind()]()
+            kind = _kind()
+            _set("api_type", kind)
+            _client = MAKERS.get(kind, MAKERS["openai"])()
         return _client
 
 
@@ -69,6 +71,10 @@ def reset() -> None:
     """Forget the client; the next use makes a new one from the settings of then."""
     global _client
     _client = None
+
+
+def _set(name: str, value: Any) -> None:
+    vars(sys.modules[__package__])[name] = value
 
 
 def _kind() -> str:
@@ -83,11 +89,9 @@ def _kind() -> str:
 
 def _live(name: str, none: Any = None) -> Any:
     """A client's attribute that is the module's setting, both ways. none: what `None` means."""
-
-    def write(_: Any, value: Any) -> None:
-        vars(sys.modules[__package__])[name] = value
-
-    return property(lambda _: none if setting(name) is None else setting(name), write)
+    return property(
+        lambda _: none if setting(name) is None else setting(name), lambda _, value: _set(name, value)
+    )
 
 
 class Live:
@@ -131,13 +135,37 @@ class Live:
         """Made anew for each request."""
 
 
+class LiveBedrock(Live):
+    """Bedrock's client has credentials of many kinds: the module's key, if any, goes before them all."""
+
+    @property
+    def api_key(self) -> Any:
+        """The module's, else the client's own."""
+        key = setting("api_key")
+        return vars(self).get("api_key") if key is None else key
+
+    @api_key.setter
+    def api_key(self, key: Any) -> None:
+        """The client's own, which it found for itself: the module's stays the caller's."""
+        vars(self)["api_key"] = key
+
+    def _refresh_api_key(self) -> Any:
+        key = setting("api_key")
+        return super()._refresh_api_key() if key is None else key  # type: ignore[misc]
+
+    def _legacy_auth_configuration(self) -> Any:
+        key = setting("api_key")
+        return super()._legacy_auth_configuration() if key is None else ("bearer", key)  # type: ignore[misc]
+
+
 _ModuleClient: Any = type("_ModuleClient", (Live, OpenAI), {})
 _AzureModuleClient: Any = type("_AzureModuleClient", (Live, AzureOpenAI), {})
+_BedrockModuleClient: Any = type("_BedrockModuleClient", (LiveBedrock, openai.BedrockOpenAI), {})
 
 MAKERS: dict[str, Callable[[], Any]] = {
     "openai": lambda: _ModuleClient(**_settings(PLAIN), _enforce_credentials=False),
     "azure": lambda: _AzureModuleClient(**_settings(AZURE)),
-    "amazon-bedrock": lambda: openai.BedrockOpenAI(**_settings(BEDROCK)),
+    "amazon-bedrock": lambda: _BedrockModuleClient(**_settings(BEDROCK)),
 }
 
 

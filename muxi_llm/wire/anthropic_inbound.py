@@ -96,7 +96,7 @@ def _sense() -> Iterator[None]:
 def _fault(error: APIError) -> Json:
     status = 504 if isinstance(error, APITimeoutError) else getattr(error, "status_code", 500)
     kind = ERROR_TYPES.get(status) or ("invalid_request_error" if 400 <= status < 500 else "api_error")
-    message = error.message or type(error).__name__
+    message = (error.message or type(error).__name__).removeprefix(f"Error code: {status} - ")
     if isinstance(error, ContextLengthExceededError) and TOO_LONG not in message:
         message = f"{TOO_LONG}: {message}"
     request_id = getattr(error, "request_id", None)

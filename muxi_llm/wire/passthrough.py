@@ -25,6 +25,8 @@ class Events:
     """Events before there is an answer: a stream that breaks after them alone may still fall back."""
     last: frozenset[str]
     """Events that end a whole stream."""
+    texts: Mapping[str, tuple[str, ...]]
+    """Events that add to the answer's text, and the way to it."""
 
 
 class Passthrough(Wire):
@@ -66,32 +68,51 @@ class PassthroughDecoder:
         return []
 
     def _tap(self, data: bytes, events: list[tuple[bytes, bytes]]) -> list[RawChunk | WireError]:
-        commits = False
+        commits, texts = False, []
         try:
             for _, payload in events:
-                kind = self._heard(payload)
-                self.over = self.over or kind in self._events.last
-                commits = commits or kind not in self._events.preamble
+                if payload not in SILENT:
+                    event = self._heard(payload)
+                    kind = str(event.get("type"))
+                    self.over = self.over or kind in self._events.last
+                    commits = commits or kind not in self._events.preamble
+                    texts.append(self._text_of(kind, event))
         except WireError as error:
             self.over = True
             return [error]
-        return [RawChunk(data, commits=commits)] if data else []
+        return [RawChunk(data, commits=commits, text="".join(texts))] if data else []
 
-    def _heard(self, payload: bytes) -> str:
-        """An event's type; one without data is a ping. Raises what an error event says."""
-        event = loads(payload) if payload else {"type": "ping"}
-        kind = event.get("type") if isinstance(event, dict) else None
-        if kind == "error":
+    def _heard(self, payload: bytes) -> Json:
+        """An event. Raises what one of an error says."""
+        event = loads(payload)
+        if not isinstance(event, dict):
+            return {}
+        if event.get("type") == "error":
             fault = fault_of(500, event)
             raise WireError("fault", fault.message, fault)
-        return str(kind)
+        return event
+
+    def _text_of(self, kind: str, event: Json) -> str:
+        found: Any = event if kind in self._events.texts else None
+        for key in self._events.texts.get(kind, ()):
+            found = found.get(key) if isinstance(found, dict) else None
+        return found if isinstance(found, str) else ""
+
+
+SILENT = {b"", b"[DONE]"}
+"""Data of events that say nothing; some servers end every kind of stream as OpenAI's chat ends."""
 
 
 # https://platform.openai.com/docs/api-reference/responses-streaming
 RESPONSES = Events(
     preamble=frozenset({"response.created", "response.in_progress", "response.queued"}),
     last=frozenset({"response.completed", "response.failed", "response.incomplete"}),
+    texts={"response.output_text.delta": ("delta",)},
 )
 
 # https://docs.anthropic.com/en/docs/build-with-claude/streaming
-MESSAGES = Events(preamble=frozenset({"message_start", "ping"}), last=frozenset({"message_stop"}))
+MESSAGES = Events(
+    preamble=frozenset({"message_start", "ping"}),
+    last=frozenset({"message_stop"}),
+    texts={"content_block_delta": ("delta", "text")},
+)

@@ -29,15 +29,23 @@ ARRAYS = ["query-array", "form-array", "query-object", "form-object"]
 PLUGIN = Path(__file__).parent / "plugin"
 
 
-def run(folder: Path, group: Group, extra: Sequence[str], *, mock: str | None, workers: int) -> Results:
-    """Outcomes of *group* in the suite at *folder*; its output goes to a file there."""
+def run(
+    folder: Path,
+    group: Group,
+    extra: Sequence[str] = (),
+    *,
+    mock: str | None,
+    workers: int,
+    tests: Sequence[str] = (),
+) -> Results:
+    """Outcomes of *group* (or *tests* of it) in the suite at *folder*; the output goes to a file there."""
     results = folder / "results.json"
     command = [sys.executable, "-m", "pytest", "-p", "conformance_plugin", "-q", "-n", str(workers)]
     command += ["-o", "faulthandler_timeout=0", "--timeout=30", "-r", "", *extra]
     command += [f"--ignore={path}" for path in group.ignored]
     with (folder / "output.txt").open("w", encoding="utf-8") as output:
         subprocess.run(
-            command + [path for path in group.paths if (folder / path).exists()],
+            command + list(tests or [path for path in group.paths if (folder / path).exists()]),
             cwd=folder,
             env={**_environment(results, mock), **group.environment},
             stdout=output,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tarfile
@@ -30,10 +31,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Suite:
-    """The tests in the source distribution of *package*, in the version that is installed."""
+    """The tests in the source distribution of *package*, in the version that is installed.
+
+    as_module: files whose `import package` is to be of ours, for what the package does as a module.
+    """
 
     package: str
     groups: Mapping[str, Group] = field(default_factory=dict)
+    as_module: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -61,6 +66,9 @@ class Suite:
         for file in (folder / "tests").rglob("*.py"):
             before = file.read_text(encoding="utf-8")
             after = swapped(before, self.package, names)
+            if file.name in self.as_module:
+                ours = f"import muxi_llm as {self.package}"
+                after = re.sub(rf"^import {self.package}$", ours, after, flags=re.MULTILINE)
             if after != before:
                 file.write_text(after, encoding="utf-8")
                 changed += 1
@@ -167,6 +175,7 @@ OPENAI = Suite(
             ),
         ),
     },
+    as_module=("test_module_client.py",),
 )
 ANTHROPIC = Suite(
     "anthropic",

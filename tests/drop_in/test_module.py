@@ -338,13 +338,44 @@ def test_which_client_is_meant(variable: str, module: Any, monkeypatch: pytest.M
     for name, value in {**AZURE[variable], "api_version": "2026-01-01"}.items():
         setattr(module, name, value)
     assert isinstance(module_client.client(), muxi_llm.AzureOpenAI)
+    assert module.api_type == "azure"  # found out, and told
     module_client.reset()
+    module.api_type = None
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     with pytest.raises(openai.OpenAIError, match="api_type"):
         say(module)
     module.api_type = "openai"
     assert type(module_client.client()).__mro__[2] is muxi_llm.OpenAI
-    module_client.reset()
-    module.api_type, module.api_key = "amazon-bedrock", "bk"
+
+
+def test_bedrock_by_the_module(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its credentials are its own; the module's key goes before them once it is set."""
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    assert isinstance(module_client.client(), openai.BedrockOpenAI)
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "from the environment")
+    seen: list[str] = []
+
+    def respond(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers["authorization"])
+        return httpx2.Response(200, json={"object": "list", "data": []})
+
+    with httpx2.Client(transport=httpx2.MockTransport(respond)) as mine:
+        module.api_type, module.http_client = "amazon-bedrock", mine
+        client = module.responses._client
+        assert isinstance(client, openai.BedrockOpenAI)
+        client.models.list()
+        assert (client.api_key, module.api_key) == ("from the environment", None)
+        module.api_key = "bk"
+        client.models.list()
+        assert client.api_key == "bk"
+    assert seen == ["Bearer from the environment", "Bearer bk"]
+
+
+def test_names_that_look_private(module: Any) -> None:
+    """What programs' tests use of the original's module: the client of a resource, and a new one."""
+    module.api_key = "k"
+    client = module.chat._client
+    assert client is module.models._client
+    assert isinstance(client, muxi_llm.OpenAI)
+    module._reset_client()
+    assert module.chat._client is not client
+    assert not hasattr(module, "_load_client")

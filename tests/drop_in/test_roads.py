@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import JSONDecodeError
 from typing import Any
 
 import openai
@@ -76,6 +77,57 @@ def test_reports(road: str, server: Upstream) -> None:
     assert [(attempt.model, attempt.reason) for attempt in report.attempts] == [("openai/gpt-4", "answered")]
     assert report.model == "openai/gpt-4"
     assert report.headers["x-request-id"] == "req_POST"
+
+
+JSON = {"Content-Type": "application/json"}
+NO_ANSWERS: dict[str, Respond] = {
+    "an object": Respond(json={"status": "ok"}),
+    "an error": Respond(json={"error": {"message": "no", "code": 429}}),
+    "a list": Respond(json=[1]),
+    "null": Respond(json=None, body=b"null", headers=JSON),
+    "a page": Respond(body=b"<html>", headers={"Content-Type": "text/html"}),
+}
+HALVES: dict[str, Respond] = {
+    "half": Respond(body=b'{"choices": [', headers=JSON),
+    "nothing": Respond(body=b"", headers=JSON),
+    "no type": Respond(body=b"hello"),
+}
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("name", NO_ANSWERS)
+def test_a_success_without_an_answer(name: str, colour: str, server: Upstream) -> None:
+    """Of the own server: what the original makes of it, at once; it is not for us to ask again."""
+    calls = (
+        lambda c: c.chat.completions.create(model="gpt-4", messages=HELLO),
+        lambda c: c.completions.create(model="gpt-4", prompt="Once"),
+    )
+    told = []
+    for module in (openai, muxi_llm):
+        server.script = [NO_ANSWERS[name]] * 2
+        told.append(run(module, colour, server, *calls))
+    assert told[1] == told[0]
+    assert len(told[0][1]) == 2
+
+
+@pytest.mark.parametrize("module", [openai, muxi_llm], ids=["original", "ours"])
+@pytest.mark.parametrize("name", HALVES)
+def test_half_a_success(name: str, module: Any, server: Upstream) -> None:
+    """The original lets the error of the JSON through."""
+    server.script = [HALVES[name]]
+    with module.OpenAI(api_key="k", base_url=f"{server.url}/v1") as client, pytest.raises(JSONDecodeError):
+        asked(client, "quick")
+    assert len(server.requests) == 1
+
+
+def test_with_arguments_of_ours_it_is_a_failure(server: Upstream) -> None:
+    """Then it is for us to ask again."""
+    server.script = [NO_ANSWERS["an object"]] * 2
+    with muxi_llm.OpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
+        said = asked(client, "quick", retries=2)
+    assert [attempt.reason[:19] for attempt in said.muxi.attempts] == ["MalformedReplyError"] * 2 + [
+        "answered"
+    ]
 
 
 @pytest.mark.parametrize("road", ROADS)

@@ -54,6 +54,10 @@ def clients() -> None:
     other: openai.AsyncOpenAI = AsyncOpenAI(api_key="k")
     caught: type[openai.RateLimitError] = RateLimitError
     print(client, other, caught)
+    chained = OpenAI().with_options(fallback_models=["groq/llama"], retries=1, timeout=9.0)
+    assert_type(chained, OpenAI)
+    assert_type(chained.chat.completions.create(model="m", messages=[]), OpenAIChatCompletion)
+    assert_type(AsyncAnthropic().with_options(adapt="strict"), AsyncAnthropic)
 
 
 class MyCustomProvider(Provider):

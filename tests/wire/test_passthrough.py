@@ -96,9 +96,42 @@ def test_an_error_event_ends_the_stream() -> None:
     assert (last.fault.status, last.message) == (529, "busy")
 
 
+TEXTS: dict[str, tuple[Events, bytes, str]] = {
+    "messages": (
+        MESSAGES, b'{"type":"content_block_delta","delta":{"type":"text_delta","text":"Hi"}}', "Hi",
+    ),
+    "a tool's input": (
+        MESSAGES, b'{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"{"}}', "",
+    ),
+    "off the schema": (MESSAGES, b'{"type":"content_block_delta","delta":"Hi"}', ""),
+    "responses": (RESPONSES, b'{"type":"response.output_text.delta","delta":"Hi"}', "Hi"),
+    "arguments": (RESPONSES, b'{"type":"response.function_call_arguments.delta","delta":"{"}', ""),
+    "no object": (RESPONSES, b"[1]", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "event", "text"), TEXTS.values(), ids=TEXTS)
+def test_the_text_is_heard(events: Events, event: bytes, text: str) -> None:
+    """What a stream had said is known when it breaks."""
+    piece = b"data: " + event + b"\n\n"
+    assert streamed(piece + piece, events=events)[0].text == text * 2
+
+
+@pytest.mark.parametrize("events", [MESSAGES, RESPONSES], ids=["messages", "responses"])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_done_says_nothing(events: Events, place: str) -> None:
+    """`[DONE]`, the end of OpenAI's chat streams, is put after others too; it neither breaks nor ends them."""
+    done, last = b"data: [DONE]\n\n", b'data: {"type":"%s"}\n\n' % min(events.last).encode()
+    pieces = (done, last) if place == "before" else (last, done)
+    items = streamed(*pieces, events=events)
+    assert [item.data for item in items] == list(pieces)
+    assert [item.commits for item in items] == [piece is last for piece in pieces]
+    assert streamed(done, events=events)[-1].kind == "incomplete"
+
+
 def test_an_end_without_a_blank_line() -> None:
     """The last event may be told by the connection's end."""
-    assert streamed(STREAM.rstrip(b"\n"))[-1] == RawChunk(STREAM.rstrip(b"\n"), commits=True)
+    assert streamed(STREAM.rstrip(b"\n"))[-1] == RawChunk(STREAM.rstrip(b"\n"), commits=True, text="Hello")
 
 
 def test_a_request_without_a_model_stays_without() -> None:
