@@ -8,6 +8,7 @@ Set at run time (or leave to the environment)::
     muxi_llm.config.mode = "strict"                # adapt (default), strict or passthrough
     muxi_llm.config.timeout = 30.0                 # seconds for each attempt
     muxi_llm.config.response_store = None          # where Responses are kept: "memory" (default), or yours
+    muxi_llm.config.fetch_media = True             # fetch URLs for providers that take base64 alone (off)
     muxi_llm.config.fallback = {"retry_delay": 1.0, "max_retries": 3, "default_chains": {...}}
 
 A call under way never sees a later change: what it read is frozen.
@@ -43,8 +44,37 @@ response_store: Literal["memory"] | ResponseStore | None = "memory"
 of this process; any object with `get`, `put` and `delete` (see `muxi_llm.response_store`); or `None`: nothing
 is kept, and `previous_response_id` is refused."""
 
+fetch_media: bool | MediaPolicy = False
+"""Whether media behind `http(s)` URLs are fetched here, for providers that cannot do so themselves: `True`,
+or a `MediaPolicy` with limits of your own. Off, such a part is left out, and that is recorded. Think before
+switching it on where strangers write the messages: this machine then opens the URLs they choose, and the
+policy's limits are all that stands between."""
+
 fallback: Mapping[str, Any] = {}
 """Defaults for retries and fallbacks, see `FallbackSettings`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPolicy:
+    """What may be fetched, always directly and never by a proxy.
+
+    max_bytes: of one file. timeout: seconds for one, redirects and all (a name server that is slow to answer
+    comes on top). schemes: `("https",)` refuses plain HTTP. hosts, types: from where and what, as shell
+    patterns. allow_private: from this machine and its networks too, which is otherwise refused; or from
+    some networks alone, as `("10.1.0.0/16",)`.
+    """
+
+    max_bytes: int = 20 * 2**20
+    timeout: float = 10.0
+    schemes: tuple[str, ...] = ("https", "http")
+    hosts: tuple[str, ...] = ("*",)
+    types: tuple[str, ...] = ("image/*", "audio/*", "video/*", "application/pdf", "text/plain", "text/csv")
+    allow_private: bool | tuple[str, ...] = False
+
+    def __post_init__(self) -> None:
+        for name in ("schemes", "hosts", "types", "allow_private"):
+            if isinstance(getattr(self, name), str):
+                raise TypeError(f"MediaPolicy({name}=...) takes a tuple of strings, not one string")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +122,19 @@ class Settings:
     mode: Mode
     timeout: float
     fallback: FallbackSettings
+    fetch_media: MediaPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What one provider needs to be reached; `None` and empty where nothing is set.
 
-    settings: of the provider's own (a region, a project), by the names in its `settings_env`.
+    keys: a pool of them, to take turns. settings: of the provider's own (a region, a project), by the names
+    in its `settings_env`.
     """
 
     api_key: str | None
+    keys: tuple[str, ...]
     base_url: str | None
     headers: Mapping[str, str]
     settings: Mapping[str, str]
@@ -112,13 +145,14 @@ class ProviderFacts(Protocol):
 
     name: ClassVar[str]
     key_env: ClassVar[tuple[str, ...]]
+    keys_env: ClassVar[tuple[str, ...]]
     base_url_env: ClassVar[tuple[str, ...]]
     header_env: ClassVar[Mapping[str, str]]
     settings_env: ClassVar[Mapping[str, tuple[str, ...]]]
 
 
 def settings() -> Settings:
-    """The settings of now. Raises `ValueError` for a value that cannot be."""
+    """The settings of now. Raises `ValueError` or `TypeError` for a value that cannot be."""
     chosen = transport or os.environ.get("MUXI_LLM_TRANSPORT") or "auto"
     if not isinstance(timeout, int | float) or not timeout > 0:
         raise ValueError(f"muxi_llm.config.timeout must be seconds above 0, not {timeout!r}")
@@ -127,6 +161,7 @@ def settings() -> Settings:
         mode=_one_of("mode", mode, MODES),
         timeout=timeout,
         fallback=FallbackSettings.of(fallback) if fallback else NO_FALLBACK,
+        fetch_media=_media_policy(fetch_media),
     )
 
 
@@ -136,6 +171,7 @@ def credentials(kind: type[ProviderFacts]) -> Credentials:
     name = kind.name
     return Credentials(
         api_key=package.get(f"{name}_api_key") or _first(kind.key_env),
+        keys=_keys(name, package.get(f"{name}_keys") or _first(kind.keys_env)),
         base_url=package.get(f"{name}_base_url") or _first(kind.base_url_env),
         headers={
             header: value for header, variable in kind.header_env.items() if (value := _first((variable,)))
@@ -146,6 +182,16 @@ def credentials(kind: type[ProviderFacts]) -> Credentials:
             if (value := package.get(f"{name}_{setting}") or _first(variables))
         },
     )
+
+
+def _keys(name: str, given: object) -> tuple[str, ...]:
+    if not given:
+        return ()
+    if isinstance(given, str):
+        given = given.split(",")
+    if not isinstance(given, list | tuple) or not all(isinstance(key, str) for key in given):
+        raise TypeError(f"muxi_llm.{name}_keys must be a list of keys")  # not quoted: they are keys
+    return tuple(key.strip() for key in given if key.strip())
 
 
 def check_keys(what: str, given: object, known: tuple[str, ...]) -> None:
@@ -166,6 +212,14 @@ def _chain(kind: str, chain: object) -> tuple[str, ...]:
     return tuple(chain)
 
 
+def _media_policy(given: object) -> MediaPolicy | None:
+    if given is True or given is False:
+        return MediaPolicy() if given else None
+    if not isinstance(given, MediaPolicy):
+        raise TypeError(f"muxi_llm.config.fetch_media must be a bool or a MediaPolicy, not {given!r}")
+    return given
+
+
 def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> Any:
     if value not in known:
         raise ValueError(f"muxi_llm.config.{name} must be one of {', '.join(known)}, not {value!r}")
@@ -174,8 +228,8 @@ def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> Any:
 
 def _first(variables: tuple[str, ...]) -> str | None:
     for variable in variables:
-        value = os.environ.get(variable)
-        if value and (value := value.strip()):
+        # Not `get`: for a variable that is not there it takes three times as long.
+        if variable in os.environ and (value := os.environ[variable].strip()):
             return value
     return None
 

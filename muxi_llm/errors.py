@@ -10,7 +10,8 @@ status *and* of `MuxiLLMError`, so `except openai.RateLimitError` works for ever
     └── APIError                            message, code, param, type, body
         ├── APIConnectionError
         │   ├── APITimeoutError
-        │   └── IncompleteStreamError *     the stream ended without its terminator
+        │   ├── IncompleteStreamError *     the stream ended without its terminator
+    │   └── CircuitOpenError *          the provider kept failing and is left alone for a while
         ├── APIResponseValidationError
         │   └── MalformedReplyError *       200, but not the promised shape
         └── APIStatusError                  status_code, response, request_id
@@ -21,9 +22,11 @@ status *and* of `MuxiLLMError`, so `except openai.RateLimitError` works for ever
             │   └── ContextLengthExceededError *
             ├── AuthenticationError                    401
             │   └── MissingCredentialsError *          no key was found, nothing was sent
+            │       └── KeyPoolExhaustedError *        every key of the pool was refused
             ├── PermissionDeniedError 403 · NotFoundError 404 · ConflictError 409
             ├── UnprocessableEntityError 422 · RateLimitError 429
             └── InternalServerError                    5xx
+                └── KillSwitchActiveError *            calls are switched off on this machine
 
 An unknown keyword argument is a `TypeError`, as in the openai package.
 """
@@ -64,6 +67,7 @@ __all__ = [
     "APITimeoutError",
     "AuthenticationError",
     "BadRequestError",
+    "CircuitOpenError",
     "ConflictError",
     "ContextLengthExceededError",
     "FallbackExhaustedError",
@@ -71,6 +75,8 @@ __all__ = [
     "InternalServerError",
     "InvalidModelError",
     "InvalidRequestError",
+    "KeyPoolExhaustedError",
+    "KillSwitchActiveError",
     "MalformedReplyError",
     "MissingCredentialsError",
     "MuxiLLMError",
@@ -143,6 +149,35 @@ class MissingCredentialsError(MuxiLLMError, AuthenticationError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, response=_response(401), body={"message": message})
+
+
+class KeyPoolExhaustedError(MissingCredentialsError):
+    """Every key of the provider's pool was refused (401 or 403); nothing was sent."""
+
+    def __init__(self, count: int) -> None:
+        """*count* keys there are."""
+        super().__init__(
+            f"All {count} keys are dead (401/403). Replace keys or wait for provider resolution."
+        )
+
+
+class KillSwitchActiveError(MuxiLLMError, InternalServerError):
+    """Somebody switched all calls off; nothing was sent."""
+
+    def __init__(self, path: str) -> None:
+        """*path* of the switch."""
+        message = f"Kill switch active: {path} exists. All LLMix calls are blocked."
+        super().__init__(message, response=_response(503), body={"message": message})
+
+
+class CircuitOpenError(MuxiLLMError, APIConnectionError):
+    """The provider kept failing; until its cool-down is over nothing is sent there."""
+
+    def __init__(self, provider: str, base_url: str) -> None:
+        super().__init__(
+            message=f"Circuit breaker OPEN for ({provider}, {base_url})",
+            request=httpx2.Request("POST", base_url or LOCAL_URL),
+        )
 
 
 class IncompleteStreamError(MuxiLLMError, APIConnectionError):
@@ -256,5 +291,7 @@ CONTEXT_LENGTH_MARKS = (
     "context length exceeded",
     "prompt is too long",  # Anthropic
     "exceeds the available context size",  # llama.cpp
-    "input token count exceeds",  # Gemini
+    "exceeds the context length",  # Ollama
+    "input is too long for requested model",  # Bedrock
+    "exceeds the maximum number of tokens allowed",  # Gemini: "The input token count (N) exceeds ..."
 )

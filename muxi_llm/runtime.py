@@ -17,10 +17,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from muxi_llm import config
+from muxi_llm import config, harness
 from muxi_llm.core.body import body_of
 from muxi_llm.core.call import call, missing_credentials
-from muxi_llm.core.options import check_keywords, limits_of, models_of, present
+from muxi_llm.core.options import cache_of, check_keywords, limits_of, models_of, present
 from muxi_llm.core.request import Candidate, ModelRef, Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.core.stream import AsyncStream, Stream, StreamFlow
@@ -30,8 +30,9 @@ from muxi_llm.transport.ports import AsyncIO, BlockingIO
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from muxi_llm.core.port import IO
+    from muxi_llm.core.port import IO, Harness
     from muxi_llm.providers.base import Provider
+    from muxi_llm.transport.fetch import Fetcher
     from muxi_llm.wire.base import Endpoint
 
 log = logging.getLogger("muxi_llm")
@@ -48,6 +49,7 @@ class Runtime:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ports: dict[tuple[str, bool], IO] = {}
+        self._harnesses: dict[harness.HarnessSettings, Harness] = {}
         self._forked_from_fast = False
 
     def port(self, transport: str, *, blocking: bool) -> IO:
@@ -77,9 +79,21 @@ class Runtime:
             raise ImportError("the fast transport needs pyreqwest: pip install 'muxi-llm[fast]'")
         return installed
 
+    def harness(self, settings: harness.HarnessSettings) -> Harness:
+        """The harness for *settings*: the same for equal ones, so that its state lasts."""
+        with self._lock:
+            if settings not in self._harnesses:
+                from muxi_llm.harness import making  # noqa: PLC0415 - for those who switched it on
+
+                self._harnesses[settings] = making.harness_of(settings)
+            return self._harnesses[settings]
+
     def after_fork(self) -> None:
-        """In a child: sockets belong to the parent, and the fast transport's runtime is dead."""
+        """In a child: sockets belong to the parent, the fast transport's runtime is dead, and a lock of the
+        harness may be held by a thread that is not there.
+        """
         self._lock = threading.Lock()
+        self._harnesses = {}
         self._forked_from_fast = self._forked_from_fast or any(
             self._is_fast(transport) for transport, _ in self._ports
         )
@@ -126,8 +140,19 @@ def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
         query=given.get("extra_query") or {},
         extra_body=given.get("extra_body") or {},
         provider_options=given.get("provider_options") or {},
+        cache=cache_of(given),
+        fetch=fetcher_of(settings.fetch_media),
     )
     return Prepared(request, candidates, settings.transport)
+
+
+def fetcher_of(policy: config.MediaPolicy | None) -> Fetcher | None:
+    """What fetches media for one call, if that is switched on."""
+    if policy is None:
+        return None
+    from muxi_llm.transport import fetch  # noqa: PLC0415 - HTTP and TLS, for those who switched it on
+
+    return fetch.Fetcher(policy)
 
 
 def prepare_models(name: str) -> Prepared:
@@ -154,14 +179,23 @@ class Prepared:
     def _io(self, *, blocking: bool) -> IO:
         return _scripted.get() or self._port or _runtime.port(self._transport, blocking=blocking)
 
+    def _harness(self) -> Harness | None:
+        """What stands around the call, if anything is asked for."""
+        settings = harness.settings()
+        if settings is None:
+            if self.request.cache is None and not any(c.provider.keys for c in self.candidates):
+                return None
+            settings = harness.own()
+        return _runtime.harness(settings)
+
     def run(self) -> Any:
         """The typed value, or a `Stream`."""
-        answer = run_sync(call(self._io(blocking=True), self.request, self.candidates))
+        answer = run_sync(call(self._io(blocking=True), self.request, self.candidates, self._harness()))
         return _told(_kept(Stream(answer)) if isinstance(answer, StreamFlow) else answer)
 
     async def arun(self) -> Any:
         """The typed value, or an `AsyncStream`."""
-        answer = await call(self._io(blocking=False), self.request, self.candidates)
+        answer = await call(self._io(blocking=False), self.request, self.candidates, self._harness())
         return _told(_kept(AsyncStream(answer)) if isinstance(answer, StreamFlow) else answer)
 
 
@@ -226,19 +260,21 @@ def candidate_of(
     kind = registry.find(ref.provider)
     assert kind is not None  # parse only lets known providers through
     found = config.credentials(kind)
+    keys = () if api_key else found.keys
     provider = kind(
-        api_key=api_key or found.api_key,
+        api_key=api_key or found.api_key or (keys[0] if keys else None),
         base_url=base_url or found.base_url,
         headers=found.headers,
         settings=found.settings,
     )
+    provider.keys = keys
     return Candidate(ref, provider)
 
 
 def is_configured(kind: type[Provider]) -> bool:
     """Whether there is a key for *kind*, or, where none is needed, somebody set where it is."""
     found = config.credentials(kind)
-    return bool(found.api_key or (not kind.key_required and (found.base_url or found.settings)))
+    return bool(found.api_key or found.keys or (not kind.key_required and (found.base_url or found.settings)))
 
 
 def any_key() -> bool:

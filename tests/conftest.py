@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 import muxi_llm
+from muxi_llm import harness
 from muxi_llm.core.step import run_sync
+from muxi_llm.providers import registry
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.support.upstream import Upstream
 
@@ -58,20 +60,34 @@ def shared() -> Path:
     return SHARED
 
 
-ENDINGS = ("_API_KEY", "_AUTH_TOKEN", "_BASE_URL", "_PROXY")
+ENDINGS = ("_API_KEY", "_KEYS", "_AUTH_TOKEN", "_BASE_URL", "_PROXY")
+VARIABLES = {
+    variable
+    for kind in registry.own()
+    for variables in (kind.key_env, kind.keys_env, kind.base_url_env, *kind.settings_env.values())
+    for variable in variables
+}
+SETTABLE = str | int | list | tuple
+"""What a test may set on the package: keys, URLs, providers' settings."""
 
 
 @pytest.fixture(autouse=True)
 def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No key, URL or setting of the machine or of another test is seen."""
     for name in os.environ:
-        if name.upper().endswith(ENDINGS) or name.startswith(("MUXI_LLM_", "OPENAI_", "OR_")):
+        if (
+            name in VARIABLES
+            or name.upper().endswith(ENDINGS)
+            or name.startswith(("MUXI_LLM_", "OPENAI_", "OR_", "LLMIX_", "REDIS_"))
+        ):
             monkeypatch.delenv(name)
-    before = dict(vars(muxi_llm.config))
+    before, known = dict(vars(muxi_llm.config)), set(vars(muxi_llm))
     yield
     vars(muxi_llm.config).update(before)
-    for name in [n for n in vars(muxi_llm) if n.endswith(("_api_key", "_base_url"))]:
+    for name in [n for n, value in vars(muxi_llm).items() if n not in known and isinstance(value, SETTABLE)]:
         delattr(muxi_llm, name)
+    harness._current = None
+    muxi_llm.runtime._runtime._harnesses.clear()
 
 
 @pytest.fixture

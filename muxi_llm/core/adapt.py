@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from muxi_llm.core.habits import by_habits
+from muxi_llm.core.media import KINDS, changed, unfetched
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.json_schema import json_instruction
@@ -39,6 +41,7 @@ def adapt(
     if request.endpoint == "chat" and not provider.system_message_support:
         body = _system_as_user(body, provider, ledger)
     body = _by_tables(body, profile.renames, profile.drops, {}, ledger)
+    body = by_habits(body, provider, ledger)
     body = _by_tables(body, provider.renames, provider.drops, provider.forces, ledger)
     if not request.stream or provider.streaming_support:
         return body, request.stream
@@ -54,31 +57,42 @@ def adapt(
 def _without_parts(
     body: Mapping[str, Any], needs: frozenset[str], provider: Provider, ledger: Ledger
 ) -> Mapping[str, Any]:
-    unknown = {kind for kind in needs & PART_FLAGS.keys() if not getattr(provider, PART_FLAGS[kind])}
-    if not unknown:
+    if needs.isdisjoint(PART_FLAGS):
         return body
     messages = []
     for index, message in enumerate(body["messages"]):
         content = message.get("content")
         if isinstance(content, list):
-            kept = _known_parts(content, f"messages[{index}].content", unknown, ledger)
+            kept = _known_parts(content, f"messages[{index}].content", provider, ledger)
             message = {**message, "content": kept} if len(kept) < len(content) else message  # noqa: PLW2901
         messages.append(message)
-    return {**body, "messages": messages}
+    return {**body, "messages": messages} if changed(messages, body["messages"]) else body
 
 
-def _known_parts(content: list[Json], where: str, unknown: set[str], ledger: Ledger) -> list[Json]:
+def _known_parts(content: list[Json], where: str, provider: Provider, ledger: Ledger) -> list[Json]:
     kept = []
+    why: dict[str, None] = {}
     for index, part in enumerate(content):
-        if part["type"] in unknown:
-            ledger.dropped(f"{where}[{index}]", f"{ledger.provider} takes no {part['type']} parts")
-        else:
+        reason = _unfit(part, provider, ledger)
+        if reason is None:
             kept.append(part)
+        else:
+            ledger.dropped(f"{where}[{index}]", reason)
+            why[reason] = None
     if content and not kept:
-        kinds = " and ".join(sorted({part["type"] for part in content}))
-        reason = f"{where} holds nothing but {kinds} parts, and {ledger.provider} takes none"
-        raise UnsupportedParameterError(reason, param=where)
+        raise UnsupportedParameterError(f"{where} would be empty: {'; '.join(why)}", param=where)
     return kept
+
+
+def _unfit(part: Json, provider: Provider, ledger: Ledger) -> str | None:
+    """Why *provider* cannot have *part*."""
+    kind = part["type"]
+    if kind in PART_FLAGS and not getattr(provider, PART_FLAGS[kind]):
+        return f"{ledger.provider} takes no {kind} parts"
+    if unfetched(part, provider):
+        name = KINDS[kind].name
+        return f"{ledger.provider} fetches no {name} URLs; muxi_llm.config.fetch_media = True does it here"
+    return None
 
 
 # ------------------------------------------------------------------------------------ by capability
@@ -175,6 +189,8 @@ def _stripped(item: Json, unknown: set[str]) -> Json:
             **item,
             "content": [{k: v for k, v in part.items() if k != "cache_control"} for part in content],
         }
+    if item.get("tool_calls"):
+        item = {**item, "tool_calls": [_stripped(call, unknown) for call in item["tool_calls"]]}
     if unknown.isdisjoint(item):
         return item
     return {name: value for name, value in item.items() if name not in unknown}
@@ -221,18 +237,15 @@ ADJUSTMENTS: tuple[tuple[str, str, Callable[[Mapping[str, Any], str, Provider, L
 )
 
 PART_FLAGS = {
-    "image_url": "vision_support",
+    **{part: kind.flag for part, kind in KINDS.items()},
     "input_audio": "audio_input_support",
-    "audio_url": "audio_input_support",
-    "video_url": "video_input_support",
-    "file": "file_input_support",
     **dict.fromkeys(("image", "document", "search_result", "container_upload"), "anthropic_blocks_support"),
 }
 
 EXTENSION_FLAGS = {
     "cache_control": "cache_control_support",
     "thinking_blocks": "thinking_blocks_support",
-    "extra_content": "anthropic_blocks_support",
+    "extra_content": "extra_content_support",
     "citations": "anthropic_blocks_support",
     "is_error": "anthropic_blocks_support",
     "reasoning_content": "reasoning_replay_support",

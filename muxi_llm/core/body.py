@@ -92,7 +92,9 @@ def _extensions(message: Json, index: int, needs: set[str]) -> Json:
     calls = message.get("tool_calls")
     if calls is None:
         return message
-    return {**message, "tool_calls": _dicts(calls, f"messages[{index}].tool_calls")}
+    calls = _dicts(calls, f"messages[{index}].tool_calls")
+    needs.update("extra_content" for call in calls if "extra_content" in call)
+    return {**message, "tool_calls": calls}
 
 
 def _chat_needs(body: Json, needs: set[str]) -> None:

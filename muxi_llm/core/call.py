@@ -14,7 +14,8 @@ from openai import Omit
 
 from muxi_llm import errors
 from muxi_llm.core.adapt import adapt
-from muxi_llm.core.plan import Attempt, Outcome, Plan, Wait
+from muxi_llm.core.media import with_media
+from muxi_llm.core.plan import Outcome, Plan, Wait
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.utils.retry import retry_after_seconds
@@ -22,31 +23,58 @@ from muxi_llm.utils.streaming import chunks_of
 from muxi_llm.wire.base import Ledger, Reply, WireError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
-    from muxi_llm.core.port import IO
+    from muxi_llm.core.port import IO, Harness, Passage
     from muxi_llm.core.request import Candidate, Request
+    from muxi_llm.models import Report
     from muxi_llm.wire.base import Wire, WireCall
 
 
-async def call(io: IO, request: Request, candidates: Sequence[Candidate]) -> Any:
+async def call(
+    io: IO, request: Request, candidates: Sequence[Candidate], harness: Harness | None = None
+) -> Any:
     """The answer of the first candidate that gives one: a typed value, or a `StreamFlow` already open.
 
     Raises the last candidate's error, a `FallbackExhaustedError` if several were tried.
     """
-    plan = Plan(candidates, request.limits, io.now())
-    while (step := plan.next(io.now())) is not None:
-        if isinstance(step, Wait):
-            await io.sleep(step.seconds)
-        else:
-            plan.record(await _attempt(io, request, step), io.now())
-            await _tell(request, plan)
-    value, report = plan.result(io.now())
+    if harness is None:
+        value, report = await _run(io, request, candidates, None)
+    else:
+        value, report = await harness.answer(
+            io, request, candidates, lambda: _run(io, request, candidates, harness.passage())
+        )
     if isinstance(value, StreamFlow):
         value.report = report
     else:
         value.with_report(report)
     return value
+
+
+async def _run(
+    io: IO, request: Request, candidates: Sequence[Candidate], passage: Passage | None
+) -> tuple[Any, Report]:
+    """Carry out the plan."""
+
+    def attempt(candidate: Candidate) -> Coroutine[Any, Any, Outcome]:
+        return _attempt(io, request, candidate, timeout)
+
+    plan = Plan(candidates, request.limits, io.now())
+    try:
+        while (step := plan.next(io.now())) is not None:
+            if isinstance(step, Wait):
+                await io.sleep(step.seconds)
+                continue
+            timeout = step.timeout
+            outcome = await (
+                attempt(step.candidate) if passage is None else passage.attempt(io, step, attempt)
+            )
+            plan.record(outcome, io.now())
+            await _tell(request, plan)
+    finally:
+        if passage is not None:
+            passage.close(io.now())
+    return plan.result(io.now())
 
 
 async def _tell(request: Request, plan: Plan) -> None:
@@ -56,13 +84,12 @@ async def _tell(request: Request, plan: Plan) -> None:
             await told
 
 
-async def _attempt(io: IO, request: Request, step: Attempt) -> Outcome:
+async def _attempt(io: IO, request: Request, candidate: Candidate, timeout: float) -> Outcome:  # noqa: ASYNC109
     """One try, and how it ended. Errors of ours are outcomes; anything else is a bug and passes."""
     started = io.now()
-    candidate = step.candidate
     ledger = Ledger(candidate.ref.provider, strict=request.mode == "strict")
     try:
-        value, headers = await _exchange(io, request, candidate, step.timeout, ledger)
+        value, headers = await _exchange(io, request, candidate, timeout, ledger)
     except errors.MuxiLLMError as error:
         error.provider, error.model = candidate.ref.provider, str(candidate.ref)
         return Outcome(io.now() - started, error=error)
@@ -78,16 +105,19 @@ async def _exchange(
     timeout: float,  # noqa: ASYNC109 - the transport keeps it, there is no event loop here
     ledger: Ledger,
 ) -> Any:
-    """Adapt, encode, send, decode."""
+    """Fetch media, adapt, encode, send, decode."""
     provider = candidate.provider
     if provider.key_required and not provider.api_key:
         raise missing_credentials(candidate)
+    ends = io.now() + timeout
     wire = provider.wire_for(request.endpoint, candidate.ref.name, ledger)
+    whole = await with_media(io, request, provider, ledger, ends)
+    if whole is not request:
+        request, timeout = whole, max(ends - io.now(), 0.001)  # fetching took its share
     body, stream = adapt(request, provider, wire.profile, ledger)
     extra = {**request.extra_body, **request.provider_options.get(candidate.ref.provider, {})}
     outgoing = provider.prepare(wire, body, stream=stream, extra=extra)
     _address(outgoing, request, candidate, timeout)
-    ends = io.now() + timeout
 
     def late() -> bool:
         return io.now() >= ends

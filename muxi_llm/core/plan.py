@@ -3,12 +3,13 @@
 Theory: candidates are tried in order. A failed attempt gets one of four verdicts::
 
     again     retryable, and tries are left       → Wait(pause), then the same candidate
-    next      retryable but tried enough; or named in `retriable`; or a fallback that cannot serve
-              this request at all (no key, no such endpoint, a parameter it must refuse)
+    next      retryable but tried enough; or named in `retriable`; or its breaker is open; or a fallback that
+              cannot serve this request at all (no key, no such endpoint, a parameter it must refuse)
     give up   any other 4xx: another provider would be asked the same wrong question
     done      it answered
 
-Rules: never more than `candidates x (retries + 1)` attempts; never a wait that ends past the deadline;
+Rules: never more than `candidates x (retries + 1)` attempts, and one more for each further key of a pool
+that is tried because another was refused or limited; never a wait that ends past the deadline;
 a pause the provider asks for wins over our back-off up to a minute, beyond that the next candidate is
 better.
 """
@@ -20,7 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from openai import APIConnectionError, APIResponseValidationError, APIStatusError
 
-from muxi_llm.errors import InvalidRequestError, MissingCredentialsError, MuxiLLMError, exhausted
+from muxi_llm.errors import (
+    CircuitOpenError,
+    InvalidRequestError,
+    MissingCredentialsError,
+    MuxiLLMError,
+    exhausted,
+)
 from muxi_llm.models import Adaptation, AttemptRecord, Report
 from muxi_llm.utils.retry import RETRY_AFTER_CAP, backoff_seconds, is_retryable_status
 
@@ -55,6 +62,10 @@ class Outcome:
     error: MuxiLLMError | None = None
     adaptations: tuple[Adaptation, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    keys: int = 0
+    """Of a pool: how many keys there are."""
+    another_key: bool = False
+    """The error is one key's, and another may be used at once."""
 
 
 class Plan:
@@ -67,6 +78,7 @@ class Plan:
         self._ends = float("inf") if limits.deadline is None else now + limits.deadline
         self._index = 0
         self._tries = 0
+        self._swaps = 0
         self._pause = 0.0
         self._waited = 0.0
         self._over = False
@@ -89,7 +101,7 @@ class Plan:
     def record(self, outcome: Outcome, now: float) -> None:
         """Take note of how the attempt of the last verdict ended."""
         error = outcome.error
-        skipped = isinstance(error, MissingCredentialsError | InvalidRequestError)
+        skipped = isinstance(error, MissingCredentialsError | InvalidRequestError | CircuitOpenError)
         model = str(self._candidates[self._index].ref)
         self._records.append(AttemptRecord(model, self._tries, outcome.seconds, error, skipped, self._waited))
         self._waited = 0.0
@@ -98,6 +110,9 @@ class Plan:
             self._over = True
         elif skipped and self._index > 0:
             self._move_on()  # not worth being the call's error: the ones before it say more
+        elif outcome.another_key and self._swaps < outcome.keys - 1:
+            self._swaps += 1  # the same try, with another key
+            self._last = error
         else:
             self._last = error
             self._judge(error, now)
@@ -105,7 +120,9 @@ class Plan:
             self._over = True  # no fallback may be announced that would never be tried
 
     def _judge(self, error: MuxiLLMError, now: float) -> None:
-        if is_retryable(error):
+        if isinstance(error, CircuitOpenError):
+            self._move_on()
+        elif is_retryable(error):
             pause = self._pause_before_retry(error, now)
             if pause is None:
                 self._move_on()
@@ -117,16 +134,18 @@ class Plan:
 
     def _pause_before_retry(self, error: MuxiLLMError, now: float) -> float | None:
         """Seconds until the same candidate may be tried again, `None` if it may not."""
-        if self._tries > self._limits.retries:
+        tries = self._tries - self._swaps
+        if tries > self._limits.retries:
             return None
         pause = error.retry_after
         if pause is None:
-            pause = backoff_seconds(self._tries, self._limits.retry_delay)
+            chosen = self._limits.pause
+            pause = chosen(tries) if chosen else backoff_seconds(tries, self._limits.retry_delay)
         return None if pause > RETRY_AFTER_CAP or now + pause >= self._ends else pause
 
     def _move_on(self) -> None:
         self._index += 1
-        self._tries = 0
+        self._tries = self._swaps = 0
 
     @property
     def fallback(self) -> tuple[str, str, MuxiLLMError] | None:

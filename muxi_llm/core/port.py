@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Sequence
 
+    from muxi_llm.core.plan import Attempt, Outcome
+    from muxi_llm.core.request import Candidate, Request
+    from muxi_llm.models import Report
     from muxi_llm.wire.base import Reply, WireCall
 
 T = TypeVar("T")
@@ -26,6 +29,50 @@ class IO(Protocol):
 
     async def run(self, work: Callable[[], T]) -> T:
         """What *work* returns: blocking code of a library, kept off the event loop where there is one."""
+
+    def event(self) -> Event:
+        """Something to wait for that another call sets."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], object]:
+        """Run *work* on its own; the function returned cancels it. On a blocking port it is over by then."""
+
+
+class Event(Protocol):
+    """Happens once."""
+
+    def set(self) -> None:
+        """It happened; from any thread, and more than once if need be."""
+
+    async def wait(self) -> None:
+        """Until it happens."""
+
+
+class Harness(Protocol):
+    """What may stand around a call; see `muxi_llm.harness.pipeline`."""
+
+    async def answer(
+        self,
+        io: IO,
+        request: Request,
+        candidates: Sequence[Candidate],
+        work: Callable[[], Coroutine[Any, Any, tuple[Any, Report]]],
+    ) -> tuple[Any, Report]:
+        """The value and the report of *work*, or of an equal call before or beside it."""
+
+    def passage(self) -> Passage:
+        """The way of one call through what stands around its attempts."""
+
+
+class Passage(Protocol):
+    """Stands around each attempt of one call."""
+
+    async def attempt(
+        self, io: IO, step: Attempt, work: Callable[[Candidate], Coroutine[Any, Any, Outcome]]
+    ) -> Outcome:
+        """The outcome of *work*, or of what did not let it through."""
+
+    def close(self, now: float) -> None:
+        """The call is over, however it ended."""
 
 
 class TransportError(Exception):

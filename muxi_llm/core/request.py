@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from muxi_llm.config import Mode
 from muxi_llm.errors import InvalidModelError, InvalidRequestError
@@ -12,6 +12,7 @@ from muxi_llm.errors import InvalidModelError, InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from muxi_llm.core.media import Media, MediaKind
     from muxi_llm.models import Adaptation
     from muxi_llm.providers.base import Provider
     from muxi_llm.wire.base import Endpoint
@@ -48,8 +49,8 @@ class ModelRef:
         prefix, slash, rest = model.partition("/")
         if not slash:
             return cls(default or bare, model)
-        if known(prefix) and rest:
-            return cls(prefix, rest)
+        if rest and (kind := known(prefix)):
+            return cls(getattr(kind, "name", prefix), rest)  # an alias is read as the provider's own name
         if default is not None:
             return cls(default, model)
         raise InvalidModelError(f"model {model!r}: {_model_hint(prefix, rest)}", param="model")
@@ -82,7 +83,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the plan must keep to. retries: tries after the first on each candidate. The rest in seconds."""
+    """What the plan must keep to. retries: tries after the first on each candidate. The rest in seconds.
+
+    pause: seconds before retry number n (from 1), instead of full jitter over `retry_delay`.
+    """
 
     retries: int = 0
     retry_delay: float = 0.5
@@ -90,6 +94,7 @@ class Limits:
     deadline: float | None = None
     retriable: tuple[type[BaseException] | str | int, ...] = ()
     on_fallback: Callable[[str, str, Exception], Any] | None = None
+    pause: Callable[[int], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,10 @@ class Request:
     query: Mapping[str, Any] = field(default_factory=dict)
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     provider_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cache: Literal["memory", "redis", "redis-or-memory", False] | None = None
+    """The cache the call wants; `None`: as the harness is set; `False`: none."""
+    fetch: Callable[[str, MediaKind, float], Media] | None = None
+    """What is at a URL, of that kind, within seconds; blocking. `None`: URLs are not fetched here."""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -137,6 +146,8 @@ def _check_provider(name: str) -> None:
 
     if registry.find(name) is None:
         raise InvalidRequestError(_provider_hint(name), param="provider_options")
+    if own := registry.ALIASES.get(name):  # looked up by the provider's own name, it would be passed over
+        raise InvalidRequestError(f"{name!r} is another name of {own!r}; use that", param="provider_options")
 
 
 MODES = get_args(Mode)

@@ -47,6 +47,9 @@ class StreamFlow:
         self._error_of = error_of
         self._texts: list[str] = []
         self._failure: MuxiLLMError | None = None
+        self._taken: list[Any] = []
+        self.on_end: Callable[[list[Any]], None] | None = None
+        """Told every chunk, once the stream was read to a proper end."""
         self.ready: deque[Any] = deque()
         """Chunks already decoded."""
 
@@ -75,23 +78,31 @@ class StreamFlow:
     async def next(self) -> Any:
         """The next chunk, `None` at the end. Raises what broke, with the text so far on it."""
         while not self.ready:
-            if not await self._pull():
-                if self._failure is None:
-                    return None
-                failure, self._failure = self._failure, None
-                failure.partial_text = "".join(self._texts)
-                *earlier, last = self.report.attempts
-                failure.attempts = (*earlier, replace(last, error=failure))
-                raise failure
+            if await self._pull() or self.ready:  # the last bytes may hold chunks too
+                continue
+            if self._failure is None:
+                return self._ended()
+            failure, self._failure = self._failure, None
+            failure.partial_text = "".join(self._texts)
+            *earlier, last = self.report.attempts
+            failure.attempts = (*earlier, replace(last, error=failure))
+            raise failure
         return self.take()
 
     def take(self) -> Any:
         """The next chunk of those that are `ready`."""
         chunk = self.ready.popleft()
+        if self.on_end is not None:
+            self._taken.append(chunk)
         text = _text_of(chunk)
         if text:
             self._texts.append(text)
         return chunk
+
+    def _ended(self) -> None:
+        if self.on_end is not None:
+            self.on_end(self._taken)
+            self.on_end = None
 
     async def _pull(self) -> bool:
         """Read once; whether more may come."""
@@ -223,6 +234,8 @@ def _has_content(chunk: Any) -> bool:
 
 def _text_of(chunk: Any) -> str:
     """What a chunk adds to the first answer's text."""
+    if isinstance(chunk, RawChunk):
+        return chunk.text
     for choice in chunk.choices:
         fields = _fields(choice)
         if not fields.get("index"):

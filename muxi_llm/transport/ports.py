@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from muxi_llm.transport.waiting import AsyncEvent, BlockingEvent, run_beside, run_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from muxi_llm.wire.base import Reply, WireCall
 
@@ -49,7 +52,8 @@ class BlockingIO:
         self._transport = transport
 
     async def send(self, call: WireCall) -> Reply:
-        return self._transport.send(call)
+        engine = engine_for(call)
+        return self._transport.send(call) if engine is None else engine.send(call)
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - see the module's docstring
@@ -60,6 +64,12 @@ class BlockingIO:
     async def run(self, work: Callable[[], T]) -> T:
         return work()
 
+    def event(self) -> BlockingEvent:
+        return BlockingEvent()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], object]:
+        return run_here(work)
+
 
 class AsyncIO:
     """The port of the async face."""
@@ -68,7 +78,8 @@ class AsyncIO:
         self._transport = transport
 
     async def send(self, call: WireCall) -> Reply:
-        return await self._transport.send(call)
+        engine = engine_for(call)
+        return await (self._transport.send(call) if engine is None else engine.asend(call))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -78,3 +89,18 @@ class AsyncIO:
 
     async def run(self, work: Callable[[], T]) -> T:
         return await asyncio.to_thread(work)
+
+    def event(self) -> AsyncEvent:
+        return AsyncEvent()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], object]:
+        return run_beside(work)
+
+
+def engine_for(call: WireCall) -> Any:
+    """The module that answers calls of this scheme inside this process (`send`, `asend`), if one does."""
+    name = ENGINES.get(call.url.partition(":")[0])
+    return import_module(name) if name is not None else None
+
+
+ENGINES = {"llama-cpp": "muxi_llm.transport.llama_cpp"}

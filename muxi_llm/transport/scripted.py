@@ -10,17 +10,20 @@ Works on both faces::
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from muxi_llm.core.port import TransportError
+from muxi_llm.transport.waiting import AsyncEvent, BlockingEvent, run_beside, run_here
 from muxi_llm.wire.base import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
+    from muxi_llm.core.port import Event
     from muxi_llm.wire.base import WireCall
 
 T = TypeVar("T")
@@ -99,10 +102,21 @@ class Scripted:
     async def run(self, work: Callable[[], T]) -> T:
         return work()
 
+    def event(self) -> Event:
+        return AsyncEvent() if _in_a_loop() else BlockingEvent()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], object]:
+        return run_beside(work) if _in_a_loop() else run_here(work)
+
     @property
     def bodies(self) -> list[Any]:
         """The JSON bodies sent."""
         return [orjson.loads(call.body) for call in self.calls]
+
+
+def _in_a_loop() -> bool:
+    """A script serves both faces; which one is calling shows in whether there is an event loop."""
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 - see `waiting.soon`
 
 
 class ScriptedReader:

@@ -41,7 +41,8 @@ class CallParams(TypedDict, total=False):
     on each model (default 2 without fallbacks, 0 with). timeout: seconds for each attempt.
     api_key, base_url: for the first model's provider, instead of the configured ones.
     extra_headers, extra_query, extra_body: sent as they are. provider_options: like `extra_body`, by
-    provider: `{"anthropic": {"top_k": 5}}`. adapt: `adapt`, `strict` or `passthrough`.
+    provider: `{"anthropic": {"top_k": 5}}`. adapt: `adapt`, `strict` or `passthrough`. cache: where the answer
+    is kept and looked for, `False` for nowhere (default: as `muxi_llm.harness.cache` is set).
     """
 
     fallback_models: Sequence[str] | None
@@ -55,6 +56,7 @@ class CallParams(TypedDict, total=False):
     extra_body: Mapping[str, Any] | None
     provider_options: Mapping[str, Mapping[str, Any]] | None
     adapt: Literal["adapt", "strict", "passthrough"] | None
+    cache: Literal["memory", "redis", "redis-or-memory", False] | None
 
 
 class ChatParams(CallParams, total=False):

@@ -299,9 +299,9 @@ def test_an_endpoint_a_provider_does_not_have(driver):
         Answer(json=embeddings()),
         model="openai/x",
         input="x",
-        fallback_models=["groq/x", "cohere/y"],
+        fallback_models=["groq/x", "mistral/y"],
     )
-    assert raised.muxi.model == "cohere/y"
+    assert raised.muxi.model == "mistral/y"
     assert len(script.calls) == 2
 
 

@@ -200,14 +200,14 @@ def test_fallback_config_is_checked(driver, config, hint):
 def test_default_chain_of_the_configuration(driver):
     """Used where a call names no fallbacks; the primary is not tried twice."""
     muxi_llm.config.fallback = {
-        "default_chains": {"chat": ["openai/gpt-4", "groq/llama"], "embedding": ["cohere/e"]}
+        "default_chains": {"chat": ["openai/gpt-4", "groq/llama"], "embedding": ["mistral/e"]}
     }
     value, script = ask(driver, failed(500), said("b"))
     assert (text_of(value), len(script.calls)) == ("b", 2)
     value, script = driver.scripted(
         Embedding, failed(500), Answer(json=embeddings()), model="openai/text-embedding-3-small", input="x"
     )
-    assert value.muxi.model == "cohere/e"
+    assert value.muxi.model == "mistral/e"
 
 
 @pytest.mark.parametrize(

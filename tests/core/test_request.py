@@ -73,7 +73,7 @@ def test_an_unknown_prefix_is_part_of_the_name_where_there_is_a_default():
         ("opnai/gpt-4", "there is no provider 'opnai'; did you mean openai?"),
         ("antropic/claude", "did you mean anthropic?"),
         ("Groq/llama", "did you mean groq"),
-        ("zzzzzz/x", "known: anthropic, cohere, deepseek, google, groq"),
+        ("zzzzzz/x", "known: ai21, aihubmix, anthropic, "),
         ("/gpt-4", "there is no provider ''; known: "),
         ("openai/", "there is no model name after 'openai/'"),
         ("", "model must be 'provider/model', not ''"),

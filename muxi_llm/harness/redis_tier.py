@@ -1,0 +1,184 @@
+"""Redis as the second tier: asked within a budget, written to in the background, left alone while it fails.
+
+Rules: an operation may take `BUDGET` seconds, then it is a miss, and so is every other one until Redis has
+answered again; after a rest a single question tries it. A server that answers but refuses (full, read-only)
+is still asked. Entries are LLMix's: `{"data": text, "cached_at": epoch seconds}` under their key, with
+Redis's own expiry, so that services in other languages share them.
+
+    up      -- an operation failed  --> resting
+    resting -- the rest is over     --> trying
+    trying  -- it answered          --> up
+    trying  -- an operation failed  --> resting
+    up      -- it answered          --> up
+    resting -- it answered          --> up
+    resting -- an operation failed  --> resting
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import BoundedSemaphore, Lock
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+try:
+    import redis
+except ImportError as error:  # pragma: no cover - tests have every extra
+    raise ImportError("a Redis cache needs the redis package: pip install 'muxi-llm[redis]'") from error
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+State = Literal["up", "resting", "trying"]
+
+TRANSITIONS: dict[tuple[State, str], State] = {
+    ("up", "an operation failed"): "resting",
+    ("resting", "the rest is over"): "trying",
+    ("trying", "it answered"): "up",
+    ("trying", "an operation failed"): "resting",
+    ("up", "it answered"): "up",
+    ("resting", "it answered"): "up",
+    ("resting", "an operation failed"): "resting",
+}
+
+BUDGET = 0.08
+"""Seconds an operation may take: with all else it stays below a tenth of a second."""
+
+REST = 1.0
+LONGEST_REST = 30.0
+"""Seconds Redis is left alone after a failure: doubled from the one up to the other."""
+
+BACKLOG = 1000
+"""Writes waiting at most; more are dropped, a cache may forget."""
+
+
+class Found(NamedTuple):
+    """An entry's text, and the seconds it has left."""
+
+    text: str
+    left: float
+
+
+class RedisTier:
+    """One Redis server. Thread-safe; usable again after a fork. budget, rest: seconds; backlog: writes."""
+
+    def __init__(
+        self, url: str, *, budget: float = BUDGET, rest: float = REST, backlog: int = BACKLOG
+    ) -> None:
+        self._client: Any = redis.Redis.from_url(
+            url,
+            socket_timeout=budget,
+            socket_connect_timeout=budget,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+        )
+        self._lock = Lock()
+        self._state: State = "up"
+        self._first_rest = self._rest = rest
+        self._until = 0.0
+        self._backlog = BoundedSemaphore(backlog)
+        self._writers: dict[int, ThreadPoolExecutor] = {}
+
+    @property
+    def state(self) -> State:
+        """How Redis is doing."""
+        return self._state
+
+    def is_worth_asking(self) -> bool:
+        """Whether an operation may go out now; while Redis is resting one in a while, to try it."""
+        with self._lock:
+            if self._state == "up":
+                return True
+            if time.monotonic() < self._until:
+                return False
+            if self._state == "resting":
+                self._go("the rest is over")
+            self._until = (
+                time.monotonic() + self._rest
+            )  # should this try never come back, the next is due then
+            return True
+
+    def find(self, key: str, ttl: float) -> Found | None:
+        """The entry under *key*, if it is fresh by a *ttl* in seconds and makes sense."""
+        raw = self._ask(lambda: self._client.get(key))
+        entry = _entry(raw)
+        if entry is None:
+            return None
+        text, made = entry
+        left = ttl - max(0.0, time.time() - made)
+        return Found(text, left) if left > 0 else None
+
+    def keep(self, key: str, text: str, ttl: float) -> None:
+        """*text* under *key* for *ttl* seconds, written in the background."""
+        if self._state == "up" and self._backlog.acquire(blocking=False):
+            self._writer().submit(self._write, key, text, ttl, time.time())
+
+    def close(self) -> None:
+        """Write what waits, then disconnect."""
+        writer = self._writers.pop(os.getpid(), None)
+        if writer is not None:
+            writer.shutdown()
+        self._client.close()
+
+    def _writer(self) -> ThreadPoolExecutor:
+        """A thread of this process: they do not survive a fork."""
+        with self._lock:
+            pid = os.getpid()
+            if pid not in self._writers:
+                self._writers = {pid: ThreadPoolExecutor(1, thread_name_prefix="muxi-llm-cache")}
+            return self._writers[pid]
+
+    def _write(self, key: str, text: str, ttl: float, made: float) -> None:
+        self._backlog.release()
+        if self._state == "up":
+            payload = orjson.dumps({"data": text, "cached_at": made})
+            self._ask(lambda: self._client.set(key, payload, px=max(1, int(ttl * 1000))))
+
+    def _ask(self, what: Any) -> Any:
+        if self._state == "resting":  # it failed while this one stood in line
+            return None
+        try:
+            answer = what()
+        except redis.ResponseError:  # it is there, and says no
+            self._note("it answered")
+            return None
+        except (redis.RedisError, OSError, ValueError):
+            self._note("an operation failed")
+            return None
+        self._note("it answered")
+        return answer
+
+    def _note(self, event: str) -> None:
+        if self._state == "up" and event == "it answered":
+            return
+        with self._lock:
+            self._go(event)
+            if self._state == "up":
+                self._rest = self._first_rest
+            else:
+                self._until = time.monotonic() + self._rest
+                self._rest = min(2 * self._rest, LONGEST_REST)
+                with suppress(redis.RedisError, OSError):
+                    self._client.connection_pool.disconnect(inuse_connections=False)
+
+    def _go(self, event: str) -> None:
+        self._state = TRANSITIONS[self._state, event]
+
+
+def _entry(raw: str | None) -> tuple[str, float] | None:
+    """Text and time of an entry of whoever wrote it; `None` for what is none."""
+    if raw is None:
+        return None
+    try:
+        entry = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(entry, dict) or not isinstance(entry.get("data"), str):
+        return None
+    made = entry.get("cached_at", entry.get("cachedAt"))
+    if not isinstance(made, int | float) or made < 0:
+        return entry["data"], time.time()
+    return entry["data"], made / 1000 if made > 1e12 else made  # JavaScript counts milliseconds

@@ -1,0 +1,148 @@
+"""What the cache keeps of a call, and how an answer is made of it again.
+
+Rules: the key is everything that shapes the answer (endpoint, chain, body, options, tenant), and no
+credential. Kept is what answered whole: no tool calls (their ids are one conversation's), nothing cut off.
+A streamed answer is kept as its chunks and comes back as a stream. What cannot be read back is a miss.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from muxi_llm.core.call import CREDENTIALS
+from muxi_llm.core.stream import StreamFlow
+from muxi_llm.models import (
+    Adaptation,
+    ChatCompletion,
+    ChatCompletionChunk,
+    Completion,
+    CreateEmbeddingResponse,
+    Report,
+)
+from muxi_llm.wire.base import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydantic import BaseModel
+
+    from muxi_llm.core.port import IO
+    from muxi_llm.core.request import Candidate, Request
+    from muxi_llm.harness.cache import Caches, TwoTierCache
+    from muxi_llm.wire.base import Endpoint
+
+PREFIX = "muxi-llm:1:"
+KEY_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+VALUES: dict[Endpoint, type[BaseModel]] = {
+    "chat": ChatCompletion,
+    "completion": Completion,
+    "embedding": CreateEmbeddingResponse,
+}
+CHUNKS: dict[Endpoint, type[BaseModel]] = {"chat": ChatCompletionChunk, "completion": Completion}
+KEPT = (*VALUES.values(), *CHUNKS.values())
+
+
+def request_key(request: Request, candidates: Sequence[Candidate], tenant: str = "") -> str:
+    """One key for requests that ask the same of the same places. Raises `TypeError` for what is not JSON."""
+    asked = (
+        tenant,
+        request.endpoint,
+        request.stream,
+        [(str(candidate.ref), candidate.provider.base_url) for candidate in candidates],
+        request.body if request.verbatim is None else request.verbatim,
+        request.mode,
+        request.extra_body,
+        request.provider_options,
+        request.query,
+        {name: value for name, value in request.headers.items() if name.lower() not in CREDENTIALS},
+    )
+    return PREFIX + sha256(orjson.dumps(asked, default=plain, option=KEY_OPTIONS)).hexdigest()
+
+
+class Replies:
+    """The answers of calls, kept in the cache each of them wants.
+
+    LLMix keeps the same in another form: a subclass says what the key is, and what is written and read.
+    """
+
+    def __init__(self, caches: Caches, tenant: str = "") -> None:
+        """tenant: part of every key; callers with another one share nothing."""
+        self._caches = caches
+        self._tenant = tenant
+
+    def cache_of(self, request: Request, candidates: Sequence[Candidate]) -> TwoTierCache | None:  # noqa: ARG002
+        """The cache for *request*, `None` for none."""
+        return self._caches.of(request.cache)
+
+    def key_of(self, request: Request, candidates: Sequence[Candidate]) -> str:
+        """The key its answer is kept under."""
+        return request_key(request, candidates, self._tenant)
+
+    def flight_key(self, request: Request, key: str) -> str:  # noqa: ARG002 - a subclass may know of another
+        """The key equal calls at the same time have in common."""
+        return key
+
+    def written(self, value: Any, report: Report) -> str | None:
+        """*value* (of a stream: its chunks) as text; `None` for what is not to be kept."""
+        parts = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, KEPT) for part in parts) or not _is_keepable(parts):
+            return None
+        kept = {
+            "model": report.model,
+            "adaptations": [(a.param, a.action, a.detail, a.loss) for a in report.adaptations],
+            "parts": [orjson.Fragment(_dumped(part)) for part in parts],
+        }
+        return orjson.dumps(kept).decode()
+
+    def read(self, text: str, request: Request) -> tuple[Any, str, tuple[Adaptation, ...]]:
+        """The value, the model that answered and the adaptations. Raises `ValueError` or a kin of it."""
+        kept = orjson.loads(text)
+        adaptations = tuple(Adaptation(*entry) for entry in kept["adaptations"])
+        return _revived(request, kept["parts"]), kept["model"], adaptations
+
+    async def recall(self, io: IO, cache: TwoTierCache, request: Request, key: str) -> Any:
+        """The value kept under *key* and a report that says so, `None` where there is none."""
+        started = io.now()
+        hit = await cache.find(io, key)
+        if hit is None:
+            return None
+        try:
+            value, model, adaptations = self.read(hit.text, request)
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+        return value, Report(model, (), adaptations, io.now() - started, cache_hit=hit.tier)
+
+    def learn(self, cache: TwoTierCache, key: str, value: Any, report: Report, now: float) -> None:
+        """Keep *value*; a stream, once it has been read to its end."""
+        if isinstance(value, StreamFlow):
+            value.on_end = lambda chunks: self.learn(cache, key, chunks, report, now)
+            return
+        text = self.written(value, report)
+        if text is not None:
+            cache.keep(key, text, now)
+
+
+def _revived(request: Request, parts: list[Any]) -> Any:
+    if request.stream:
+        kind = CHUNKS[request.endpoint]
+        return StreamFlow.of([kind.model_validate(part) for part in parts])
+    return VALUES[request.endpoint].model_validate(parts[0])
+
+
+def _dumped(part: BaseModel) -> bytes:
+    return part.__pydantic_serializer__.to_json(part, by_alias=True, exclude_unset=True, warnings=False)
+
+
+def _is_keepable(parts: Iterable[Any]) -> bool:
+    """Whether nothing in it belongs to one conversation only, or was cut off."""
+    for part in parts:
+        for choice in getattr(part, "choices", None) or ():
+            message = getattr(choice, "message", None) or getattr(choice, "delta", None)
+            if getattr(message, "tool_calls", None) or getattr(message, "function_call", None):
+                return False
+            if choice.finish_reason in {"length", "content_filter"}:
+                return False
+    return True

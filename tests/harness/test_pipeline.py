@@ -1,0 +1,544 @@
+"""The harness around real calls: the faces, over scripted providers, on both faces."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import muxi_llm
+from muxi_llm import ChatCompletion, Embedding, harness
+from muxi_llm.core.call import call
+from muxi_llm.core.port import TransportError
+from muxi_llm.core.request import Candidate, Limits, ModelRef, Request
+from muxi_llm.errors import (
+    AuthenticationError,
+    BadRequestError,
+    CircuitOpenError,
+    InternalServerError,
+    InvalidRequestError,
+    KeyPoolExhaustedError,
+    KillSwitchActiveError,
+    MuxiLLMError,
+    RateLimitError,
+)
+from muxi_llm.harness.events import HarnessEvent, Listeners
+from muxi_llm.harness.pipeline import Harness, Stages
+from muxi_llm.providers.openai import OpenAIProvider
+from muxi_llm.transport.scripted import Answer, Scripted
+from tests.conftest import Driver
+from tests.support.bodies import CALL, HELLO, chat, chat_stream, embeddings
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two providers to call."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-1")
+
+
+def said(text: str = "Hi", **wanted: Any) -> Answer:
+    return Answer(json=chat(text), **wanted)
+
+
+def failed(status: int, **headers: str) -> Answer:
+    return Answer(status=status, json={"error": {"message": "no"}}, headers=headers)
+
+
+def asked(driver: Driver, *answers: Answer, **params: Any) -> tuple[Any, Scripted]:
+    return driver.scripted(ChatCompletion, *answers, **{"model": "openai/m", "messages": HELLO, **params})
+
+
+def keys_of(script: Scripted) -> list[str]:
+    return [call.headers["authorization"].removeprefix("Bearer ") for call in script.calls]
+
+
+# ------------------------------------------------------------------------------------------- keys
+
+
+def test_keys_of_a_pool_take_turns(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Picked up from the environment, without any setting."""
+    monkeypatch.setenv("OPENAI_KEYS", "a, b,,c")
+    used = [keys_of(asked(driver, said())[1])[0] for _ in range(4)]
+    assert used == ["a", "b", "c", "a"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_a_bad_key_is_swapped_within_the_call(driver: Driver, status: int) -> None:
+    """At once, beyond the retries, and the report has every attempt."""
+    muxi_llm.openai_keys = ["a", "b", "c"]  # type: ignore[attr-defined]
+    value, script = asked(driver, failed(status), failed(status), said(), retries=0)
+    assert keys_of(script) == ["a", "b", "c"]
+    assert [attempt.status for attempt in value.muxi.attempts] == [status, status, None]
+    assert script.slept == []
+    _, script = asked(driver, said())
+    assert keys_of(script) == ["c"]
+
+
+def test_with_all_keys_limited_the_plan_waits_as_ever(driver: Driver) -> None:
+    muxi_llm.openai_keys = ["a", "b"]  # type: ignore[attr-defined]
+    limits = [failed(429, **{"retry-after": "5"}), failed(429, **{"retry-after": "3"})]
+    value, script = asked(driver, *limits, said(), retries=1)
+    assert (keys_of(script), script.slept) == (["a", "b", "b"], [3.0])
+    assert value.choices[0].message.content == "Hi"
+
+
+def test_with_all_keys_dead_nothing_is_sent(driver: Driver) -> None:
+    muxi_llm.openai_keys = ["a", "b"]  # type: ignore[attr-defined]
+    raised, _ = asked(driver, failed(401), failed(401))
+    assert isinstance(raised, AuthenticationError)
+    raised, script = asked(driver)
+    assert isinstance(raised, KeyPoolExhaustedError)
+    assert str(raised).startswith("All 2 keys are dead (401/403).")
+    assert script.calls == []
+
+
+def test_the_calls_own_key_is_no_pools(driver: Driver) -> None:
+    muxi_llm.openai_keys = ["a", "b"]  # type: ignore[attr-defined]
+    raised, script = asked(driver, failed(401), api_key="mine")
+    assert isinstance(raised, AuthenticationError)
+    assert keys_of(script) == ["mine"]
+
+
+def test_keys_must_be_keys() -> None:
+    """And the message does not quote them."""
+    muxi_llm.openai_keys = 5  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match=r"muxi_llm\.openai_keys must be a list of keys$"):
+        ChatCompletion.create("openai/m", HELLO)
+
+
+# ---------------------------------------------------------------------------------------- breaker
+
+
+def test_an_open_breaker_sends_nothing_until_its_cooldown_is_over(driver: Driver) -> None:
+    """One count for each call, retries and all; other providers are not concerned."""
+    harness.configure(breaker=2, breaker_cooldown=30)
+    script = Scripted(*[failed(503)] * 4, said("Groq"), said("Back"))
+
+    def once(model: str = "openai/m", **params: Any) -> Any:
+        try:
+            return driver.create(ChatCompletion, model=model, messages=HELLO, retries=1, **params)
+        except MuxiLLMError as error:
+            return error
+
+    with muxi_llm.runtime.using(script):
+        assert [type(once()).__name__ for _ in range(2)] == ["InternalServerError"] * 2
+        raised = once()
+        assert isinstance(raised, CircuitOpenError)
+        assert str(raised) == "Circuit breaker OPEN for (openai, https://api.openai.com/v1)"
+        assert len(script.calls) == 4
+        value = once(fallback_models=["groq/m"])
+        assert value.muxi.model == "groq/m"
+        assert [(a.model, a.skipped) for a in value.muxi.attempts] == [("openai/m", True), ("groq/m", False)]
+        script._clock += 30
+        assert once().choices[0].message.content == "Back"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422])
+def test_errors_of_the_request_do_not_open_it(driver: Driver, status: int) -> None:
+    harness.configure(breaker=1)
+    for _ in range(3):
+        raised, script = asked(driver, failed(status), retries=0)
+        assert (getattr(raised, "status_code", None), len(script.calls)) == (status, 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [failed(500), failed(429), Answer(error=TransportError("reset")), Answer(content=b"<html>")],
+    ids=["500", "429", "network", "malformed"],
+)
+def test_what_opens_it(driver: Driver, answer: Answer) -> None:
+    harness.configure(breaker=1)
+    asked(driver, answer, retries=0)
+    assert isinstance(asked(driver)[0], CircuitOpenError)
+
+
+def test_a_429_does_not_open_it_while_another_key_is_free(driver: Driver) -> None:
+    muxi_llm.openai_keys = ["a", "b", "c"]  # type: ignore[attr-defined]
+    harness.configure(breaker=1)
+    asked(driver, failed(429), said())
+    value, _ = asked(driver, said())
+    assert value.choices[0].message.content == "Hi"
+
+
+def test_a_cancelled_probe_is_released() -> None:
+    """The next call is the probe then."""
+    harness.configure(breaker=1, breaker_cooldown=0.2)
+
+    async def scenario() -> str:
+        with muxi_llm.runtime.using(Hanging(failed(500))):
+            with pytest.raises(InternalServerError):
+                await ChatCompletion.acreate("openai/m", HELLO, retries=0)
+            await asyncio.sleep(0.25)
+            probe = asyncio.create_task(ChatCompletion.acreate("openai/m", HELLO))
+            await asyncio.sleep(0.01)
+            with pytest.raises(CircuitOpenError):
+                await ChatCompletion.acreate("openai/m", HELLO)
+            probe.cancel()
+            await asyncio.gather(probe, return_exceptions=True)
+        with muxi_llm.runtime.using(Hanging(said("Back"))):
+            value = await ChatCompletion.acreate("openai/m", HELLO)
+        return value.choices[0].message.content or ""
+
+    assert asyncio.run(scenario()) == "Back"
+
+
+class Hanging(Scripted):
+    """A script on the real clock, after whose end calls hang."""
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def send(self, call: Any) -> Any:
+        if not self._answers:
+            await asyncio.Event().wait()
+        return await super().send(call)
+
+
+# ---------------------------------------------------------------------------------------- permits
+
+
+def test_no_more_attempts_at_once_than_permits() -> None:
+    harness.configure(concurrency=4, concurrency_minimum=2)
+    at_once: list[int] = []
+
+    class Counting(Hanging):
+        busy = 0
+
+        async def send(self, call: Any) -> Any:
+            self.busy += 1
+            at_once.append(self.busy)
+            await asyncio.sleep(0.001)
+            self.busy -= 1
+            return await super().send(call)
+
+    async def scenario() -> None:
+        with muxi_llm.runtime.using(Counting(*[said() for _ in range(30)])):
+            await asyncio.gather(*[ChatCompletion.acreate("openai/m", HELLO) for _ in range(30)])
+
+    asyncio.run(scenario())
+    assert max(at_once) == 4
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(["start", "cancel", "turn"]), st.integers(0, 20)), max_size=40))
+def test_permits_never_leak_whatever_is_cancelled(events: list[tuple[str, int]]) -> None:
+    """However calls start, wait, run and are given up: at the end every permit is there again."""
+    around = Harness(Stages(window=3, minimum=1))
+    request = Request("chat", {"messages": HELLO}, limits=Limits(retries=0))
+    candidates = [Candidate(ModelRef("openai", "m"), OpenAIProvider(api_key="k"))]
+
+    async def scenario() -> None:
+        io = Turning(*[said() for _ in range(50)])
+        tasks: list[asyncio.Task[Any]] = []
+        for event, index in events:
+            if event == "start":
+                tasks.append(asyncio.create_task(call(io, request, candidates, around)))
+            elif event == "cancel" and tasks:
+                tasks[index % len(tasks)].cancel()
+            else:
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        permits = around.place_of(candidates[0]).permits
+        assert permits is not None
+        assert (permits.out, permits.waiting) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+class Turning(Scripted):
+    """A script whose answers take a few turns of the loop."""
+
+    async def send(self, call: Any) -> Any:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return await super().send(call)
+
+
+# ------------------------------------------------------------------------------------------ cache
+
+
+def test_an_equal_call_is_answered_from_memory(driver: Driver) -> None:
+    """With a value of its own, which says where it comes from."""
+    harness.configure(cache="memory")
+    first, _ = asked(driver, said())
+    second, script = asked(driver)
+    assert (second, script.calls) == (first, [])
+    assert second is not first
+    assert (first.muxi.cache_hit, second.muxi.cache_hit, second.muxi.model) == (None, "l1", "openai/m")
+    assert second.usage.total_tokens == first.usage.total_tokens
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"temperature": 0.5},
+        {"model": "openai/other"},
+        {"messages": [{"role": "user", "content": "Bye"}]},
+        {"extra_body": {"top_k": 1}},
+        {"provider_options": {"openai": {"top_k": 1}}},
+        {"base_url": "http://127.0.0.1:9/v1"},
+        {"extra_headers": {"anthropic-beta": "x"}},
+        {"fallback_models": ["groq/m"]},
+        {"cache": False},
+    ],
+    ids=repr,
+)
+def test_another_call_is_another(driver: Driver, other: dict[str, Any]) -> None:
+    harness.configure(cache="memory")
+    asked(driver, said("One"))
+    value, _ = asked(driver, said("Two"), **other)
+    assert value.choices[0].message.content == "Two"
+
+
+def test_keys_are_no_part_of_it(driver: Driver) -> None:
+    """Nor are other callers' credentials; tenants are."""
+    harness.configure(cache="memory")
+    asked(driver, said("One"))
+    value, _ = asked(driver, api_key="sk-2", extra_headers={"Authorization": "Bearer x"})
+    assert value.choices[0].message.content == "One"
+    harness.configure(cache="memory", tenant="b")
+    assert asked(driver, said("Two"))[0].choices[0].message.content == "Two"
+
+
+def test_a_call_may_ask_for_the_cache_itself(driver: Driver) -> None:
+    asked(driver, said("One"), cache="memory")
+    assert asked(driver, cache="memory")[0].choices[0].message.content == "One"
+    assert asked(driver, said("Two"))[0].choices[0].message.content == "Two"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(json=chat(None, tool_calls=[CALL], finish="tool_calls")),
+        Answer(json=chat("cut", finish="length")),
+        failed(400),
+    ],
+    ids=["tool calls", "cut off", "an error"],
+)
+def test_what_is_not_kept(driver: Driver, answer: Answer) -> None:
+    harness.configure(cache="memory")
+    asked(driver, answer)
+    assert asked(driver, said("New"))[0].choices[0].message.content == "New"
+
+
+def test_streams_are_kept_once_they_were_read_to_the_end(driver: Driver) -> None:
+    """And come back as streams; one that was left early is not kept."""
+    harness.configure(cache="memory")
+    chunks = chat_stream("Hel", "lo")
+    script = Scripted(Answer(chunks=chunks), Answer(chunks=chunks))
+    with muxi_llm.runtime.using(script):
+        left = ChatCompletion.create("openai/m", HELLO, stream=True)
+        next(left)
+        left.close()
+        first = driver.create(ChatCompletion, model="openai/m", messages=HELLO, stream=True)
+        again = driver.create(ChatCompletion, model="openai/m", messages=HELLO, stream=True)
+    assert (again, len(script.calls)) == (first, 2)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in again) == "Hello"
+
+
+def test_embeddings_are_kept(driver: Driver) -> None:
+    harness.configure(cache="memory")
+    first, _ = driver.scripted(Embedding, Answer(json=embeddings()), model="openai/e", input="x")
+    second, script = driver.scripted(Embedding, model="openai/e", input="x")
+    assert (second, script.calls) == (first, [])
+
+
+@pytest.mark.filterwarnings("ignore::muxi_llm.AdaptationWarning")
+def test_what_was_lost_is_told_again(driver: Driver) -> None:
+    """The answer of an adapted request is one from the cache too."""
+    harness.configure(cache="memory")
+    first, _ = asked(driver, said(), model="groq/m", logit_bias={"1": 1})
+    second, _ = asked(driver, model="groq/m", logit_bias={"1": 1})
+    assert second.muxi.adaptations == first.muxi.adaptations != ()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"model":"m"}', '{"model":"m","adaptations":[],"parts":[{"choices":3}]}']
+)
+def test_what_cannot_be_read_back_is_a_miss(driver: Driver, text: str) -> None:
+    harness.configure(cache="memory")
+    asked(driver, said("One"))
+    (around,) = muxi_llm.runtime._runtime._harnesses.values()
+    memory: Any = around._replies._caches.of("memory").memory  # type: ignore[attr-defined]
+    (key,) = memory._entries
+    memory.keep(key, text, float("inf"))
+    assert asked(driver, said("Two"))[0].choices[0].message.content == "Two"
+
+
+# ----------------------------------------------------------------------------- the rest, together
+
+
+def test_equal_calls_at_once_are_one_request() -> None:
+    harness.configure(singleflight=True)
+
+    async def scenario() -> tuple[list[Any], int]:
+        script = Turning(said())
+        with muxi_llm.runtime.using(script):
+            values = await asyncio.gather(*[ChatCompletion.acreate("openai/m", HELLO) for _ in range(20)])
+        return values, len(script.calls)
+
+    values, sent = asyncio.run(scenario())
+    assert sent == 1
+    assert len({id(value) for value in values}) == 20
+    assert all(value == values[0] and value.muxi.model == "openai/m" for value in values)
+
+
+def test_the_kill_switch_comes_first(driver: Driver, tmp_path: Path) -> None:
+    """Before the cache too, and before any key is looked at."""
+    harness.configure(cache="memory", kill_switch=tmp_path)
+    asked(driver, said())
+    (tmp_path / "killswitch").touch()
+    raised, script = asked(driver)
+    assert isinstance(raised, KillSwitchActiveError)
+    assert str(raised) == f"Kill switch active: {tmp_path}/killswitch exists. All LLMix calls are blocked."
+    assert script.calls == []
+    (tmp_path / "killswitch").unlink()
+    assert asked(driver)[0].muxi.cache_hit == "l1"
+
+
+def test_a_switch_that_cannot_be_read_is_on(driver: Driver, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    harness.configure(kill_switch=tmp_path / "file")
+    with pytest.raises(NotADirectoryError):
+        driver.create(ChatCompletion, model="openai/m", messages=HELLO)
+
+
+def test_the_switch_is_in_the_state_folder(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMIX_STATE_DIR", str(tmp_path))
+    harness.configure(kill_switch=True)
+    (tmp_path / "killswitch").touch()
+    assert isinstance(asked(driver)[0], KillSwitchActiveError)
+
+
+class Heard:
+    """Listens."""
+
+    def __init__(self) -> None:
+        self.events: list[HarnessEvent] = []
+
+    def record(self, event: HarnessEvent) -> None:
+        self.events.append(event)
+
+
+def test_what_happens_is_told_without_prompts_and_keys(driver: Driver) -> None:
+    heard = Heard()
+    muxi_llm.openai_keys = ["sk-secret-a", "sk-secret-b"]  # type: ignore[attr-defined]
+    harness.configure(cache="memory", breaker=1, concurrency=8, telemetry=[heard])
+    asked(driver, failed(429), said(), messages=[{"role": "user", "content": "a secret prompt"}])
+    asked(driver, messages=[{"role": "user", "content": "a secret prompt"}])
+    asked(driver, failed(500), retries=0)
+    assert [(e.kind, e.provider) for e in heard.events] == [
+        (kind, "openai")
+        for kind in (
+            "cache miss",
+            "key resting",
+            "window",
+            "attempt",
+            "retry",
+            "window",
+            "attempt",
+            "call",
+            "cache hit",
+            "call",
+            "cache miss",
+            "attempt",
+            "breaker",
+            "call",
+        )
+    ]
+    assert "secret" not in repr(heard.events)
+    assert heard.events[-2].facts == {"state": "open", "was": "closed"}
+    assert (heard.events[3].facts["status"], heard.events[3].facts["error"]) == (429, "RateLimitError")
+
+
+def test_a_broken_listener_breaks_nothing(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def record(self, event: HarnessEvent) -> None:
+            raise RuntimeError("oops")
+
+    harness.configure(breaker=3, telemetry=[Broken()])
+    assert asked(driver, said())[0].choices[0].message.content == "Hi"
+    assert "a telemetry listener failed on 'attempt'" in caplog.text
+
+
+def test_nobody_listens() -> None:
+    assert not Listeners()
+
+
+# --------------------------------------------------------------------------------------- settings
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error", "message"),
+    [
+        ({"breakers": 3}, TypeError, "no 'breakers'; did you mean 'breaker'"),
+        ({"zzz": 3}, TypeError, "known: cache, cache_ttl"),
+        ({"cache": "disk"}, ValueError, "cache must be one of memory, redis, redis-or-memory, not 'disk'"),
+        ({"breaker": 0}, ValueError, "breaker must be a number above 0, not 0"),
+        ({"cache_ttl": "1h"}, ValueError, "cache_ttl must be a number above 0, not '1h'"),
+        ({"concurrency": 2}, ValueError, "concurrency must be 4"),
+    ],
+    ids=["unknown", "far off", "strategy", "zero", "text", "window"],
+)
+def test_settings_that_cannot_be(wanted: dict[str, Any], error: type[Exception], message: str) -> None:
+    """Refused at once, and nothing changes."""
+    before = harness.configure(breaker=7)
+    with pytest.raises(error, match=message):
+        harness.configure(**wanted)
+    assert harness.settings() is before
+
+
+def test_equal_settings_share_their_state(driver: Driver) -> None:
+    harness.configure(breaker=1)
+    asked(driver, failed(500), retries=0)
+    harness.configure(breaker=1)
+    assert isinstance(asked(driver)[0], CircuitOpenError)
+
+
+def test_a_calls_cache_is_checked() -> None:
+    with pytest.raises(InvalidRequestError, match="cache must be memory, redis, redis-or-memory or False"):
+        ChatCompletion.create("openai/m", HELLO, cache="disk")  # type: ignore[call-overload]
+
+
+def test_redis_without_a_url(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is refused where Redis is wanted, and is memory where it may be."""
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    with pytest.raises(ValueError, match="redis_url"):
+        driver.create(ChatCompletion, model="openai/m", messages=HELLO, cache="redis")
+    asked(driver, said(), cache="redis-or-memory")
+    assert asked(driver, cache="redis-or-memory")[0].muxi.cache_hit == "l1"
+
+
+# ---------------------------------------------------------------------------------- the plan's law
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from([200, 400, 401, 403, 429, 500]), min_size=1, max_size=40),
+    st.integers(0, 3),
+    st.integers(1, 4),
+)
+def test_no_schedule_of_outcomes_makes_more_attempts_than_planned(
+    statuses: list[int], retries: int, keys: int
+) -> None:
+    """For each candidate: its tries, and one for each further key."""
+    provider = OpenAIProvider(api_key="k0")
+    provider.keys = tuple(f"k{number}" for number in range(keys))
+    around = Harness(Stages(breaker=3, window=4))
+    script = Scripted(*[said() if status == 200 else failed(status) for status in statuses * 40])
+    request = Request("chat", {"messages": HELLO}, limits=Limits(retries=retries))
+    candidates = [Candidate(ModelRef("openai", name), provider) for name in "ab"]
+    for _ in range(3):
+        sent = len(script.calls)
+        try:
+            muxi_llm.core.step.run_sync(call(script, request, candidates, around))
+        except (RateLimitError, AuthenticationError, BadRequestError, MuxiLLMError):
+            pass
+        assert len(script.calls) - sent <= 2 * (retries + 1 + keys - 1)
