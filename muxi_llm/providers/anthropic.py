@@ -28,11 +28,13 @@ class AnthropicProvider(Provider):
     token_by_token_support = True
     json_schema_support = True
     file_input_support = True
+    file_url_support = True
     developer_message_support = True
     cache_control_support = True
     thinking_blocks_support = True
     anthropic_blocks_support = True
     tool_media_support = True
+    extra_content_support = True
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

@@ -39,14 +39,16 @@ CLASSES: dict[str, type[Provider]] = {}
 class Provider:
     """One place that serves models, OpenAI-compatible unless a subclass says otherwise.
 
-    Instances are made per call, hold that call's key and base URL, and are never shared or changed.
+    Instances are made per call, hold that call's key (or `keys`: a pool) and base URL, and are never shared.
     """
 
     name: ClassVar[str] = ""
     base_url: str = ""
     base_url_env: ClassVar[tuple[str, ...]] = ()
     key_env: ClassVar[tuple[str, ...]] = ()
-    key_required: ClassVar[bool] = True
+    keys_env: ClassVar[tuple[str, ...]] = ()
+    """Pools of keys, comma-separated: made of `key_env`, `OPENAI_KEYS` for `OPENAI_API_KEY`."""
+    key_required: bool = True  # of an instance, which may have something better than a key
     wires: ClassVar[Mapping[Endpoint, type[Wire]]] = {
         "chat": OpenAIChat,
         "completion": OpenAICompletions,
@@ -87,8 +89,14 @@ class Provider:
     """Signed `thinking_blocks` of an assistant message, replayed."""
     anthropic_blocks_support: ClassVar[bool] = False
     """Anthropic's own content blocks and marks, where the chat form has none."""
+    extra_content_support: ClassVar[bool] = False
+    """`extra_content` of messages and tool calls: opaque state by provider, replayed (Gemini's signatures)."""
     media_url_support: ClassVar[bool] = True
-    """It fetches `http(s)` URLs of media by itself; without it they must come as base64."""
+    """It fetches `http(s)` URLs of images and videos by itself; without it they must come as base64."""
+    audio_url_support: ClassVar[bool] = False
+    """`audio_url` parts, and it fetches them by itself; without it they are sent as `input_audio`."""
+    file_url_support: ClassVar[bool] = False
+    """It fetches `http(s)` URLs in `file` parts by itself."""
     tool_media_support: ClassVar[bool] = False
     """Images and files in a tool's result; without it they follow in a user message."""
     reasoning_replay_support: ClassVar[bool] = False
@@ -98,6 +106,27 @@ class Provider:
     renames: ClassVar[Mapping[str, str]] = {}
     drops: ClassVar[Mapping[str, str]] = {}
     forces: ClassVar[Mapping[str, Any]] = {}
+
+    # Habits within OpenAI's own form, applied by `adapt` (core/habits.py) between the tables of the model's
+    # family and those above.
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Parameter → the least and the most it may be; what is beyond is sent as the nearest."""
+    stop_limit: ClassVar[int] = 0
+    """How many `stop` sequences it takes; 0: as many as OpenAI."""
+    effort_fields: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """`reasoning_effort` → the fields that ask for it here (none: it is left out). Others go as they are."""
+    tool_choices: ClassVar[Mapping[str, str]] = {}
+    """`tool_choice` it refuses ("function": a named one) → the one it takes; "": `tools` are left out."""
+    message_drops: ClassVar[Mapping[str, str]] = {}
+    """Field of a message it refuses → why it is left out."""
+    string_content: ClassVar[frozenset[str]] = frozenset()
+    """Roles whose text must be one string, not a list of parts."""
+    alternating_roles: ClassVar[bool] = False
+    """System messages first, then turns that alternate: those of one role are merged."""
+    tool_call_id: ClassVar[str] = ""
+    """The pattern ids of tool calls must match; others are replaced, a call's and its result's alike."""
+    families: ClassVar[Mapping[str, Profile]] = {}
+    """Pattern of a model's name → quirks it has here alone, instead of its family's."""
 
     verbatim: ClassVar[bool] = False
     """Requests that arrive in this provider's own wire go out as they came (the drop-in clients)."""
@@ -119,6 +148,7 @@ class Provider:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.api_key = api_key
+        self.keys: tuple[str, ...] = ()
         self.headers = dict(headers or {})
         self.settings = settings or {}
         if base_url:
@@ -134,6 +164,11 @@ class Provider:
         prefix = re.sub(r"\W", "_", cls.name).upper()
         if "key_env" not in cls.__dict__:
             cls.key_env = (f"{prefix}_API_KEY",)
+        cls.keys_env = tuple(
+            variable.removesuffix("_API_KEY") + "_KEYS"
+            for variable in cls.key_env
+            if variable.endswith("_API_KEY")
+        )
         if "base_url_env" not in cls.__dict__:
             cls.base_url_env = (f"{prefix}_BASE_URL",)
         CLASSES[cls.name] = cls
@@ -142,7 +177,8 @@ class Provider:
 
     def profile(self, model: str) -> Profile:
         """Quirks of *model*'s family."""
-        return profile_of(model)
+        here = (quirks for pattern, quirks in self.families.items() if re.match(pattern, model))
+        return next(here, None) or profile_of(model)
 
     def authorize(self) -> dict[str, str]:
         """Headers that carry the key. Keys never go anywhere but here."""
@@ -155,7 +191,7 @@ class Provider:
         if kind is not None:
             return kind(model, ledger, profile)
         if endpoint == "completion" and "chat" in self.wires:
-            return CompletionsOverChat(self.wires["chat"](model, ledger, profile))
+            return CompletionsOverChat(self.wire_for("chat", model, ledger))
         have = ", ".join(sorted(self.wires))
         raise errors.InvalidRequestError(
             f"{self.name} has no {endpoint} endpoint (it has: {have})", param="model"

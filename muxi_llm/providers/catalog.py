@@ -9,82 +9,373 @@ from __future__ import annotations
 
 from typing import Any
 
+from muxi_llm.wire.anthropic_thinking import BUDGETS
+from muxi_llm.wire.base import Profile
+
 NO_SUCH_PARAMETER = "refused by this provider"
 MAX_TOKENS = {"max_completion_tokens": "max_tokens"}
+EVERY_ROLE = frozenset({"system", "user", "assistant", "tool"})
+LEVELS = ("minimal", "low", "medium", "high", "xhigh")
+THINKING_OFF = {"thinking": {"type": "disabled"}}
+THREE_LEVELS = {"minimal": {"reasoning_effort": "low"}, "xhigh": {"reasoning_effort": "high"}}
+FIXED = "fixed by the service for this model"
+
+
+def row(base_url: str, wires: str, can: str = "", keys: str = "", **columns: Any) -> dict[str, Any]:
+    """Where, which endpoints, which flags (without `_support`), the key's variables, what else differs."""
+    flags = {f"{flag}_support": True for flag in can.split()}
+    named = {"key_env": tuple(keys.split())} if keys else {}
+    return {"base_url": base_url, "wires": wires, **flags, **named, **columns}
+
+
+def refused(*parameters: str, why: str = NO_SUCH_PARAMETER) -> dict[str, str]:
+    """A table of drops."""
+    return dict.fromkeys(parameters, why)
+
+
+CHAT = "chat models"
+MORE = "chat completion models"
+EMBEDS = "chat embedding models"
+ALL = "chat completion embedding models"
+OPEN = "vision json_schema"
+"""Hosts of many models, some of which see and some of which obey schemas: the model judges."""
 
 ROWS: dict[str, dict[str, Any]] = {
-    # https://docs.cohere.com/docs/compatibility-api
-    "cohere": {
-        "base_url": "https://api.cohere.ai/compatibility/v1",
-        "key_env": ("CO_API_KEY", "COHERE_API_KEY"),
-        "wires": "chat embedding models",
-        "renames": MAX_TOKENS,
-        "json_schema_support": True,
-        "developer_message_support": True,
-    },
+    # https://docs.ai21.com/reference/jamba-1-6-api-ref
+    "ai21": row("https://api.ai21.com/studio/v1", "chat", renames=MAX_TOKENS),
+    # https://docs.aihubmix.com/en
+    "aihubmix": row("https://aihubmix.com/v1", ALL, OPEN),
+    # https://docs.baseten.co/inference/model-apis/overview
+    "baseten": row("https://inference.baseten.co/v1", CHAT, OPEN),
+    # https://inference-docs.cerebras.ai/resources/openai
+    "cerebras": row(
+        "https://api.cerebras.ai/v1",
+        MORE,
+        "json_schema reasoning_replay",
+        drops=refused("n", "frequency_penalty", "presence_penalty", "logit_bias"),
+    ),
+    # https://llm.chutes.ai/v1/models
+    "chutes": row("https://llm.chutes.ai/v1", MORE, OPEN, renames=MAX_TOKENS),
+    # https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/, .../api/resources/ai/
+    "cloudflare": row(
+        "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai/v1",
+        EMBEDS,
+        OPEN,
+        keys="CLOUDFLARE_API_TOKEN CLOUDFLARE_API_KEY",
+        settings_env={"account_id": ("CLOUDFLARE_ACCOUNT_ID",)},
+        paths={"/models": "../models/search"},
+        models=("result", "name"),
+        renames=MAX_TOKENS,
+    ),
+    # https://docs.crusoecloud.com/managed-inference/overview
+    "crusoe": row("https://managed-inference-api-proxy.crusoecloud.com/v1", CHAT, OPEN, renames=MAX_TOKENS),
+    # https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope,
+    # .../deep-thinking
+    "dashscope": row(
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        EMBEDS,
+        "vision audio_input video_input cache_control reasoning_replay",
+        keys="DASHSCOPE_API_KEY ALIBABA_API_KEY",
+        effort_fields={
+            "none": {"enable_thinking": False},
+            **{
+                level: {"enable_thinking": True, "thinking_budget": BUDGETS[level]}
+                for level in ("minimal", "low", "medium", "high")
+            },
+            "xhigh": {"enable_thinking": True},
+        },
+    ),
+    # https://docs.deepinfra.com/api-reference/chat-completions/openai-chat-completions
+    "deepinfra": row(
+        "https://api.deepinfra.com/v1/openai",
+        ALL,
+        OPEN,
+        keys="DEEPINFRA_API_KEY DEEPINFRA_TOKEN",
+        namespaced_models=True,
+        renames=MAX_TOKENS,
+        tool_choices={"required": "auto", "function": "auto"},
+        string_content=frozenset({"tool"}),
+    ),
     # https://api-docs.deepseek.com/guides/json_mode, https://api-docs.deepseek.com/guides/thinking_mode
-    "deepseek": {
-        "base_url": "https://api.deepseek.com/v1",
-        "wires": "chat models",
-        "renames": MAX_TOKENS,
-        "reasoning_replay_support": True,
-    },
-    # https://ai.google.dev/gemini-api/docs/openai
-    "google": {
-        "base_url": "https://generativelanguage.googleapis.com/v1beta/openai",
-        "key_env": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-        "wires": "chat embedding models",
-        "vision_support": True,
-        "audio_input_support": True,
-        "json_schema_support": True,
-    },
-    # https://console.groq.com/docs/openai
-    "groq": {
-        "base_url": "https://api.groq.com/openai/v1",
-        "wires": "chat models",
-        "vision_support": True,
-        "json_schema_support": True,
-        "drops": dict.fromkeys(("logprobs", "top_logprobs", "logit_bias"), NO_SUCH_PARAMETER),
-    },
-    # https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
-    "llama_cpp": {
-        "base_url": "http://127.0.0.1:8080/v1",
-        "key_required": False,
-        "vision_support": True,
-        "audio_input_support": True,
-        "json_schema_support": True,
-        "renames": MAX_TOKENS,
-    },
-    # https://docs.mistral.ai/api/
-    "mistral": {
-        "base_url": "https://api.mistral.ai/v1",
-        "wires": "chat embedding models",
-        "vision_support": True,
-        "json_schema_support": True,
-        "renames": {**MAX_TOKENS, "seed": "random_seed"},
-        "drops": dict.fromkeys(
-            ("logprobs", "top_logprobs", "logit_bias", "user", "store"), NO_SUCH_PARAMETER
-        ),
-    },
-    # https://github.com/ollama/ollama/blob/main/docs/openai.md
-    "ollama": {
-        "base_url": "http://127.0.0.1:11434/v1",
-        "key_required": False,
-        "vision_support": True,
-        "json_schema_support": True,
-        "renames": MAX_TOKENS,
-        "drops": dict.fromkeys(("logit_bias", "user", "n"), NO_SUCH_PARAMETER),
-    },
+    "deepseek": row(
+        "https://api.deepseek.com",
+        CHAT,
+        "reasoning_replay",
+        renames=MAX_TOKENS,
+        effort_fields={"none": THINKING_OFF},
+        string_content=EVERY_ROLE,
+    ),
+    # https://featherless.ai/docs/api-overview-and-common-options
+    "featherless": row(
+        "https://api.featherless.ai/v1", MORE, OPEN, keys="FEATHERLESS_API_KEY FEATHERLESS_AI_API_KEY"
+    ),
+    # https://docs.fireworks.ai/api-reference/post-chatcompletions
+    "fireworks": row(
+        "https://api.fireworks.ai/inference/v1",
+        ALL,
+        OPEN,
+        keys="FIREWORKS_API_KEY FIREWORKS_AI_API_KEY",
+        renames=MAX_TOKENS,
+        effort_fields=THREE_LEVELS,
+        tool_choices={"required": "any"},
+    ),
+    # https://friendli.ai/docs/openapi/model-apis/chat-completions
+    "friendli": row(
+        "https://api.friendli.ai/serverless/v1", MORE, OPEN, keys="FRIENDLI_TOKEN FRIENDLI_API_KEY"
+    ),
+    # https://docs.github.com/en/rest/models/inference, .../catalog
+    "github": row(
+        "https://models.github.ai/inference",
+        EMBEDS,
+        "vision json_schema developer_message",
+        keys="GITHUB_TOKEN GITHUB_API_KEY",
+        namespaced_models=True,
+        paths={"/models": "../catalog/models"},
+    ),
+    # https://docs.gmicloud.ai/inference-engine/api-reference/llm-api-reference
+    "gmi": row("https://api.gmi-serving.com/v1", CHAT, OPEN),
+    # https://console.groq.com/docs/openai, https://console.groq.com/docs/reasoning
+    "groq": row(
+        "https://api.groq.com/openai/v1",
+        CHAT,
+        OPEN,
+        drops=refused("logprobs", "top_logprobs", "logit_bias", "n"),
+        effort_fields=THREE_LEVELS,
+        message_drops={"name": NO_SUCH_PARAMETER},
+    ),
+    # https://docs.helicone.ai/rest/ai-gateway/post-v1-chat-completions
+    "helicone": row("https://ai-gateway.helicone.ai/v1", CHAT, OPEN),
+    # https://devcenter.heroku.com/articles/heroku-inference-api-v1-chat-completions
+    "heroku": row(
+        "https://us.inference.heroku.com/v1", EMBEDS, OPEN, keys="INFERENCE_KEY", renames=MAX_TOKENS
+    ),
+    # https://docs.hyperbolic.xyz/docs/rest-api
+    "hyperbolic": row("https://api.hyperbolic.xyz/v1", MORE, OPEN, renames=MAX_TOKENS),
+    # https://docs.inceptionlabs.ai/api-reference/chat/create-a-chat-completion
+    "inception": row(
+        "https://api.inceptionlabs.ai/v1",
+        CHAT,
+        OPEN,
+        renames=MAX_TOKENS,
+        effort_fields={
+            **THREE_LEVELS,
+            "none": {"reasoning_effort": "instant"},
+            "minimal": {"reasoning_effort": "instant"},
+        },
+    ),
+    # https://llama.developer.meta.com/docs/features/compatibility
+    "llama": row("https://api.llama.com/compat/v1", CHAT, OPEN),
+    # https://lmstudio.ai/docs/developer/openai-compat/chat-completions
+    "lm_studio": row(
+        "http://127.0.0.1:1234/v1",
+        ALL,
+        OPEN,
+        keys="LM_STUDIO_API_KEY LMSTUDIO_API_KEY",
+        key_required=False,
+        json_mode_support=False,
+        media_url_support=False,
+        renames=MAX_TOKENS,
+    ),
+    # https://dev.meta.ai/docs
+    "meta": row("https://api.meta.ai/v1", CHAT, OPEN, keys="META_API_KEY META_MODEL_API_KEY"),
+    # https://docs.mistral.ai/api/; ids: https://mistralai.github.io/mistral-common/usage/tools/
+    "mistral": row(
+        "https://api.mistral.ai/v1",
+        EMBEDS,
+        "vision audio_input json_schema",
+        renames={**MAX_TOKENS, "seed": "random_seed"},
+        drops=refused("logprobs", "top_logprobs", "logit_bias", "user", "store"),
+        effort_fields={
+            "minimal": {"reasoning_effort": "none"},
+            **{level: {"reasoning_effort": "high"} for level in ("low", "medium", "xhigh")},
+        },
+        tool_call_id="[a-zA-Z0-9]{9}",
+    ),
+    # https://modal.com/docs/guide/webhook-proxy-auth: your own server, behind your own address
+    "modal": row(
+        "",
+        ALL,
+        OPEN,
+        key_required=False,
+        header_env={"modal-key": "MODAL_KEY", "modal-secret": "MODAL_SECRET"},
+    ),
+    # https://platform.kimi.ai/docs/guide/migrating-from-openai-to-kimi, .../docs/api/models-overview
+    "moonshot": row(
+        "https://api.moonshot.ai/v1",
+        CHAT,
+        "vision video_input reasoning_replay",
+        keys="MOONSHOT_API_KEY KIMI_API_KEY",
+        ranges={"temperature": (0, 1)},
+        tool_choices={"required": "auto"},
+        effort_fields={"none": THINKING_OFF, **{level: {} for level in LEVELS}},
+        families={
+            r"kimi-k(2\.[5-9]|[3-9])": Profile(
+                drops=refused("temperature", "top_p", "n", "presence_penalty", "frequency_penalty", why=FIXED)
+            )
+        },
+    ),
+    # https://docs.nano-gpt.com
+    "nano_gpt": row(
+        "https://nano-gpt.com/api/v1", ALL, OPEN, keys="NANO_GPT_API_KEY NANOGPT_API_KEY", renames=MAX_TOKENS
+    ),
+    # https://docs.tokenfactory.nebius.com/api-reference/inference/create-chat-completion
+    "nebius": row("https://api.tokenfactory.nebius.com/v1", ALL, OPEN, namespaced_models=True),
+    # https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion
+    "novita": row("https://api.novita.ai/openai/v1", ALL, OPEN, namespaced_models=True, renames=MAX_TOKENS),
+    # https://docs.api.nvidia.com/nim/reference/llm-apis
+    "nvidia": row(
+        "https://integrate.api.nvidia.com/v1",
+        ALL,
+        OPEN,
+        keys="NVIDIA_API_KEY NVIDIA_NIM_API_KEY",
+        namespaced_models=True,
+        renames=MAX_TOKENS,
+    ),
     # https://openrouter.ai/docs/api-reference/overview
-    "openrouter": {
-        "base_url": "https://openrouter.ai/api/v1",
-        "header_env": {"http-referer": "OR_SITE_URL", "x-title": "OR_APP_NAME"},
-        "namespaced_models": True,
-        "vision_support": True,
-        "audio_input_support": True,
-        "file_input_support": True,
-        "json_schema_support": True,
-        "cache_control_support": True,
-        "reasoning_replay_support": True,
+    "openrouter": row(
+        "https://openrouter.ai/api/v1",
+        ALL,
+        "vision audio_input file_input file_url json_schema cache_control reasoning_replay",
+        header_env={"http-referer": "OR_SITE_URL", "x-title": "OR_APP_NAME"},
+        namespaced_models=True,
+    ),
+    # https://www.ovhcloud.com/en/public-cloud/ai-endpoints/catalog/
+    "ovh": row(
+        "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1",
+        ALL,
+        OPEN,
+        keys="OVHCLOUD_API_KEY OVH_AI_ENDPOINTS_ACCESS_TOKEN",
+    ),
+    # https://creator.poe.com/docs/external-applications/openai-compatible-api
+    "poe": row("https://api.poe.com/v1", CHAT, OPEN, renames=MAX_TOKENS),
+    # https://platform.publicai.co/docs
+    "publicai": row("https://api.publicai.co/v1", CHAT, OPEN, renames=MAX_TOKENS, string_content=EVERY_ROLE),
+    # https://docs.sambanova.ai/docs/en/features/openai-compatibility
+    "sambanova": row(
+        "https://api.sambanova.ai/v1",
+        EMBEDS,
+        OPEN,
+        renames=MAX_TOKENS,
+        drops=refused("encoding_format"),
+        string_content=EVERY_ROLE,
+    ),
+    # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
+    "sarvam": row("https://api.sarvam.ai/v1", "chat", renames=MAX_TOKENS),
+    # https://www.scaleway.com/en/docs/generative-apis/
+    "scaleway": row("https://api.scaleway.ai/v1", EMBEDS, OPEN, keys="SCW_SECRET_KEY SCALEWAY_API_KEY"),
+    # https://docs.siliconflow.cn/cn/api-reference/chat-completions
+    "siliconflow": row("https://api.siliconflow.cn/v1", EMBEDS, OPEN, namespaced_models=True),
+    # https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api
+    "snowflake": row(
+        "https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
+        "chat",
+        "vision json_schema cache_control",
+        keys="SNOWFLAKE_PAT SNOWFLAKE_CORTEX_PAT SNOWFLAKE_TOKEN SNOWFLAKE_JWT",
+        settings_env={"account": ("SNOWFLAKE_ACCOUNT",)},
+    ),
+    # https://dev.synthetic.new/docs/openai
+    "synthetic": row("https://api.synthetic.new/openai/v1", ALL, OPEN, renames=MAX_TOKENS),
+    # https://docs.together.ai/reference/chat-completions, https://docs.together.ai/docs/inference/chat/reasoning
+    "together": row(
+        "https://api.together.ai/v1",
+        ALL,
+        OPEN,
+        keys="TOGETHER_API_KEY TOGETHERAI_API_KEY",
+        namespaced_models=True,
+        renames=MAX_TOKENS,
+        effort_fields={**THREE_LEVELS, "none": {"reasoning": {"enabled": False}}},
+    ),
+    # https://developers.upstage.ai/docs/apis/chat, .../docs/capabilities/generate/reasoning: low is none
+    "upstage": row(
+        "https://api.upstage.ai/v1/solar",
+        EMBEDS,
+        OPEN,
+        renames=MAX_TOKENS,
+        effort_fields={**THREE_LEVELS, "none": {"reasoning_effort": "low"}},
+    ),
+    # https://docs.venice.ai
+    "venice": row("https://api.venice.ai/api/v1", EMBEDS, OPEN, keys="VENICE_API_KEY VENICE_AI_API_KEY"),
+    # https://vercel.com/docs/ai-gateway/sdks-and-apis/openai-chat-completions
+    "vercel": row(
+        "https://ai-gateway.vercel.sh/v1",
+        EMBEDS,
+        "vision file_input json_schema cache_control",
+        keys="AI_GATEWAY_API_KEY VERCEL_AI_GATEWAY_API_KEY VERCEL_OIDC_TOKEN",
+        namespaced_models=True,
+    ),
+    # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+    "vllm": row(
+        "http://127.0.0.1:8000/v1",
+        ALL,
+        "vision audio_input audio_url video_input json_schema developer_message reasoning_replay",
+        key_required=False,
+    ),
+    # https://www.volcengine.com/docs/82379/1330310
+    "volcengine": row(
+        "https://ark.cn-beijing.volces.com/api/v3",
+        "chat embedding",
+        "vision video_input json_schema reasoning_replay",
+        keys="ARK_API_KEY VOLCENGINE_API_KEY",
+    ),
+    # https://docs.wandb.ai/guides/integrations/inference/
+    "wandb": row("https://api.inference.wandb.ai/v1", CHAT, OPEN, namespaced_models=True),
+    # https://dev.writer.com/api-reference/completion-api/chat-completion, .../list-models
+    "writer": row(
+        "https://api.writer.com/v1",
+        CHAT,
+        OPEN,
+        paths={"/chat/completions": "chat"},
+        models=("models", "id"),
+        renames=MAX_TOKENS,
+    ),
+    # https://docs.x.ai/docs/api-reference
+    "xai": row("https://api.x.ai/v1", CHAT, OPEN),
+    # https://platform.xiaomimimo.com/docs/en-US/quick-start/error-codes
+    "xiaomi": row(
+        "https://api.xiaomimimo.com/v1",
+        CHAT,
+        "reasoning_replay",
+        keys="XIAOMI_MIMO_API_KEY MIMO_API_KEY",
+        renames=MAX_TOKENS,
+    ),
+    # https://docs.z.ai/api-reference/llm/chat-completion
+    "zai": row(
+        "https://api.z.ai/api/paas/v4",
+        "chat",
+        "vision video_input reasoning_replay",
+        keys="ZAI_API_KEY ZHIPUAI_API_KEY ZHIPU_API_KEY GLM_API_KEY",
+        renames={**MAX_TOKENS, "user": "user_id"},
+        drops=refused(
+            "n",
+            "seed",
+            "logprobs",
+            "top_logprobs",
+            "logit_bias",
+            "presence_penalty",
+            "frequency_penalty",
+            "parallel_tool_calls",
+        ),
+        message_drops={"name": NO_SUCH_PARAMETER},
+        ranges={"temperature": (0, 1), "top_p": (0.01, 1)},
+        stop_limit=1,
+        tool_choices={"required": "auto", "function": "auto", "none": ""},
+        effort_fields={"none": THINKING_OFF},
+    ),
+    # ---- Services that are no more: what one is told who names them.
+    "anyscale": {
+        "closed": "Anyscale Endpoints closed on 2024-08-01; see together, fireworks and deepinfra.",
+        "key_required": False,
+    },
+    "lepton": {
+        "closed": "Lepton AI became part of NVIDIA in 2025; its successor is nvidia.",
+        "key_required": False,
+    },
+    "nexusflow": {
+        "closed": "Nexusflow became part of NVIDIA in 2025; there is no API, its open models run on vllm.",
+        "key_required": False,
+    },
+    "octoai": {
+        "closed": "OctoAI closed on 2024-10-31; see together, fireworks and deepinfra.",
+        "key_required": False,
     },
 }

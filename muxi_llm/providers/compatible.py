@@ -2,26 +2,101 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urljoin
 
+from muxi_llm.errors import InvalidModelError, InvalidRequestError
 from muxi_llm.providers.base import Provider
+from muxi_llm.wire.models_list import ModelsList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from muxi_llm.wire.base import Wire, WireCall
+
 
 class OpenAICompatible(Provider, register=False):
-    """What nearly every compatible service can do; rows and subclasses say what differs."""
+    """What nearly every compatible service can do; rows and subclasses say what differs.
+
+    A `{setting}` in the base URL is filled from the settings (`settings_env`).
+    """
 
     json_mode_support = True
     streaming_support = True
     token_by_token_support = True
 
+    paths: ClassVar[Mapping[str, str]] = {}
+    """OpenAI's path → the one here, relative to the base URL."""
+    closed: ClassVar[str] = ""
+    """What became of a service that is no more. With a base URL, it is one like any other."""
 
-def class_of(name: str, row: Mapping[str, Any]) -> type[Provider]:
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(api_key=api_key, base_url=base_url, headers=headers, settings=settings)
+        self._lacking = "" if base_url else self._fill()
+
+    def _fill(self) -> str:
+        """Put the settings into the base URL; the first one that is not set, if any."""
+        wanted: list[str] = re.findall(r"\{(\w+)\}", self.base_url)
+        for setting in wanted:
+            value = self.settings.get(setting)
+            if not value:
+                return setting
+            # People copy the whole address where a host is asked for.
+            self.base_url = self.base_url.replace(f"{{{setting}}}", re.sub(r"^https?://|/+$", "", value))
+        return ""
+
+    @classmethod
+    def at(cls, name: str, base_url: str, **columns: Any) -> type[Provider]:
+        """Register a private endpoint as provider *name*; *columns* are attributes of `Provider`.
+
+        Its key, if it wants one, is in `<NAME>_API_KEY`. Raises `ValueError` for a name that no model id
+        can begin with, `TypeError` for an unknown column.
+        """
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
+            raise ValueError(f"a provider's name is of small letters, digits, '_', '-' and '.', not {name!r}")
+        for column in columns:
+            if column.startswith("_") or not hasattr(cls, column):
+                raise TypeError(f"a provider has no column {column!r}")
+        return class_of(name, {"base_url": base_url, "key_required": False, **columns}, base=cls)
+
+    def url_of(self, wire: Wire, *, stream: bool) -> str:
+        """Where this attempt goes: by `paths`, if there is a row for it."""
+        path = self.paths.get(wire.path)
+        return urljoin(f"{self.base_url}/", path) if path else super().url_of(wire, stream=stream)
+
+    def prepare(
+        self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
+    ) -> WireCall:
+        if self.closed and not self.base_url:
+            instead = f"If you run it yourself, pass base_url= or set {self.base_url_env[0]}."
+            raise InvalidModelError(f"{self.name}: {self.closed} {instead}", param="model")
+        if self._lacking:
+            variables = " or ".join(self.settings_env[self._lacking])
+            raise InvalidRequestError(
+                f"{self.name}: no {self._lacking}; set {variables} or muxi_llm.{self.name}_{self._lacking}",
+                param="base_url",
+            )
+        return super().prepare(wire, body, stream=stream, extra=extra)
+
+
+def class_of(
+    name: str, row: Mapping[str, Any], base: type[OpenAICompatible] = OpenAICompatible
+) -> type[Provider]:
     """The class a catalog row describes."""
     columns = {"name": name, "__module__": __name__, **row}
-    if "wires" in row:
+    if isinstance(row.get("wires"), str):
         columns["wires"] = {endpoint: Provider.wires[endpoint] for endpoint in row["wires"].split()}
-    title = "".join(word.capitalize() for word in name.split("_"))
-    return type(f"{title}Provider", (OpenAICompatible,), columns)
+    if "models" in row:
+        items, field = columns.pop("models")
+        listed = type("Models", (ModelsList,), {"items": items, "name": field})
+        columns["wires"] = {**columns.get("wires", Provider.wires), "models": listed}
+    title = "".join(word.capitalize() for word in re.split(r"\W|_", name))
+    return type(f"{title}Provider", (base,), columns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from muxi_llm.providers.compatible import OpenAICompatible
 
 
@@ -10,7 +12,7 @@ class OpenAIProvider(OpenAICompatible):
 
     name = "openai"
     base_url = "https://api.openai.com/v1"
-    key_env = ("OPENAI_API_KEY",)
+    key_env: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
     header_env = {"openai-organization": "OPENAI_ORG_ID", "openai-project": "OPENAI_PROJECT_ID"}
 
     vision_support = True

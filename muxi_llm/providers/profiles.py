@@ -77,12 +77,26 @@ CLAUDE_FABLE_5 = replace(CLAUDE_47, thinking_off=None)
 CLAUDE_SONNET_55 = replace(CLAUDE_47, thinking_off="between_tools", forced_tools=False)
 CLAUDE_LATEST = replace(CLAUDE_47, thinking_off=None, forced_tools=False)
 
+# https://docs.x.ai/docs/guides/reasoning: refused with an error; which take an effort: the same page over
+# time, and https://github.com/vercel/ai/releases/tag/%40ai-sdk%2Fxai%404.0.8
+GROK_REASONING = Profile(
+    drops=dict.fromkeys(
+        ("stop", "presence_penalty", "frequency_penalty"), "refused by Grok's reasoning models"
+    )
+)
+NO_EFFORT = {"reasoning_effort": "this Grok reasons as it sees fit"}
+GROK_UNRULED = Profile(drops={**GROK_REASONING.drops, **NO_EFFORT})
+GROK_PLAIN = Profile(drops={"reasoning_effort": "this Grok does not reason"})
+
 FAMILIES: list[tuple[re.Pattern[str], Profile]] = [
     (re.compile(pattern), profile)
     for pattern, profile in (
         (r"gpt-5[\w.-]*-chat", DEFAULT),
         (r"gpt-5\.[1-5]", OPENAI_HYBRID),
         (r"(o[1-9](-|$)|gpt-5|gpt-6|codex-)", OPENAI_REASONING),
+        (r"grok-(4.*non-reasoning|[23](-(?!mini)|$))", GROK_PLAIN),
+        (r"grok-(4(-|$)|4\.1|4\.20(?!-multi)|code-)", GROK_UNRULED),
+        (r"grok-([4-9]|3-mini)", GROK_REASONING),
         (r"claude-([12]\b|instant|3-(opus|sonnet|haiku))", CLAUDE_3),
         (r"claude-3[-.]5", CLAUDE_35),
         (r"claude-(3[-.]7|(sonnet-4|4-sonnet)(?![-.][5-9](\D|$)))", CLAUDE_37),

@@ -7,7 +7,7 @@ Nothing is imported or built before its name is asked for.
 from __future__ import annotations
 
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
@@ -17,13 +17,63 @@ from muxi_llm.providers.compatible import class_of
 
 NATIVE = {
     "anthropic": "muxi_llm.providers.anthropic",
+    "azure": "muxi_llm.providers.azure",
+    "bedrock": "muxi_llm.providers.amazon_bedrock",
+    "cohere": "muxi_llm.providers.cohere",
+    "databricks": "muxi_llm.providers.databricks",
+    "google": "muxi_llm.providers.google",
+    "huggingface": "muxi_llm.providers.huggingface",
+    "jina": "muxi_llm.providers.embedding_services",
+    "llama_cpp": "muxi_llm.providers.llama_cpp",
+    "minimax": "muxi_llm.providers.minimax",
+    "mixedbread": "muxi_llm.providers.embedding_services",
+    "nomic": "muxi_llm.providers.embedding_services",
+    "ollama": "muxi_llm.providers.ollama",
+    "ollama_cloud": "muxi_llm.providers.ollama",
     "openai": "muxi_llm.providers.openai",
+    "perplexity": "muxi_llm.providers.perplexity",
+    "replicate": "muxi_llm.providers.replicate",
+    "sagemaker": "muxi_llm.providers.sagemaker",
+    "vertex": "muxi_llm.providers.vertex_ai",
+    "voyage": "muxi_llm.providers.embedding_services",
+    "watsonx": "muxi_llm.providers.watsonx",
 }
 """Providers with a module of their own; importing it registers its class."""
+
+ALIASES = {
+    "alibaba": "dashscope",
+    "ark": "volcengine",
+    "azure_openai": "azure",
+    "fireworks_ai": "fireworks",
+    "gemini": "google",
+    "github_models": "github",
+    "glm": "zai",
+    "hf": "huggingface",
+    "kimi": "moonshot",
+    "lmstudio": "lm_studio",
+    "local": "vllm",
+    "meta_llama": "llama",
+    "nano-gpt": "nano_gpt",
+    "nanogpt": "nano_gpt",
+    "novita_ai": "novita",
+    "nvidia_nim": "nvidia",
+    "ovhcloud": "ovh",
+    "qwen": "dashscope",
+    "together_ai": "together",
+    "togetherai": "together",
+    "vercel_ai_gateway": "vercel",
+    "vertex_ai": "vertex",
+    "vertexai": "vertex",
+    "workers_ai": "cloudflare",
+    "xiaomi_mimo": "xiaomi",
+    "zhipu": "zai",
+}
+"""Names by which other libraries know a provider: the same class, and read as its own name."""
 
 
 def find(name: str) -> type[Provider] | None:
     """The provider's class, `None` if there is no such provider."""
+    name = name if name in CLASSES else ALIASES.get(name, name)
     if name in CLASSES:
         return CLASSES[name]
     if name in NATIVE:
@@ -49,6 +99,12 @@ def installed() -> dict[str, EntryPoint]:
 
 def own() -> list[type[Provider]]:
     """Every provider that needs no other package: ours, and those defined in this program."""
+    return list(_own(tuple(CLASSES.items())))
+
+
+@lru_cache(maxsize=2)
+def _own(_: object) -> list[type[Provider]]:
+    """Asked at each call of some clients: made again only when a class was."""
     found = (find(name) for name in sorted({*CLASSES, *NATIVE, *ROWS}))
     return [kind for kind in found if kind is not None]
 
@@ -60,4 +116,4 @@ def names() -> list[str]:
 
 def nearest(name: str) -> list[str]:
     """The known names most like *name*, best first."""
-    return get_close_matches(name, names(), n=3, cutoff=0.5)
+    return get_close_matches(name, [*names(), *ALIASES], n=3, cutoff=0.75)

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from muxi_llm.models import ChatCompletionChunk
 from muxi_llm.wire.anthropic_reply import annotations_of, input_text, refusal_text, usage_of
 from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
 from muxi_llm.wire.anthropic_thinking import THINKING
-from muxi_llm.wire.base import Json, WireError, build_value, fault_of, loads
-from muxi_llm.wire.sse import SSEDecoder
+from muxi_llm.wire.base import Json, WireError, fault_of, loads
+from muxi_llm.wire.event_decoder import EventDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from muxi_llm.models import ChatCompletionChunk
     from muxi_llm.wire.anthropic_reply import ReplyReader
 
 
@@ -47,47 +47,24 @@ class Block:
             self.raw["input"] = _parsed(text)
 
 
-class MessagesStreamDecoder:
+class MessagesStreamDecoder(EventDecoder):
     """Events → chunks. usage: whether to end with a chunk of it."""
 
+    terminator = "message_stop"
+
     def __init__(self, reader: ReplyReader, *, model: str, created: int, usage: bool) -> None:
+        super().__init__(model=model, created=created)
         self._reader = reader
-        self._sse = SSEDecoder()
-        self._head: Json = {"id": "", "object": "chat.completion.chunk", "created": created, "model": model}
         self._usage_wanted = usage
         self._usage: Json = {}
         self._container: Any = None
         self._blocks: dict[int, Block] = {}
         self._calls = 0
         self._text_length = 0
-        self.over = False
 
-    def feed(self, data: bytes) -> list[ChatCompletionChunk | WireError]:
-        return self._decode(self._sse.feed(data))
-
-    def finish(self) -> list[ChatCompletionChunk | WireError]:
-        items = self._decode(self._sse.finish())
-        if not self.over:
-            items.append(WireError("incomplete", "the stream ended without message_stop"))
-        return items
-
-    def _decode(self, events: list[tuple[bytes, bytes]]) -> list[ChatCompletionChunk | WireError]:
-        items: list[ChatCompletionChunk | WireError] = []
-        for _, data in events:
-            if self.over:
-                break
-            try:
-                items += self._event(loads(data))
-            except WireError as error:
-                self.over = True
-                items.append(error)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                self.over = True
-                start = data[:200].decode("utf-8", "replace")
-                items.append(WireError("malformed", f"an event that makes no sense ({error!r}): {start}"))
-        return items
-
-    def _event(self, event: Json) -> list[ChatCompletionChunk]:
+    def read(self, name: bytes, data: bytes) -> list[ChatCompletionChunk]:  # noqa: ARG002 - told in the data too
+        """The chunks one event amounts to."""
+        event = loads(data)
         read = EVENTS.get(event["type"])
         return read(self, event) if read is not None else []  # ping, and events yet to come
 
@@ -96,9 +73,9 @@ class MessagesStreamDecoder:
     def message_start(self, event: Json) -> list[ChatCompletionChunk]:
         """The head of every chunk, and the prompt's usage."""
         message = event["message"]
-        self._head.update({name: message[name] for name in ("id", "model") if message.get(name)})
+        self.head.update({name: message[name] for name in ("id", "model") if message.get(name)})
         self._usage.update(message.get("usage") or {})
-        return [self._chunk({"role": "assistant", "content": None})]
+        return [self.chunk({"role": "assistant", "content": None})]
 
     def block_start(self, event: Json) -> list[ChatCompletionChunk]:
         """A block begins; a tool call's id and name are told here and nowhere else."""
@@ -147,9 +124,9 @@ class MessagesStreamDecoder:
         raw, said = block.raw, any(block.fragments)
         block.close()
         if raw["type"] in THINKING:
-            return [self._chunk({"thinking_blocks": [raw]})]
+            return [self.chunk({"thinking_blocks": [raw]})]
         if raw["type"] == "text" and raw.get("citations"):
-            return [self._chunk(annotations_of([raw], start=self._text_length - len(raw["text"])))]
+            return [self.chunk(annotations_of([raw], start=self._text_length - len(raw["text"])))]
         if raw["type"] == "tool_use" and not said:  # the input came whole with the block's start, or is empty
             raw["input"] = raw.get("input") or {}
             if self._reader.is_answer(raw):
@@ -173,16 +150,12 @@ class MessagesStreamDecoder:
         finish = self._reader.finish_of(reason, called=self._calls > 0)
         if finish == "content_filter":
             delta["refusal"] = refusal_text(event["delta"])
-        return [*chunks, self._chunk(delta, finish=finish, native_finish_reason=reason)]
+        return [*chunks, self.chunk(delta, finish=finish, native_finish_reason=reason)]
 
     def message_stop(self, event: Json) -> list[ChatCompletionChunk]:  # noqa: ARG002 - says nothing more
         """The terminator."""
         self.over = True
-        if not self._usage_wanted:
-            return []
-        return [
-            build_value(ChatCompletionChunk, {**self._head, "choices": [], "usage": usage_of(self._usage)})
-        ]
+        return [self.usage_chunk(usage_of(self._usage))] if self._usage_wanted else []
 
     def error(self, event: Json) -> list[ChatCompletionChunk]:
         """The provider broke off."""
@@ -195,19 +168,15 @@ class MessagesStreamDecoder:
         if not text:
             return []
         self._text_length += len(text)
-        return [self._chunk({"content": text})]
+        return [self.chunk({"content": text})]
 
     def _thinking(self, text: str | None) -> list[ChatCompletionChunk]:
-        return [self._chunk({"reasoning_content": text})] if text else []
+        return [self.chunk({"reasoning_content": text})] if text else []
 
     def _call(self, block: Block, call: Json) -> list[ChatCompletionChunk]:
         if not self._reader.legacy:
-            return [self._chunk({"tool_calls": [{"index": block.call, **call}]})]
-        return [self._chunk({"function_call": call["function"]})] if block.call == 0 else []
-
-    def _chunk(self, delta: Json, *, finish: str | None = None, **extra: Any) -> ChatCompletionChunk:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None, **extra}
-        return build_value(ChatCompletionChunk, {**self._head, "choices": [choice]})
+            return [self.chunk({"tool_calls": [{"index": block.call, **call}]})]
+        return [self.chunk({"function_call": call["function"]})] if block.call == 0 else []
 
 
 def _parsed(text: str) -> Any:

@@ -45,7 +45,14 @@ class OpenAIChat(Wire):
     # ------------------------------------------------------------------------------ theirs → ours
 
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:  # noqa: ARG002 - in the body
-        return read_value(ChatCompletion, data, mend_answer)
+        value = read_value(ChatCompletion, data, mend_answer)
+        for choice in value.choices:
+            for position, call in enumerate(choice.message.tool_calls or ()):
+                call.id = call.id or f"call_{value.id}_{position}"  # its result will name it
+                function = getattr(call, "function", None)
+                if function is not None:
+                    function.arguments = function.arguments or "{}"
+        return value
 
     def stream_decoder(self, *, created: int) -> OpenAIStreamDecoder[ChatCompletionChunk]:  # noqa: ARG002
         return OpenAIStreamDecoder(ChatCompletionChunk, mend_chunk, answers=self._answers)
@@ -96,7 +103,7 @@ class OpenAIStreamDecoder(Generic[Chunk]):
                 break
             if data.startswith(DONE):
                 self.over = True
-            elif data and event != b"ping":  # an event without data is a ping as well
+            elif data and event != b"ping" and data != b"null":  # an event without data is a ping as well
                 items.append(self._read(event, data))
         return items
 
@@ -115,7 +122,7 @@ class OpenAIStreamDecoder(Generic[Chunk]):
             elif choice.index not in self._finished:
                 self._open.add(choice.index)
             if isinstance(choice, ChunkChoice) and choice.delta.tool_calls:
-                self._calls.setdefault(choice.index, _CallPlaces()).settle(choice.delta.tool_calls)
+                self._calls.setdefault(choice.index, _CallPlaces(chunk.id)).settle(choice.delta.tool_calls)
         return chunk
 
 
@@ -132,7 +139,8 @@ class _CallPlaces:
     use is a new call, and gets a place of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answer_id: str) -> None:
+        self._answer_id = answer_id
         self._open: dict[int, tuple[str | None, int]] = {}
         self._used = 0
 
@@ -142,7 +150,9 @@ class _CallPlaces:
             call_id, place = self._open.get(delta.index, (None, delta.index))
             if delta.id and call_id and delta.id != call_id:
                 place = self._used
-            self._open[delta.index] = (delta.id or call_id, place)
+            self._open[delta.index], is_new = (delta.id or call_id, place), delta.index not in self._open
+            if is_new and not delta.id:  # its result will name it
+                delta.id = f"call_{self._answer_id}_{place}"
             self._used = max(self._used, place + 1)
             if delta.index != place:
                 delta.index = place
@@ -160,9 +170,11 @@ def mend_answer(raw: Json) -> None:
         if not isinstance(message, dict):
             raise WireError("malformed", f"the reply has no message: {str(raw)[:200]}")
         message["role"] = message.get("role") or "assistant"
+        mend_finish(choice)
         mend_content(message)
         for tool_call in objects(message.get("tool_calls")):
             tool_call["type"] = tool_call.get("type") or "function"
+            tool_call["id"] = tool_call.get("id") or ""
             mend_arguments(tool_call, missing="{}")
 
 
@@ -172,12 +184,21 @@ def mend_chunk(raw: Json) -> None:
     if raw.get("choices") is None and raw.get("usage"):
         raw["choices"] = []
     for choice in numbered(raw.get("choices")):
-        choice["finish_reason"] = choice.get("finish_reason") or None  # "" would end a caller's loop
+        mend_finish(choice)
         if not isinstance(choice.get("delta"), dict):  # Azure's content filter sends none
             choice["delta"] = {}
         mend_content(choice["delta"])
         for tool_call in numbered(choice["delta"].get("tool_calls")):
             mend_arguments(tool_call, missing=None)
+
+
+def mend_finish(choice: Json) -> None:
+    """OpenAI's word for why an answer ended; the server's own is kept beside it."""
+    reason = choice.get("finish_reason") or None  # "" would end a caller's loop
+    choice["finish_reason"] = reason
+    if isinstance(reason, str) and reason not in OPENAI_REASONS:
+        choice["finish_reason"] = FINISH_REASONS.get(reason, "stop")
+        choice["native_finish_reason"] = reason
 
 
 def mend_content(said: Json) -> None:
@@ -222,6 +243,17 @@ def objects(value: object) -> list[Json]:
 
 
 THINKING = {"thinking", "reasoning"}
+
+OPENAI_REASONS = {"stop", "length", "tool_calls", "content_filter", "function_call"}
+
+# Answers that were cut short are never `stop`.
+FINISH_REASONS = {
+    "model_length": "length",  # https://docs.mistral.ai/api/
+    "model_context_window_exceeded": "length",  # https://docs.z.ai/api-reference/llm/chat-completion
+    "insufficient_system_resource": "length",  # https://api-docs.deepseek.com/api/create-chat-completion
+    "time_limit": "length",  # https://cloud.ibm.com/apidocs/watsonx-ai#text-chat
+    "sensitive": "content_filter",  # https://docs.z.ai/api-reference/llm/chat-completion
+}
 
 
 # ------------------------------------------------------------------------------------ inbound half

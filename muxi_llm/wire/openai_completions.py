@@ -58,6 +58,10 @@ class CompletionsOverChat(Wire):
         self._chat = chat
         self.path = chat.path
         self.stream_headers = chat.stream_headers
+        self.decode_fault = chat.decode_fault  # type: ignore[method-assign]  # the chat wire's own
+
+    def path_for(self, *, stream: bool) -> str:
+        return self._chat.path_for(stream=stream)
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
         chat_body = {

@@ -10,16 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.models import ChatCompletionChunk
-from muxi_llm.wire.base import (
-    Json,
-    WireError,
-    build_value,
-    decode_fault,
-    fault_of,
-    loads,
-    raise_in_band,
-)
+from muxi_llm.wire.base import Json, WireError, decode_fault, fault_of, loads, raise_in_band
+from muxi_llm.wire.event_decoder import EventDecoder
 from muxi_llm.wire.responses_items import (
     decode_annotations,
     decode_usage,
@@ -27,12 +19,14 @@ from muxi_llm.wire.responses_items import (
     reasoning_texts,
     state_of,
 )
-from muxi_llm.wire.sse import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Chunks = list[ChatCompletionChunk]
+    from muxi_llm.models import ChatCompletionChunk
+
+    Chunks = list[ChatCompletionChunk]
+
 Place = tuple[int, str, int]
 """Where a text stands: the item's index, what it is, the part's index."""
 
@@ -45,12 +39,13 @@ def failure(response: Mapping[str, Any]) -> WireError:
     return WireError("fault", fault.message, fault)
 
 
-class ResponsesStreamDecoder:
+class ResponsesStreamDecoder(EventDecoder):
     """Events → chunks. usage: whether to end with a chunk of it. legacy: tell calls as `function_call`."""
 
+    terminator = "response.completed"
+
     def __init__(self, *, model: str, created: int, usage: bool, legacy: bool) -> None:
-        self._sse = SSEDecoder()
-        self._head: Json = {"id": "", "object": "chat.completion.chunk", "created": created, "model": model}
+        super().__init__(model=model, created=created)
         self._usage_wanted = usage
         self._legacy = legacy
         self._items: dict[int, Json] = {}
@@ -58,34 +53,9 @@ class ResponsesStreamDecoder:
         self._told: dict[Place, list[str]] = {}
         self._text_length = 0
         self._begun = False
-        self.over = False
 
-    def feed(self, data: bytes) -> list[ChatCompletionChunk | WireError]:
-        return self._decode(self._sse.feed(data))
-
-    def finish(self) -> list[ChatCompletionChunk | WireError]:
-        items = self._decode(self._sse.finish())
-        if not self.over:
-            items.append(WireError("incomplete", "the stream ended before the response was complete"))
-        return items
-
-    def _decode(self, events: list[tuple[bytes, bytes]]) -> list[ChatCompletionChunk | WireError]:
-        items: list[ChatCompletionChunk | WireError] = []
-        for name, data in events:
-            if self.over:
-                break
-            try:
-                items += self._event(name, data)
-            except WireError as error:
-                self.over = True
-                items.append(error)
-            except (KeyError, TypeError, AttributeError) as error:
-                self.over = True
-                start = data[:200].decode("utf-8", "replace")
-                items.append(WireError("malformed", f"an event that makes no sense ({error!r}): {start}"))
-        return items
-
-    def _event(self, name: bytes, data: bytes) -> Chunks:
+    def read(self, name: bytes, data: bytes) -> Chunks:
+        """The chunks one event amounts to."""
         if data.startswith(b"[DONE]"):  # chat's terminator; Responses have their own
             return []
         if name == b"error":
@@ -108,7 +78,7 @@ class ResponsesStreamDecoder:
     def created(self, event: Json) -> Chunks:
         """The head of every chunk."""
         self._head_of(event["response"])
-        return [] if self._begun else [self._chunk({})]
+        return [] if self._begun else [self.chunk({})]
 
     def item_added(self, event: Json) -> Chunks:
         """An item begins; of a call, its id and name are told here."""
@@ -131,10 +101,9 @@ class ResponsesStreamDecoder:
         delta = state_of([self._items[index] for index in sorted(self._items)])
         if not self._calls and not {"text", "refusal"} & {what for _, what, _ in self._told}:
             delta["content"] = ""
-        chunks.append(self._chunk(delta, finish=finish, native_finish_reason=native))
+        chunks.append(self.chunk(delta, finish=finish, native_finish_reason=native))
         if self._usage_wanted and response.get("usage"):
-            counted = {**self._head, "choices": [], "usage": decode_usage(response["usage"])}
-            chunks.append(build_value(ChatCompletionChunk, counted))
+            chunks.append(self.usage_chunk(decode_usage(response["usage"])))
         return chunks
 
     def failed(self, event: Json) -> Chunks:
@@ -144,11 +113,11 @@ class ResponsesStreamDecoder:
     # -------------------------------------------------------------------------------------- items
 
     def _head_of(self, response: Json) -> None:
-        self._head.update({name: response[name] for name in ("id", "model") if response.get(name)})
+        self.head.update({name: response[name] for name in ("id", "model") if response.get(name)})
         if response.get("created_at"):
-            self._head["created"] = int(response["created_at"])
+            self.head["created"] = int(response["created_at"])
         if response.get("service_tier"):
-            self._head["service_tier"] = response["service_tier"]
+            self.head["service_tier"] = response["service_tier"]
 
     def _begin(self, index: int, item: Json) -> Chunks:
         kind = item["type"]
@@ -181,7 +150,7 @@ class ResponsesStreamDecoder:
             return []
         chunks = self._rest((index, "text", number), part["text"], part)
         cited = decode_annotations(part, self._text_length - len(part["text"]))
-        return [*chunks, self._chunk(cited)] if cited else chunks
+        return [*chunks, self.chunk(cited)] if cited else chunks
 
     def _rest(self, place: Place, whole: str, source: Mapping[str, Any] | None = None) -> Chunks:
         told = "".join(self._told.get(place, ()))
@@ -201,9 +170,9 @@ class ResponsesStreamDecoder:
             self._text_length += len(text)
             logprobs = source.get("logprobs")
             told = {"content": logprobs, "refusal": None} if logprobs else None
-            return [self._chunk({"content": text}, logprobs=told)]
+            return [self.chunk({"content": text}, logprobs=told)]
         if what == "refusal":
-            return [self._chunk({"refusal": text})]
+            return [self.chunk({"refusal": text})]
         form = "function" if what == "arguments" else "custom"
         return self._call(index, {form: {what: text}})
 
@@ -215,20 +184,20 @@ class ResponsesStreamDecoder:
             return []
         goes_on = place in self._told or not any(told[1] in THOUGHTS for told in self._told)
         self._told.setdefault(place, []).append(text)
-        return [self._chunk({"reasoning_content": text if goes_on else f"\n\n{text}"})]
+        return [self.chunk({"reasoning_content": text if goes_on else f"\n\n{text}"})]
 
     def _call(self, index: int, call: Json) -> Chunks:
         number = self._calls[index]
         if not self._legacy:
-            return [self._chunk({"tool_calls": [{"index": number, **call}]})]
-        return [self._chunk({"function_call": call["function"]})] if number == 0 else []
+            return [self.chunk({"tool_calls": [{"index": number, **call}]})]
+        return [self.chunk({"function_call": call["function"]})] if number == 0 else []
 
-    def _chunk(self, delta: Json, *, finish: str | None = None, **extra: Any) -> ChatCompletionChunk:
+    def chunk(self, delta: Json, *, finish: str | None = None, **extra: Any) -> ChatCompletionChunk:
+        """A chunk of the one answer there is; the first one says whose it is."""
         if not self._begun:
             self._begun = True
             delta = {"role": "assistant", "content": None, **delta}
-        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None, **extra}
-        return build_value(ChatCompletionChunk, {**self._head, "choices": [choice]})
+        return super().chunk(delta, finish=finish, **extra)
 
 
 def _error(data: bytes) -> WireError:

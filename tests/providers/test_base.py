@@ -167,10 +167,11 @@ def test_a_subclass_of_a_provider_is_another_one(defined):
 
 
 def test_what_a_provider_can_do_by_default():
-    """Nothing that could fail there: media, JSON, streams are opted in; tools and system messages are usual."""
+    """Nothing that could fail there: media, JSON, streams are opted in; tools, system messages and URLs are usual."""
     flags = {name: value for name, value in vars(Provider).items() if name.endswith("_support")}
-    assert {name for name, on in flags.items() if on} == {"tools_support", "system_message_support"}
-    assert len(flags) == 17
+    usual = {"tools_support", "system_message_support", "media_url_support"}
+    assert {name for name, on in flags.items() if on} == usual
+    assert len(flags) == 21
 
 
 def test_a_stand_in_is_not_registered(defined):

@@ -119,3 +119,26 @@ def test_efforts_are_known_and_rise():
     """Every row lists some of the known efforts, lowest first."""
     for _, profile in FAMILIES:
         assert list(profile.efforts) == [effort for effort in EFFORTS if effort in profile.efforts]
+
+
+# Refuses stop and penalties, refuses an effort; then the names.
+GROK = {
+    (True, True): """
+        grok-4 grok-4-0709 grok-4-latest grok-4-fast-reasoning grok-4-1-fast x-ai/grok-4.1-fast
+        grok-4.20-reasoning grok-4.20-0309-reasoning grok-code-fast-1""",
+    (True, False): "grok-3-mini grok-3-mini-fast grok-4.3 grok-4.5 grok-4.20-multi-agent-0309 xai/grok-5",
+    (False, True): "grok-3 grok-3-latest grok-2-1212 grok-4-fast-non-reasoning grok-4.20-0309-non-reasoning",
+    (False, False): "grok-latest grok-build-0.1 grokking",
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "name"), [(row, name) for row, names in GROK.items() for name in names.split()]
+)
+def test_pitfall_36_grok(name, row):
+    """By model, not by provider: some reason, some can be told how hard."""
+    drops = profile_of(name).drops
+    assert (
+        {"stop", "presence_penalty", "frequency_penalty"} <= drops.keys(),
+        "reasoning_effort" in drops,
+    ) == row

@@ -9,6 +9,7 @@ import pytest
 
 from muxi_llm.providers import registry
 from muxi_llm.providers.base import CLASSES, Provider
+from tests.core import ask, said
 
 
 @pytest.mark.parametrize("name", ["openai", "anthropic", "groq", "ollama"])
@@ -24,6 +25,30 @@ def test_unknown_names(name):
     assert registry.find(name) is None
 
 
+@pytest.mark.parametrize("alias", sorted(registry.ALIASES))
+def test_aliases(alias):
+    """Another name of the same class; none hides a provider."""
+    assert registry.find(alias) is registry.find(registry.ALIASES[alias])
+    assert alias not in registry.names()
+
+
+def test_an_alias_is_read_as_the_providers_own_name(driver, monkeypatch):
+    """Its key, its options and its report go by the one name."""
+    monkeypatch.setenv("TOGETHER_API_KEY", "k")
+    options = {"together": {"safety_model": "x"}}
+    value, script = ask(driver, said(), model="together_ai/org/model", provider_options=options)
+    assert value.muxi.model == "together/org/model"
+    assert script.bodies[0]["safety_model"] == "x"
+    assert script.calls[0].headers["authorization"] == "Bearer k"
+
+
+def test_options_for_an_alias(driver, keys):
+    """Are not passed over in silence."""
+    raised, script = ask(driver, model="groq/m", provider_options={"gemini": {"a": 1}})
+    assert str(raised) == "'gemini' is another name of 'google'; use that"
+    assert script.calls == []
+
+
 def test_names_are_sorted_and_complete():
     names = registry.names()
     assert names == sorted(names)
@@ -33,7 +58,7 @@ def test_names_are_sorted_and_complete():
 
 @pytest.mark.parametrize(
     ("name", "nearest"),
-    [("opnai", "openai"), ("antropic", "anthropic"), ("mistrall", "mistral"), ("qqqqq", None)],
+    [("opnai", "openai"), ("antropic", "anthropic"), ("gemin", "gemini"), ("qqqqq", None)],
 )
 def test_the_nearest_names(name, nearest):
     assert registry.nearest(name)[:1] == ([nearest] if nearest else [])

@@ -44,6 +44,8 @@ def answer(received: Received) -> Respond:
         return _chat(received.json)
     if path.endswith("/completions"):
         return Respond(json=bodies.completion())
+    if path.endswith("/api/generate"):
+        return Respond(json={"model": "llama3.2", "response": " there", "done": True, "done_reason": "stop"})
     if path.endswith("/models"):
         return Respond(
             json={

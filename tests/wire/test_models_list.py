@@ -116,5 +116,3 @@ def test_a_list_needs_the_key() -> None:
     """Before any I/O, and the message names the variable."""
     with pytest.raises(MissingCredentialsError, match="GROQ_API_KEY"):
         runtime.prepare_models("groq")
-
-

@@ -210,13 +210,13 @@ def test_a_request_must_be_an_object(data: bytes) -> None:
 
 ANSWERS = [
     chat(),
-    chat(finish="eos"),
+    chat(finish="length"),
     chat(tool_calls=[CALL], reasoning="hm"),
     {**chat(), "usage": {"prompt_tokens": "many"}},
 ]
 
 
-@pytest.mark.parametrize("body", ANSWERS, ids=["ordinary", "unknown finish", "extensions", "off-schema"])
+@pytest.mark.parametrize("body", ANSWERS, ids=["ordinary", "cut off", "extensions", "off-schema"])
 def test_answers_go_out_as_they_came(body: dict[str, Any]) -> None:
     """Every field the provider sent, no invented ones, no warning about odd ones."""
     assert json.loads(inbound().encode_response(decoded(body))) == body

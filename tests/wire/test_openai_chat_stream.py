@@ -59,6 +59,7 @@ TRAPS: dict[str, bytes] = {
     )
     + inbound().encode_end(),
     "comments": COMMENTS + WHOLE.replace(b"\n\n", b"\n\n" + COMMENTS),
+    "a null first": b"data: null\n\n" + WHOLE,  # llama.cpp, for several prompts
     "pitfall_73 pings": PINGS + WHOLE.replace(b"\n\n", b"\n\n" + PINGS),
     "event lines": WHOLE.replace(b"data:", b"event: chunk\ndata:"),
     "data: without space": WHOLE.replace(b"data: ", b"data:"),
@@ -117,7 +118,7 @@ DELTAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a tool call without index": ({"tool_calls": [CALL]}, {"tool_calls": [{"index": 0, **CALL}]}),
     "arguments that are null": (
         {"tool_calls": [{"function": {"name": "f", "arguments": None}}]},
-        {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": None}}]},
+        {"tool_calls": [{"index": 0, "id": "call_chatcmpl-1_0", "function": {"name": "f", "arguments": None}}]},
     ),
     "pitfall_70 legacy call": ({"function_call": {"arguments": "{"}}, {"function_call": {"arguments": "{"}}),
     "pitfall_71 refusal": ({"refusal": "No."}, {"refusal": "No."}),

@@ -239,7 +239,7 @@ CUT = {
 def test_streams_that_end_too_soon(pieces):
     """An error, never an answer."""
     *chunks, last = Codec().items(*pieces)
-    assert last == WireError("incomplete", "the stream ended before the response was complete")
+    assert last == WireError("incomplete", "the stream ended without response.completed")
     assert not any(chunk.choices[0].finish_reason for chunk in chunks)
 
 

@@ -1,0 +1,68 @@
+"""Amazon Bedrock, by its Converse API: one wire for every vendor's models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from muxi_llm.models import CreateEmbeddingResponse
+from muxi_llm.providers.aws import AWSProvider
+from muxi_llm.wire.aws_faults import decode_aws_fault
+from muxi_llm.wire.bedrock_embeddings import BedrockEmbeddings
+from muxi_llm.wire.converse import Converse
+from muxi_llm.wire.models_list import ModelsList
+
+if TYPE_CHECKING:
+    from muxi_llm.wire.base import Fault, Reply, Wire
+
+
+class BedrockModels(ModelsList):
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html."""
+
+    path = "/foundation-models"
+    items = "modelSummaries"
+    name = "modelId"
+
+    @classmethod
+    def decode_fault(cls, status: int, data: bytes) -> Fault:
+        return decode_aws_fault(status, data)
+
+
+class BedrockProvider(AWSProvider):
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference. The model is an id, an inference profile or
+    an ARN. A bearer key (`AWS_BEARER_TOKEN_BEDROCK`) goes before signing.
+    """
+
+    name = "bedrock"
+    host = "bedrock-runtime"
+    signing_name = "bedrock"
+    key_env = ("AWS_BEARER_TOKEN_BEDROCK",)
+    base_url_env = ("AWS_BEDROCK_RUNTIME_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME")
+    wires = {"chat": Converse, "embedding": BedrockEmbeddings, "models": BedrockModels}
+
+    vision_support = True
+    audio_input_support = True
+    video_input_support = True
+    file_input_support = True
+    media_url_support = False
+    streaming_support = True
+    token_by_token_support = True
+    json_schema_support = True
+    developer_message_support = True
+    cache_control_support = True
+    thinking_blocks_support = True
+    anthropic_blocks_support = True
+    tool_media_support = True
+    extra_content_support = True
+
+    def url_of(self, wire: Wire, *, stream: bool) -> str:
+        url = super().url_of(wire, stream=stream)
+        if wire.endpoint == "models":  # the control plane's, on a host of its own
+            return url.replace("//bedrock-runtime.", "//bedrock.", 1)
+        return url
+
+    def read(self, wire: Wire, reply: Reply) -> Any:
+        value = super().read(wire, reply)
+        counted = reply.headers.get("x-amzn-bedrock-input-token-count", "")
+        if isinstance(value, CreateEmbeddingResponse) and counted.isdecimal():  # Cohere's body counts none
+            value.usage.prompt_tokens = value.usage.total_tokens = int(counted)
+        return value

@@ -1,0 +1,47 @@
+"""Signatures and credentials of AWS, by botocore; imported when the first request is signed."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
+from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
+from botocore.credentials import Credentials  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError, NoCredentialsError  # type: ignore[import-untyped]
+from botocore.session import Session  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from muxi_llm.wire.base import WireCall
+
+
+class CredentialsError(Exception):
+    """There are none, or they could not be had or renewed."""
+
+
+def signed_headers(call: WireCall, settings: Mapping[str, str], service: str, region: str) -> dict[str, str]:
+    """The headers of *call*, with a signature over them, its URL and its body."""
+    request = AWSRequest(method=call.method, url=call.url, data=call.body, headers=call.headers)
+    try:
+        SigV4Auth(_credentials(settings), service, region).add_auth(request)
+    except BotoCoreError as error:
+        raise CredentialsError(str(error)) from error
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _credentials(settings: Mapping[str, str]) -> Any:
+    key_id, secret = settings.get("access_key_id"), settings.get("secret_access_key")
+    if key_id and secret:
+        return Credentials(key_id, secret, settings.get("session_token"))
+    found = found_credentials(settings.get("profile"))
+    if found is None:
+        raise NoCredentialsError
+    return found
+
+
+@cache
+def found_credentials(profile: str | None) -> Any:
+    """What botocore finds, looked for once a process; it renews what expires by itself."""
+    return Session(profile=profile).get_credentials()

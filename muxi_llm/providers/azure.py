@@ -1,0 +1,75 @@
+"""Azure OpenAI, and the other models of Azure AI Foundry."""
+
+from __future__ import annotations
+
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from muxi_llm.providers.openai import OpenAIProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from muxi_llm.core.port import IO
+    from muxi_llm.wire.base import Reply, Wire, WireCall
+
+
+class AzureProvider(OpenAIProvider):
+    """https://learn.microsoft.com/en-us/azure/foundry/openai/api-version-lifecycle. Models are deployments.
+
+    With a dated API version it is named in the path, as before the v1 API; without, in the body. An endpoint
+    with a path of its own (`.../models`, a proxy's) is taken as it is. A key, or an Entra token: as it is
+    (`AZURE_OPENAI_AD_TOKEN`), or from `muxi_llm.azure_ad_token_provider`, a function asked at each call.
+    """
+
+    name = "azure"
+    base_url = "https://{resource}.openai.azure.com"
+    base_url_env = ("AZURE_BASE_URL", "AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE")
+    key_env = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
+    header_env = {}
+    settings_env = {
+        "resource": ("AZURE_RESOURCE_NAME",),
+        "api_version": ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION", "AZURE_API_VERSION"),
+        "ad_token": ("AZURE_OPENAI_AD_TOKEN", "AZURE_AD_TOKEN"),
+        "ad_token_provider": (),
+    }
+    realtime_support = False
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(api_key=api_key, base_url=base_url, headers=headers, settings=settings)
+        self.key_required = self.settings.keys().isdisjoint({"ad_token", "ad_token_provider"})
+
+    def authorize(self) -> dict[str, str]:
+        token = self.settings.get("ad_token")
+        if token:
+            return {"authorization": f"Bearer {token}"}
+        return {"api-key": self.api_key} if self.api_key else {}
+
+    def url_of(self, wire: Wire, *, stream: bool) -> str:
+        """By the v1 API, by deployment where the version is a date, or by the endpoint's own path."""
+        version = self.settings.get("api_version", "")
+        query = f"?{urlencode({'api-version': version})}" if version else ""
+        at = self.base_url
+        if not urlsplit(at).path:
+            dated = version[:1].isdigit()
+            at += "/openai" if dated else "/openai/v1"
+            if dated and wire.endpoint != "models":
+                at += f"/deployments/{quote(wire.model, safe='')}"
+        return at + wire.path_for(stream=stream) + query
+
+    async def send(self, io: IO, call: WireCall) -> Reply:
+        provider: Any = self.settings.get("ad_token_provider")
+        if provider is not None:
+            token = await io.run(provider)
+            token = await token if isawaitable(token) else token
+            call.headers.pop("api-key", None)
+            call.headers["authorization"] = f"Bearer {token}"
+        return await io.send(call)

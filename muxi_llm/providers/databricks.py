@@ -1,0 +1,70 @@
+"""Databricks: foundation models and serving endpoints of a workspace."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from muxi_llm.providers.tokens import FORM, TokenProvider
+from muxi_llm.wire.base import WireCall
+from muxi_llm.wire.models_list import ModelsList
+from muxi_llm.wire.openai_chat import OpenAIChat
+from muxi_llm.wire.openai_completions import OpenAICompletions
+from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ServingEndpoints(ModelsList):
+    """https://docs.databricks.com/api/workspace/servingendpoints/list: what one may name as a model."""
+
+    items = "endpoints"
+    name = "name"
+
+
+class DatabricksProvider(TokenProvider):
+    """https://docs.databricks.com/aws/en/machine-learning/model-serving/query-chat-models.
+
+    A personal token, or a service principal's client id and secret:
+    https://docs.databricks.com/aws/en/dev-tools/auth/oauth-m2m.
+    """
+
+    name = "databricks"
+    base_url = "https://{host}/serving-endpoints"
+    key_env = ("DATABRICKS_TOKEN", "DATABRICKS_API_KEY")
+    settings_env = {
+        "host": ("DATABRICKS_HOST",),
+        "client_id": ("DATABRICKS_CLIENT_ID",),
+        "client_secret": ("DATABRICKS_CLIENT_SECRET",),
+    }
+    wires = {
+        "chat": OpenAIChat,
+        "completion": OpenAICompletions,
+        "embedding": OpenAIEmbeddings,
+        "models": ServingEndpoints,
+    }
+    paths = {"/models": "../api/2.0/serving-endpoints"}
+
+    vision_support = True
+    json_schema_support = True
+    renames = {"max_completion_tokens": "max_tokens"}
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(api_key=api_key, base_url=base_url, headers=headers, settings=settings)
+        self.key_required = not {"client_id", "client_secret"} <= self.settings.keys()
+
+    def token_call(self) -> WireCall:
+        """The workspace's own token service."""
+        pair = f"{self.settings['client_id']}:{self.settings['client_secret']}".encode()
+        form = urlencode({"grant_type": "client_credentials", "scope": "all-apis"}).encode()
+        url = self.base_url.removesuffix("/serving-endpoints") + "/oidc/v1/token"
+        return WireCall(url, {**FORM, "authorization": f"Basic {b64encode(pair).decode()}"}, form)

@@ -1,0 +1,88 @@
+"""Google's Gemini API, by its own generateContent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from muxi_llm.providers.base import Provider
+from muxi_llm.wire.gemini import GenerateContent
+from muxi_llm.wire.gemini_embeddings import GeminiEmbeddings
+from muxi_llm.wire.models_list import ModelsList
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from muxi_llm import errors
+    from muxi_llm.wire.base import Fault, Json, Reply, Wire
+
+
+class GeminiModels(ModelsList):
+    """Source: https://ai.google.dev/api/models; as many as a page can hold."""
+
+    path = "/models?pageSize=1000"
+    items = "models"
+    name = "name"
+    prefix = "models/"
+
+
+class GoogleProvider(Provider):
+    """Source: https://ai.google.dev/api. The key goes in a header, never in the URL."""
+
+    name = "google"
+    base_url = "https://generativelanguage.googleapis.com/v1beta"
+    base_url_env = ("GOOGLE_BASE_URL", "GEMINI_BASE_URL")
+    key_env = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+    wires = {"chat": GenerateContent, "embedding": GeminiEmbeddings, "models": GeminiModels}
+
+    json_mode_support = True
+    vision_support = True
+    audio_input_support = True
+    video_input_support = True
+    streaming_support = True
+    token_by_token_support = True
+    json_schema_support = True
+    file_input_support = True
+    developer_message_support = True
+    audio_url_support = True
+    file_url_support = True
+    tool_media_support = True
+    extra_content_support = True
+
+    def authorize(self) -> dict[str, str]:
+        return {"x-goog-api-key": self.api_key} if self.api_key else {}
+
+    def url_of(self, wire: Wire, *, stream: bool) -> str:
+        """Below the base URL; that of the compatible endpoint is still set here and there."""
+        return self.base_url.removesuffix("/openai") + wire.path_for(stream=stream)
+
+    def classify(self, fault: Fault, *, url: str, reply: Reply) -> errors.MuxiLLMError:
+        """The pause Google asks for is in the body: it becomes the header that everybody reads."""
+        delays = (detail.get("retryDelay") for detail in details_of(fault, "RetryInfo"))
+        delay = next((delay for delay in delays if isinstance(delay, str)), None)
+        if delay is not None and "retry-after" not in reply.headers:
+            reply.headers = {**reply.headers, "retry-after": delay.removesuffix("s")}
+        return super().classify(google_fault(fault), url=url, reply=reply)
+
+
+# ------------------------------------------------------------------------------------------- errors
+# `google.rpc.Status`: https://cloud.google.com/apis/design/errors
+
+
+def google_fault(fault: Fault) -> Fault:
+    """*fault* with the type and the code Google gives it. A key that is none is a 400 there, told by code."""
+    error: Any = fault.body
+    kind = error.get("status") if isinstance(error, dict) else None
+    code = next(
+        (reason for info in details_of(fault, "ErrorInfo") if (reason := info.get("reason"))), fault.code
+    )
+    status = 401 if code == "API_KEY_INVALID" else fault.status
+    return replace(fault, status=status, code=code, type=kind if isinstance(kind, str) else fault.type)
+
+
+def details_of(fault: Fault, kind: str) -> Iterator[Json]:
+    """What an error says in its details of one *kind*."""
+    details = fault.body.get("details") if isinstance(fault.body, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict) and str(detail.get("@type")).endswith(f"google.rpc.{kind}"):
+            yield detail

@@ -1,0 +1,77 @@
+"""MiniMax: OpenAI's wire, with errors of its own inside HTTP 200."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from muxi_llm.models import ChatCompletion, ChatCompletionChunk
+from muxi_llm.providers.compatible import OpenAICompatible
+from muxi_llm.wire.base import Fault, Json, WireError, loads
+from muxi_llm.wire.models_list import ModelsList
+from muxi_llm.wire.openai_chat import OpenAIChat, OpenAIStreamDecoder, mend_chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def raise_base_resp(raw: object) -> None:
+    """Raise what a `base_resp` other than 0 tells."""
+    told = raw.get("base_resp") if isinstance(raw, dict) else None
+    code = told.get("status_code") if isinstance(told, dict) else 0
+    if told and code:
+        message = str(told.get("status_msg") or f"MiniMax error {code}")
+        fault = Fault(STATUS_BY_CODE.get(code, 500), message, code=str(code), body=told)
+        raise WireError("fault", message, fault)
+
+
+def checked(mend: Callable[[Json], None]) -> Callable[[Json], None]:
+    """*mend*, which sees only what is off-schema, as an answer that is an error always is."""
+
+    def check(raw: Json) -> None:
+        raise_base_resp(raw)
+        mend(raw)
+
+    return check
+
+
+class MiniMaxChat(OpenAIChat):
+    """https://platform.minimax.io/docs/api-reference/text-openai-api."""
+
+    def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
+        raise_base_resp(loads(data))
+        return super().decode_response(data, created=created)
+
+    def stream_decoder(self, *, created: int) -> OpenAIStreamDecoder[ChatCompletionChunk]:  # noqa: ARG002
+        return OpenAIStreamDecoder(ChatCompletionChunk, checked(mend_chunk), answers=self._answers)
+
+
+class MinimaxProvider(OpenAICompatible):
+    """https://platform.minimax.io/docs/api-reference/text-openai-api, "Important Notes"."""
+
+    name = "minimax"
+    base_url = "https://api.minimax.io/v1"
+    wires = {"chat": MiniMaxChat, "models": ModelsList}
+
+    reasoning_replay_support = True
+    ranges = {"temperature": (0.01, 1)}
+    drops = {"n": "MiniMax gives one answer", "logit_bias": "ignored by MiniMax",
+             "presence_penalty": "ignored by MiniMax", "frequency_penalty": "ignored by MiniMax"}  # fmt: skip
+    forces = {"reasoning_split": True}
+    """Thinking in a field of its own, not in `<think>` tags within the answer."""
+
+
+# https://platform.minimax.io/docs/api-reference/errorcode
+STATUS_BY_CODE = {
+    1001: 504,
+    1002: 429,
+    1004: 401,
+    1008: 402,
+    1026: 400,
+    1027: 400,
+    1039: 429,
+    1041: 429,
+    1042: 400,
+    2013: 400,
+    2049: 401,
+    2056: 429,
+}

@@ -1,0 +1,63 @@
+"""Cohere's embeddings wire (v2). Source: https://docs.cohere.com/reference/embed.
+
+`input` holds texts, or for the models that see images parts (`{"type": "image_url", …}`) and whole
+inputs of several parts (`{"content": […]}`). `input_type`, which Cohere requires, is
+`search_document` unless `extra_body` or `provider_options` say otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from muxi_llm.wire.base import Json, StreamDecoder, Wire, WireError, loads
+from muxi_llm.wire.vectors import embeddings_of, inputs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from muxi_llm.models import CreateEmbeddingResponse
+
+
+class CohereEmbed(Wire):
+    """Cohere embed, v2."""
+
+    endpoint = "embedding"
+    path = "/v2/embed"
+
+    def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
+        inputs = inputs_of(body["input"], "Cohere")
+        out: Json = {"model": self.model, "embedding_types": [body.get("encoding_format") or "float"]}
+        if all(isinstance(item, str) for item in inputs):
+            out["texts"] = inputs
+        else:
+            out["inputs"] = [_input(item) for item in inputs]
+        if body.get("dimensions") is not None:
+            out["output_dimension"] = body["dimensions"]
+        if body.get("user"):
+            self.ledger.dropped("user", "Cohere's embed has no such parameter", loss=False)
+        return out
+
+    def settle(self, body: Json) -> None:
+        if not body.get("input_type"):
+            body["input_type"] = "search_document"
+            self.ledger.added("input_type", "required by Cohere; for queries give extra_body input_type")
+
+    def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
+        raw = loads(data)
+        try:
+            by_type = raw["embeddings"]
+            vectors = next(vectors for vectors in by_type.values() if vectors)
+            billed = (raw.get("meta") or {}).get("billed_units") or {}
+        except (KeyError, TypeError, AttributeError, StopIteration) as error:
+            raise WireError("malformed", f"no embeddings ({error!r}): {str(raw)[:200]}") from error
+        tokens = int(billed.get("input_tokens") or 0) + int(billed.get("image_tokens") or 0)
+        return embeddings_of(vectors, self.model, {"prompt_tokens": tokens, "total_tokens": tokens})
+
+    def stream_decoder(self, *, created: int) -> StreamDecoder:
+        raise NotImplementedError("embeddings are not streamed")
+
+
+def _input(item: Any) -> Json:
+    if isinstance(item, str):
+        item = {"type": "text", "text": item}
+    return dict(item) if "content" in item else {"content": [item]}

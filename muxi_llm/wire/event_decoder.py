@@ -1,0 +1,73 @@
+"""The loop of a stream decoder whose events become chat chunks; a subclass reads one event at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from muxi_llm.models import ChatCompletionChunk
+from muxi_llm.wire.base import Json, WireError, build_value
+from muxi_llm.wire.sse import SSEDecoder
+
+if TYPE_CHECKING:
+    from muxi_llm.wire.jsonl import LinesDecoder
+
+
+class EventDecoder:
+    """Server-sent events → chunks. A subclass has `read` and sets `over` at the stream's own end.
+
+    terminator: the name of the event that ends a whole answer, for the error of a stream without it.
+    framing: how events are cut out of the bytes.
+    """
+
+    terminator: ClassVar[str] = ""
+    framing: ClassVar[type[SSEDecoder | LinesDecoder]] = SSEDecoder
+
+    def __init__(self, *, model: str, created: int) -> None:
+        self._sse = self.framing()
+        self.head: Json = {"id": "", "object": "chat.completion.chunk", "created": created, "model": model}
+        """What every chunk begins with."""
+        self.over = False
+
+    def read(self, name: bytes, data: bytes) -> list[ChatCompletionChunk]:
+        """The chunks one event amounts to. What it raises for senseless data ends the stream."""
+        raise NotImplementedError
+
+    def feed(self, data: bytes) -> list[ChatCompletionChunk | WireError]:
+        """The chunks completed by *data*."""
+        return self._decode(self._sse.feed(data))
+
+    def finish(self) -> list[ChatCompletionChunk | WireError]:
+        """The last chunks, or an error if the answer is not whole."""
+        items = self._decode(self._sse.finish())
+        last = items[-1] if items else None
+        if isinstance(last, WireError) and last.kind == "malformed":  # half an event: the connection was cut
+            items.pop()
+            self.over = False
+        if not self.over:
+            items.append(WireError("incomplete", f"the stream ended without {self.terminator}"))
+        return items
+
+    def _decode(self, events: list[tuple[bytes, bytes]]) -> list[ChatCompletionChunk | WireError]:
+        items: list[ChatCompletionChunk | WireError] = []
+        for name, data in events:
+            if self.over:
+                break
+            try:
+                items += self.read(name, data)
+            except WireError as error:
+                self.over = True
+                items.append(error)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                self.over = True
+                start = data[:200].decode("utf-8", "replace")
+                items.append(WireError("malformed", f"an event that makes no sense ({error!r}): {start}"))
+        return items
+
+    def chunk(self, delta: Json, *, finish: str | None = None, **extra: Any) -> ChatCompletionChunk:
+        """A chunk of the one answer there is."""
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None, **extra}
+        return build_value(ChatCompletionChunk, {**self.head, "choices": [choice]})
+
+    def usage_chunk(self, usage: Json) -> ChatCompletionChunk:
+        """The last chunk of a stream that was asked for its cost."""
+        return build_value(ChatCompletionChunk, {**self.head, "choices": [], "usage": usage})

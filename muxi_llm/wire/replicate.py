@@ -1,0 +1,258 @@
+"""Replicate's predictions. Sources: https://replicate.com/docs/reference/http#predictions.create,
+https://replicate.com/docs/topics/predictions/streaming.
+
+A prediction is the input of one model, by that model's own names. Most language models take a prompt and
+a system prompt; OpenAI's take messages too. To the others a conversation of several turns goes as a
+transcript, which is declared as a change. `extra_body` (or `provider_options`) adds to the input and
+wins over it, `{"input": {"max_new_tokens": 9, "max_tokens": None}}` or without the `input`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.models import ChatCompletion, Model
+from muxi_llm.wire.base import Fault, Json, Wire, WireError, build_value, is_neutral, loads
+from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.models_list import ModelsList
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from muxi_llm.models import ChatCompletionChunk
+    from muxi_llm.wire.base import Ledger, Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a family of models calls its inputs. image: its one image; images: a list of them."""
+
+    system: str = "system_prompt"
+    max_tokens: str = "max_tokens"
+    image: str = "image"
+    images: str | None = None
+    messages: str | None = None
+
+
+class ReplicateModels(ModelsList):
+    """https://replicate.com/docs/reference/http#collections.get: the language models, of all there are."""
+
+    path = "/collections/language-models"
+    items = "models"
+    name = "name"
+
+    def _model(self, row: Json) -> Model:
+        return super()._model({**row, "name": f"{row.get('owner')}/{row['name']}"})
+
+
+class ReplicatePrediction(Wire):
+    """Replicate predictions of language models."""
+
+    def __init__(self, model: str, ledger: Ledger, profile: Profile) -> None:
+        super().__init__(model, ledger, profile)
+        name, _, version = model.partition(":")
+        self._version = version or (name if "/" not in name else "")
+        kind = "" if name.startswith("deployments/") else "models/"
+        self.path = "/predictions" if self._version else f"/{kind}{name}/predictions"
+        self._names = next(inputs for pattern, inputs in FAMILIES if re.match(pattern, name))
+        self._input: Json = {}
+
+    # ------------------------------------------------------------------------------ ours → theirs
+
+    def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
+        if (body.get("n") or 1) > 1:
+            raise UnsupportedParameterError("n: a prediction is one answer; ask n times", param="n")
+        self._input = {**self._said(body["messages"]), **self._parameters(body)}
+        for name, value in body.items():
+            if name not in TRANSLATED and not is_neutral(name, value):
+                why = (
+                    "no input of Replicate's language models; what a model has of its own goes by extra_body"
+                )
+                self.ledger.dropped(name, why, loss=name not in HARMLESS)
+        out: Json = {"version": self._version} if self._version else {}
+        return {**out, "input": self._input, "stream": True} if stream else {**out, "input": self._input}
+
+    def _said(self, messages: list[Mapping[str, Any]]) -> Json:
+        system = "\n\n".join(_text(message) for message in messages if message["role"] == "system")
+        turns = [message for message in messages if message["role"] != "system"]
+        pictures = [url for message in turns for url in _pictures(message)]
+        images = self._images(pictures) if pictures else {}
+        if not turns:
+            self.ledger.moved("messages", "there is no prompt but the system message; sent as one")
+            return {"prompt": system}
+        if self._names.messages and len(turns) > 1:
+            told = [
+                {"role": message["role"] if message["role"] in ROLES else "user", "content": _text(message)}
+                for message in messages
+            ]
+            return {self._names.messages: told, **images}
+        prompt = _text(turns[0]) if len(turns) == 1 else self._transcript(turns)
+        return {**({self._names.system: system} if system else {}), "prompt": prompt, **images}
+
+    def _transcript(self, turns: list[Mapping[str, Any]]) -> str:
+        why = "this model takes one prompt; the conversation is sent as a transcript"
+        self.ledger.changed("messages", why)
+        told = [f"{ROLES.get(turn['role'], turn['role'])}: {_text(turn)}" for turn in turns]
+        return "\n\n".join([*told, f"{ROLES['assistant']}:"])
+
+    def _images(self, pictures: list[str]) -> Json:
+        if self._names.images:
+            return {self._names.images: pictures}
+        if len(pictures) == 1:
+            return {self._names.image: pictures[0]}
+        raise UnsupportedParameterError(f"{self.model} takes one image a call", param="messages")
+
+    def _parameters(self, body: Mapping[str, Any]) -> Json:
+        found = {name: body[name] for name in SAME_NAME if body.get(name) is not None}
+        limit = body.get("max_completion_tokens") or body.get("max_tokens")
+        if limit:
+            found[self._names.max_tokens] = limit
+        stop = [body["stop"]] if isinstance(body.get("stop"), str) else list(body.get("stop") or ())
+        usable = [sequence for sequence in stop if "," not in sequence]
+        if len(usable) < len(stop):
+            self.ledger.dropped(
+                "stop", "Replicate separates stop sequences by commas; those with one are left out"
+            )
+        if usable:
+            found["stop_sequences"] = ",".join(usable)
+        return found
+
+    def settle(self, body: Json) -> None:
+        """The caller's own inputs beside ours, wherever they were written; `None` takes one of ours out."""
+        given = {**self._input, **(body.get("input") or {})}
+        given.update({name: body.pop(name) for name in list(body) if name not in PREDICTION})
+        body["input"] = {name: value for name, value in given.items() if value is not None}
+
+    # ------------------------------------------------------------------------------ theirs → ours
+
+    def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
+        raw = loads(data)
+        status = raw.get("status") if isinstance(raw, dict) else None
+        if status in FAILURES:
+            raise failure(status, raw.get("error"))
+        if status != "succeeded":
+            raise WireError("malformed", f"no prediction that has succeeded: {str(raw)[:200]}")
+        message = {"role": "assistant", "content": output_text(raw.get("output")), "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+        value: Json = {
+            "id": raw.get("id", ""),
+            "object": "chat.completion",
+            "created": created,
+            "model": raw.get("model") or self.model,
+            "choices": [{**choice, "native_finish_reason": status}],
+        }
+        usage = usage_of(raw.get("metrics") or {})
+        if usage:
+            value["usage"] = usage
+        return build_value(ChatCompletion, value)
+
+    def stream_decoder(self, *, created: int) -> PredictionStreamDecoder:
+        return PredictionStreamDecoder(model=self.model, created=created)
+
+
+class PredictionStreamDecoder(EventDecoder):
+    """Events → chunks: text, the end, an error. Replicate streams tell no cost."""
+
+    terminator = "done"
+    _begun = False
+
+    def __init__(self, *, model: str, created: int) -> None:
+        super().__init__(model=model, created=created)
+        self.head["id"] = f"prediction-{created}"  # the stream does not tell its prediction's own
+
+    def read(self, name: bytes, data: bytes) -> list[ChatCompletionChunk]:
+        if name == b"output":
+            return self._said(data.decode())
+        if name == b"error":
+            raise failure("failed", data.decode())
+        if name != b"done":
+            return []  # the model's log
+        reason = (loads(data or b"{}") or {}).get("reason")
+        if reason:
+            raise failure("failed" if reason == "error" else reason, None)
+        self.over = True
+        begun = [] if self._begun else self._said("")
+        return [*begun, self.chunk({}, finish="stop", native_finish_reason="succeeded")]
+
+    def _said(self, text: str) -> list[ChatCompletionChunk]:
+        if self._begun:
+            return [self.chunk({"content": text})] if text else []
+        self._begun = True
+        return [self.chunk({"role": "assistant", "content": text})]
+
+
+def failure(status: str, why: Any) -> WireError:
+    """A prediction that gave no answer, as an error."""
+    message = str(why or f"the prediction ended: {status}")
+    return WireError("fault", message, Fault(FAILURES.get(status, 500), message, code=status))
+
+
+def output_text(output: Any) -> str:
+    """Pieces of text, one text, a URL, or a model's own structure as JSON."""
+    if output is None:
+        return ""
+    if isinstance(output, str):
+        return output
+    if isinstance(output, list) and all(isinstance(piece, str) for piece in output):
+        return "".join(output)
+    return orjson.dumps(output).decode()
+
+
+def usage_of(metrics: Mapping[str, Any]) -> Json | None:
+    """Tokens, where the model tells them; unknown is not none."""
+    prompt, answer = metrics.get("input_token_count"), metrics.get("output_token_count")
+    if prompt is None or answer is None:
+        return None
+    prompt, answer = int(prompt), int(answer)
+    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text") or "" for part in content if part["type"] == "text")
+
+
+def _pictures(message: Mapping[str, Any]) -> list[str]:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    images = [part["image_url"] for part in parts if part["type"] == "image_url"]
+    return [image if isinstance(image, str) else image["url"] for image in images]
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+FAMILIES = [
+    # https://replicate.com/openai/gpt-4o/api
+    ("openai/", Inputs(max_tokens="max_completion_tokens", images="image_input", messages="messages")),
+    # https://replicate.com/google/gemini-2.5-flash/api
+    ("google/gemini", Inputs(system="system_instruction", max_tokens="max_output_tokens", images="images")),
+    # https://replicate.com/meta/llama-2-70b-chat/api
+    ("meta/llama-2", Inputs(max_tokens="max_new_tokens")),
+    # https://replicate.com/meta/meta-llama-3-70b-instruct/api, https://replicate.com/anthropic/claude-4-sonnet/api
+    ("", Inputs()),
+]
+"""Beginning of a model's name → its inputs; the last row is for all the others."""
+
+SAME_NAME = (
+    "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "reasoning_effort", "verbosity",
+)  # fmt: skip
+
+TRANSLATED = {*SAME_NAME, "messages", "n", "max_tokens", "max_completion_tokens", "stop", "stream_options"}
+
+HARMLESS = {"metadata", "prompt_cache_key", "safety_identifier", "service_tier", "store", "user"}
+"""Parameters whose absence changes no answer."""
+
+ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
+
+PREDICTION = {"input", "version", "stream", "webhook", "webhook_events_filter"}
+"""Fields of a prediction beside its input."""
+
+FAILURES = {"failed": 500, "canceled": 499, "aborted": 499}
+"""How a prediction may end without an answer → the status it stands for."""

@@ -1,0 +1,77 @@
+"""Embedding services that are nearly OpenAI's, and Nomic's, which is not.
+
+Sources: https://docs.voyageai.com/reference/embeddings-api, https://jina.ai/embeddings (API),
+https://docs.nomic.ai/reference/api/embed-text-v-1-embedding-text-post.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from muxi_llm.wire.base import Json, StreamDecoder, Wire, WireError, loads
+from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
+from muxi_llm.wire.vectors import embeddings_of, inputs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from muxi_llm.models import CreateEmbeddingResponse
+
+
+class TextEmbeddings(OpenAIEmbeddings):
+    """OpenAI's form for texts alone. format_name: what `encoding_format` is called there.
+
+    A vector as floats is what these services give unasked, and some know no word for it.
+    """
+
+    format_name: ClassVar[str] = "encoding_format"
+
+    def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
+        inputs_of(body["input"], self.ledger.provider)
+        encoded = super().encode_request(body, stream=stream)
+        wanted = encoded.pop("encoding_format", "float")
+        if wanted != "float":
+            encoded[self.format_name] = wanted
+        return encoded
+
+    def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:
+        value = super().decode_response(data, created=created)
+        usage: Any = value.usage  # off the schema, any of it may be missing
+        if usage is not None and usage.prompt_tokens is None:  # Voyage tells the total alone
+            usage.prompt_tokens = usage.total_tokens
+        return value
+
+
+class JinaEmbeddings(TextEmbeddings):
+    """Jina's name for the format."""
+
+    format_name = "embedding_type"
+
+
+class NomicEmbed(Wire):
+    """Nomic's text embeddings. `task_type` and the rest go by `extra_body`."""
+
+    endpoint = "embedding"
+    path = "/embedding/text"
+    _base64_wanted = False
+
+    def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
+        self._base64_wanted = body.get("encoding_format") == "base64"
+        out: Json = {"model": self.model, "texts": inputs_of(body["input"], "Nomic")}
+        if body.get("dimensions") is not None:
+            out["dimensionality"] = body["dimensions"]
+        return out
+
+    def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
+        raw = loads(data)
+        if not isinstance(raw, dict) or not isinstance(raw.get("embeddings"), list):
+            raise WireError("malformed", f"the reply has no embeddings: {str(raw)[:200]}")
+        return embeddings_of(
+            raw["embeddings"],
+            raw.get("model") or self.model,
+            raw.get("usage"),
+            base64_wanted=self._base64_wanted,
+        )
+
+    def stream_decoder(self, *, created: int) -> StreamDecoder:
+        raise NotImplementedError("embeddings are not streamed")
