@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench/bin
 
-.PHONY: demo test check bench conformance ecosystem format clean help
+.PHONY: demo test check bench conformance ecosystem format live table clean help
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 demo: $(VENV)/.demo ## the main job against loopback providers and a real llama.cpp, no keys needed
 	@$(BIN)/python -W ignore::UserWarning -m examples.demo
@@ -36,6 +36,12 @@ conformance: .venv-conformance/.done ## the openai and anthropic packages' own t
 ecosystem: $(VENV)/.dev ## instructor, langchain-openai and openai-agents on our clients, each in its own environment
 	@$(BIN)/python tests/ecosystem/run.py $(ARGS)
 
+live: $(VENV)/.dev ## ask a real provider and keep what it answers: make live PROVIDER=groq (its key is needed)
+	@$(BIN)/python -m tests.live $(PROVIDER) $(if $(MODEL),--model $(MODEL)) $(if $(SKIP),--skip $(SKIP))
+
+table: $(VENV)/.dev ## write the README's table of providers anew
+	@$(BIN)/python -m tests.test_provider_table
+
 clean: ## remove every environment and cache
 	rm -rf $(VENV) .venv-* .coverage* .hypothesis .mypy_cache .ruff_cache build *.egg-info
 
@@ -49,7 +55,8 @@ $(VENV)/.demo: $(VENV)/.base pyproject.toml
 	@$(BIN)/python -m pip install --quiet '.[demo]' || echo "NOTE: no wheel of llama.cpp for this machine; the demo will skip the real model."
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.demo pyproject.toml
+$(VENV)/.dev: $(VENV)/.demo pyproject.toml .ci/system
+	@.ci/system redis-server=redis-server
 	@echo "installing the development tools ..."
 	@$(BIN)/python -m pip install --quiet 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev

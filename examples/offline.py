@@ -17,6 +17,7 @@ TROUBLES: dict[str, dict[str, Mood]] = {
     "configuration": {"groq": down},
     "drop_in_client": {"openai": down},
     "fallback": {"openai": down, "groq": busy},
+    "local_model": {"openai": down},
     "retries": {"groq": busy},
     "streaming": {"mistral": cut_off},
 }

@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from muxi_llm import config as config
+    from muxi_llm import harness as harness
     from muxi_llm import runtime as runtime
     from muxi_llm.anthropic_client import Anthropic as Anthropic
     from muxi_llm.anthropic_client import AsyncAnthropic as AsyncAnthropic
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from muxi_llm.models import Adaptation as Adaptation
     from muxi_llm.models import AttemptRecord as AttemptRecord
     from muxi_llm.models import Report as Report
+    from muxi_llm.providers.compatible import OpenAICompatible as OpenAICompatible
     from muxi_llm.runtime import AdaptationWarning as AdaptationWarning
 
 _HOMES = {
@@ -48,22 +50,24 @@ _HOMES = {
     "embedding": ("Embedding",),
     "errors": (
         "APIConnectionError", "APIError", "APIResponseValidationError", "APIStatusError", "APITimeoutError",
-        "AuthenticationError", "BadRequestError", "ConflictError", "ContextLengthExceededError",
-        "FallbackExhaustedError", "IncompleteStreamError", "InternalServerError", "InvalidModelError",
-        "InvalidRequestError", "MalformedReplyError", "MissingCredentialsError", "MuxiLLMError",
+        "AuthenticationError", "BadRequestError", "CircuitOpenError", "ConflictError",
+        "ContextLengthExceededError", "FallbackExhaustedError", "IncompleteStreamError",
+        "InternalServerError", "InvalidModelError", "InvalidRequestError", "KeyPoolExhaustedError",
+        "KillSwitchActiveError", "MalformedReplyError", "MissingCredentialsError", "MuxiLLMError",
         "NotFoundError", "OpenAIError", "PermissionDeniedError", "RateLimitError",
         "UnprocessableEntityError", "UnsupportedParameterError",
     ),
     "models": ("Adaptation", "AttemptRecord", "Report"),
+    "providers.compatible": ("OpenAICompatible",),
     "runtime": ("AdaptationWarning",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES = {"config", "errors", "models", "providers", "runtime", "types", "utils"}
+_MODULES = {"config", "errors", "harness", "llmix", "models", "providers", "runtime", "types", "utils"}
 
 # Names whose package is an extra: `from muxi_llm import *` must work without it.
 _EXTRA = set() if find_spec("anthropic") else {"Anthropic", "AsyncAnthropic"}
 
-__all__ = ["__version__", "config", "runtime", *sorted(_HOME.keys() - _EXTRA)]  # noqa: PLE0604 - all of them are strings
+__all__ = ["__version__", "config", "harness", "runtime", *sorted(_HOME.keys() - _EXTRA)]  # noqa: PLE0604 - all of them are strings
 
 aliases.install()
 
@@ -74,7 +78,9 @@ def __getattr__(name: str) -> Any:
         return import_module(f"muxi_llm.{name}")
     if name in _HOME:
         value = getattr(import_module(f"muxi_llm.{_HOME[name]}"), name)
-    elif (name.startswith("_") and name != "__title__") or name.endswith(("_api_key", "_base_url")):
+    elif (name.startswith("_") and name not in aliases.NOT_SO_PRIVATE) or name.endswith(
+        ("_api_key", "_base_url")
+    ):
         raise AttributeError(f"module 'muxi_llm' has no attribute {name!r}")
     else:
         return aliases.attribute(name)

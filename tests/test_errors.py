@@ -96,7 +96,7 @@ def test_openais_names_are_openais_classes():
         (400, error("prompt is too long: 210000 tokens > 200000 maximum"), True),
         (413, error("Context length exceeded"), True),
         (422, error("the request exceeds the available context size"), True),
-        (400, error("The input token count exceeds the maximum"), True),
+        (400, error("The input token count (9) exceeds the maximum number of tokens allowed (8)."), True),
         (400, error("temperature is too high"), False),
         (429, error("maximum context length"), False),
         (500, error("x", code="context_length_exceeded"), False),

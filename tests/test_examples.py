@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,22 @@ EXPECTED: dict[str, list[str]] = {
         "adapted: response_format changed: anthropic has no JSON mode",
         "refused: anthropic: response_format changed",
     ],
+    "multimodal": [
+        'This is claude-sonnet-5. You asked "What is this?" and sent a document.',
+        'This is my-model. You asked "What is this?".',
+        "dropped: my_custom fetches no image URLs; muxi_llm.config.fetch_media = True does it here",
+        'This is my-model. You asked "What is this?" and sent an image.',
+        "changed: my_custom fetches no image URLs; sent as base64",
+    ],
+    "local_model": [
+        "muxi-llm-tiny.gguf: Hello from a tiny llama model.",
+        "|Hello| from| a| tiny| llama| model.||",
+        "of a schema: Greeting",
+        "InternalServerError: Error code: 503",
+        "'answered']",
+    ]
+    if find_spec("xllamacpp") and find_spec("gguf")
+    else ["skipped: pip install"],
     "retries": ["try 1, after a pause of 0.0 s: RateLimitError", "try 2, after a pause of 1.0 s: answered"],
     "streaming": [
         "anthropic/claude-sonnet-5 answers:",

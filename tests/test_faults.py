@@ -361,7 +361,7 @@ def test_fault_39_48_threads_do_not_share_what_is_a_calls_own(transport):
 
     def one(index: int) -> bool:
         seen = [{"role": "user", "content": [{"type": "text", "text": str(index)}, IMAGE]}]
-        model = f"{'ollama' if index % 2 else 'deepseek'}/model"  # with vision and without
+        model = f"{'groq' if index % 2 else 'cerebras'}/model"  # with vision and without
         value = ChatCompletion.create(model, seen, api_key=f"key-{index}", base_url=server.url)
         kept = [{"type": "text", "text": str(index)}, *([IMAGE] if index % 2 else [])]
         return text_of(value) == f"{kept} key-{index}" and len(value.muxi.adaptations) == 1 - index % 2

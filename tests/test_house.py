@@ -29,7 +29,22 @@ LAZY_IMPORTS = {
 }
 """Imports inside functions: heavy or optional packages, each with its reason."""
 
-SDK_LINES = 8000
+INHERITED = {
+    *("abandon", "acreate", "aclose", "authorize", "chat", "classify", "close", "completions", "create"),
+    *("decode_fault", "decode_request", "decode_response", "embeddings", "encode_chunk", "encode_end"),
+    *("encode_error", "encode_fault", "encode_request", "encode_response", "event", "feed", "finish"),
+    *("flight_key", "key_of", "cache_of", "written", "now", "over", "path_for", "prepare", "profile"),
+    *("read", "responses", "run", "send", "set", "settle", "sleep", "spawn", "stream_decoder", "url_of"),
+    *("wait", "wire_for"),
+}
+"""Overrides of these say nothing their base does not."""
+
+SDK_LINES = 6000
+CODECS_AND_PROVIDERS = ("wire/", "providers/")
+APART = (*CODECS_AND_PROVIDERS, "harness/", "llmix/")
+"""Not counted: what only those read who work on that one wire, provider or stage; each file has its limit."""
+
+CODEC_LINES = 350
 LAYOUT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
 }  # fmt: skip
@@ -63,7 +78,14 @@ def test_files_are_small() -> None:
 
 def test_the_package_stays_small() -> None:
     """Lines of code: docstrings, comments and blank lines are asked for, not counted."""
-    assert sum(code_lines(path) for path in PACKAGE) <= SDK_LINES
+    assert sum(code_lines(path) for path in PACKAGE if not name(path).startswith(APART)) <= SDK_LINES
+
+
+def test_codecs_and_providers_are_small() -> None:
+    """A wire is several files, none of them long."""
+    for path in PACKAGE:
+        if name(path).startswith(CODECS_AND_PROVIDERS) and path.name not in {*DATA_TABLES, "base.py"}:
+            assert len(path.read_text().splitlines()) <= CODEC_LINES, name(path)
 
 
 def code_lines(path: Path) -> int:
@@ -160,40 +182,8 @@ def _public(tree: ast.Module) -> Iterator[ast.AST]:
 @pytest.mark.parametrize("path", PACKAGE, ids=name)
 def test_public_names_have_docstrings(path: Path) -> None:
     """Modules, public classes and functions say what a caller may rely on; overrides inherit theirs."""
-    inherited = {
-        "encode_request",
-        "decode_response",
-        "stream_decoder",
-        "settle",
-        "feed",
-        "finish",
-        "authorize",
-        "prepare",
-    }
-    inherited |= {
-        "send",
-        "sleep",
-        "now",
-        "read",
-        "close",
-        "abandon",
-        "chat",
-        "completions",
-        "embeddings",
-        "acreate",
-        "create",
-    }
-    inherited |= {
-        "encode_response",
-        "encode_chunk",
-        "encode_end",
-        "encode_fault",
-        "encode_error",
-        "decode_request",
-    }
-    inherited |= {"responses", "over", "aclose", "wire_for"}
     for node in _public(ast.parse(path.read_text())):
-        if getattr(node, "name", "") not in inherited and not _is_overload(node):
+        if getattr(node, "name", "") not in INHERITED and not _is_overload(node):
             assert ast.get_docstring(node), f"{name(path)}:{getattr(node, 'name', 'module')}"
 
 

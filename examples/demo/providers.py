@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Self
 
-from examples.demo import anthropic_wire, openai_wire
+from examples.demo import anthropic_wire, gemini_wire, ollama_wire, openai_wire
 from examples.demo.answers import Json, Refused, answer
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 HOST = "127.0.0.1"
-WIRES: dict[str, ModuleType] = {"anthropic": anthropic_wire}  # all others speak OpenAI's
+WIRES: dict[str, ModuleType] = {
+    "anthropic": anthropic_wire,
+    "google": gemini_wire,
+    "ollama": ollama_wire,
+}  # the others: OpenAI's
 THINKING_TIME = {
     "openai": 0.04,
     "groq": 0.03,
@@ -138,6 +142,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._started = time.monotonic()
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.server.wire is gemini_wire:  # its path says what the others say in the body
+            body |= gemini_wire.told(self.path)
         self._model = body["model"]
         try:
             self._answer(body)
