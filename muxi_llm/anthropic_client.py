@@ -59,7 +59,7 @@ class Routed(Optioned):
                 await _value(self._authorize(client.custom_auth, request))
             door = resources.DOORS[prepared.url.partition("?")[0]]
             exchange = inbound.Exchange(door, request.content, self._own(request, prepared, ours))
-            if exchange.is_plain:
+            if exchange.is_plain or (door is resources.COUNT and exchange.is_own):
                 return await _value(original(resources.bare(options, exchange), **how))
             if door is resources.COUNT:
                 return answers.counted(request, exchange), prepared

@@ -11,8 +11,9 @@ from typing import Any
 from anthropic.resources import beta, messages
 from anthropic.resources.beta import messages as beta_messages
 
-from muxi_llm import config, inbound
+from muxi_llm import config, harness, inbound
 from muxi_llm.client_options import replacing, taking_options
+from muxi_llm.providers.anthropic import AnthropicProvider
 from muxi_llm.wire.anthropic_inbound import AnthropicInbound
 
 
@@ -83,6 +84,8 @@ def may_be_ours(options: Any, ours: Mapping[str, Any]) -> bool:
     return bool(
         ours
         or (isinstance(model, str) and "/" in model)
+        or harness.settings() is not None
+        or config.credentials(AnthropicProvider).keys
         or config.settings().fallback.default_chains.get("chat")
     )
 

@@ -19,8 +19,8 @@ from anyio import to_thread
 from openai import types
 from openai._models import FinalRequestOptions
 
+from muxi_llm import client_models, inbound, kept_requests, models, response_store, runtime
 from muxi_llm import client_resources as resources
-from muxi_llm import inbound, kept_requests, models, response_store, runtime
 from muxi_llm.client_answers import REPORT, local, own_report, response, tell, telling
 from muxi_llm.client_options import Optioned, optioned, taken_from
 from muxi_llm.core.options import NO_TIMEOUT
@@ -192,8 +192,16 @@ class OpenAI(Routed, openai.OpenAI):
             return kept
         exchange = self.taken(request)
         if exchange is None:
-            return super()._send_request(request, stream=stream, **kwargs)
+            send = partial(super()._send_request, request, **kwargs)
+            names = client_models.others(request)
+            return self._all_models(request, send, names, stream) if names else send(stream=stream)
         return response(request, exchange, exchange.prepared.run(), stream=stream)
+
+    def _all_models(self, request: Any, send: Any, names: list[str], stream: bool) -> Any:
+        own = send(stream=False) if self.api_key else None
+        if own is not None and own.is_error:
+            return own
+        return client_models.merged(request, own, names, client_models.listed(names), stream=stream)
 
 
 @optioned
@@ -227,9 +235,17 @@ class AsyncOpenAI(Routed, openai.AsyncOpenAI):
             return kept
         exchange = await run(partial(self.taken, request))
         if exchange is None:
-            return await super()._send_request(request, stream=stream, **kwargs)
+            send = partial(super()._send_request, request, **kwargs)
+            names = client_models.others(request)
+            return await (self._all_models(request, send, names, stream) if names else send(stream=stream))
         answer = await exchange.prepared.arun()
         return await run(partial(response, request, exchange, answer, stream=stream))
+
+    async def _all_models(self, request: Any, send: Any, names: list[str], stream: bool) -> Any:
+        own = await send(stream=False) if self.api_key else None
+        if own is not None and own.is_error:
+            return own
+        return client_models.merged(request, own, names, await client_models.alisted(names), stream=stream)
 
 
 async def at_once(work: Callable[[], Any]) -> Any:

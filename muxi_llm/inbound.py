@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
-from muxi_llm import config
+from muxi_llm import config, harness
 from muxi_llm.core.body import body_of
-from muxi_llm.core.options import limits_of, models_of, present
+from muxi_llm.core.options import cache_of, limits_of, models_of, present
 from muxi_llm.core.request import Candidate, ModelRef, Request
 from muxi_llm.errors import (
     LOCAL_URL,
@@ -31,7 +31,7 @@ from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.runtime import Prepared, candidate_of, fetcher_of, log
 from muxi_llm.wire.anthropic_inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError, loads
-from muxi_llm.wire.openai_chat import OpenAIInbound
+from muxi_llm.wire.openai_chat import OpenAIChat, OpenAIInbound
 from muxi_llm.wire.passthrough import MESSAGES, RESPONSES, Events, Passthrough
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ OPENAI_DOORS = {
 ANTHROPIC_DOORS = {("POST", "/v1/messages"): Door("chat", AnthropicInbound, MESSAGES)}
 
 DEFAULT_RETRIES = 2  # both vendors' clients; as their default it says nothing about chains
-OPTIONS = ("fallback_models", "fallback_config", "retries", "provider_options", "adapt")
+OPTIONS = ("fallback_models", "fallback_config", "retries", "provider_options", "adapt", "cache")
 """Arguments of ours that a drop-in client's `create` takes besides its vendor's."""
 
 
@@ -114,11 +114,19 @@ class OwnServer(OpenAICompatible, register=False):
         self.changes: Sequence[Adaptation] = ()
         """What was done to the request's body for this server alone."""
         self.lenient = False
-        """Whether a success that is no answer is the client's to judge, as the vendor's own would."""
+        """Whether what it says is the client's to judge, as it is for the vendor's own."""
+
+    def authorize(self) -> dict[str, str]:
+        """Nothing: the client's own headers do, unless a pool's key is used."""
+        if self.api_key is None:
+            return {}
+        return {"x-api-key": self.api_key} if self.name == "anthropic" else super().authorize()
 
     def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
         ledger.entries.extend(self.changes)
         wire = super().wire_for(endpoint, model, ledger)
+        if isinstance(wire, OpenAIChat):
+            wire.mends = not self.lenient
         return wire if self._events is None else Passthrough(wire, self._events)
 
     def prepare(
@@ -169,7 +177,12 @@ class Exchange:
         body, needs = self._chat_form(door, content, candidates)
         verbatim = self._own_body(raw, candidates)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
-        self.is_plain = self.is_own and len(candidates) == 1 and not present(own.options)
+        self.is_plain = (
+            self.is_own
+            and len(candidates) == 1
+            and not (present(own.options) or candidates[0].provider.keys)
+            and harness.settings() is None
+        )
         request = Request(
             door.endpoint,
             body,
@@ -180,6 +193,7 @@ class Exchange:
             verbatim=verbatim,
             adaptations=tuple(self._ledger.entries),
             provider_options=given.get("provider_options", {}),
+            cache=cache_of(given),
             fetch=fetcher_of(settings.fetch_media),
         )
         # `auto` is httpx2 here: what existing programs do to it (mocks, hooks, Ctrl-C) goes on working.
@@ -278,11 +292,28 @@ def _candidate(model: object, own: Own, events: Events | None) -> Candidate:
             return candidate
         # No key for that provider, but a server of the client's own: a proxy with such names.
         ref = ModelRef(own.provider, str(model))
-    if not own.explicit and not own.headers.keys() & {"authorization", "x-api-key"}:
+    server = OwnServer(own, events)
+    server.keys = () if own.explicit else _pool_of(own)
+    if not own.explicit and not server.keys and not _key_of(own):
         name = own.provider
         message = f"no API key for {name}: set {name.upper()}_API_KEY, or pass api_key= to the client"
         raise MissingCredentialsError(message)
-    return Candidate(ref, OwnServer(own, events))
+    return Candidate(ref, server)
+
+
+def _key_of(own: Own) -> str | None:
+    """The key the client brings along."""
+    return (
+        own.headers.get("x-api-key") or own.headers.get("authorization", "").removeprefix("Bearer ") or None
+    )
+
+
+def _pool_of(own: Own) -> tuple[str, ...]:
+    """The vendor's key pool, unless the client was given a key of its own."""
+    kind = registry.find(own.provider)
+    assert kind is not None  # the clients' own vendors are there
+    found = config.credentials(kind)
+    return found.keys if _key_of(own) in {None, found.api_key, *found.keys} else ()
 
 
 def _is_own(candidate: Candidate) -> bool:

@@ -279,7 +279,7 @@ def is_configured(kind: type[Provider]) -> bool:
 
 def any_key() -> bool:
     """Whether some provider has a key: then a client may do without OpenAI's."""
-    return any(config.credentials(kind).api_key for kind in registry.own())
+    return any(found.api_key or found.keys for found in map(config.credentials, registry.own()))
 
 
 OUR_FRAMES = {"muxi_llm", "openai", "anthropic"}

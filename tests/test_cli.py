@@ -341,6 +341,82 @@ def test_a_batch_on_a_terminal(openai, tmp_path):
     assert lines[-1].startswith("3 answered, 0 failed; ")
 
 
+# ------------------------------------------------------------- batches of the providers' own
+
+
+@pytest.fixture
+def batches(upstream, monkeypatch, tmp_path):
+    """A provider that takes a file and makes a batch of it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+    monkeypatch.setenv("OPENAI_BASE_URL", upstream.url)
+    monkeypatch.setenv("LLMIX_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.jsonl").write_text('"one"\n{"messages": [{"role": "user", "content": "two"}]}\n')
+    upstream.script = [
+        Respond(json={"id": "file-1"}),
+        Respond(json={"id": "batch_1", "status": "validating"}),
+    ]
+    return upstream
+
+
+UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""The command's connections end with its process, which is the tests' here."""
+
+
+def submitted(capsys, *arguments: str) -> str:
+    status, out, err = run(capsys, "batch", "submit", "in.jsonl", "--model", "openai/m", *arguments)
+    assert (status, err) == (0, "")
+    return out.strip()
+
+
+@UNCLOSED
+def test_a_batch_is_submitted(capsys, batches):
+    """Each line a call; its id is printed."""
+    assert submitted(capsys, "--system", "Be brief", "--temperature", "0.5").endswith(":2:batch_1")
+    lines = [json.loads(line) for line in batches.requests[0].body.splitlines() if line.startswith(b"{")]
+    assert [line["body"]["messages"][-1]["content"] for line in lines] == ["one", "two"]
+    assert all(line["body"]["temperature"] == 0.5 for line in lines)
+    assert lines[0]["body"]["messages"][0] == {"role": "system", "content": "Be brief"}
+
+
+@UNCLOSED
+def test_a_submitted_batch_is_asked_after_and_fetched(capsys, batches):
+    batch_id = submitted(capsys)
+    counts = {"total": 2, "completed": 1, "failed": 0}
+    batches.script = [Respond(json={"id": "batch_1", "status": "in_progress", "request_counts": counts})] * 2
+    assert run(capsys, "batch", "status", batch_id) == (0, "in_progress: 1 of 2 over, 0 failed\n", "")
+    assert run(capsys, "batch", "results", batch_id) == (1, "", "muxi-llm: the batch is not over yet\n")
+    over = {"id": "batch_1", "status": "completed", "output_file_id": "file-2"}
+    answered = {"custom_id": "req-0", "response": {"status_code": 200, "body": bodies.chat("Yes")}}
+    batches.script = [Respond(json=over), Respond(body=json.dumps(answered).encode())]
+    status, out, _ = run(capsys, "batch", "results", batch_id)
+    assert status == 1
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"index": 0, "response": "Yes", "error": None},
+        {"index": 1, "response": None, "error": "Missing result"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "story"),
+    [
+        (["submit", "in.jsonl", "--model", "groq/m"], "no API key for groq"),
+        (["submit", "in.jsonl"], "line-1: the line names no model"),
+        (["submit", "differing.jsonl", "--model", "openai/m"], "the same model and arguments"),
+        (["submit", "empty.jsonl", "--model", "openai/m"], "a batch needs one prompt at least"),
+        (["status", "nonsense"], "nonsense"),
+        (["results", "openai:00000000:1:batch_9"], "submitted with another key"),
+    ],
+    ids=["provider", "model", "arguments", "empty", "no id", "another key"],
+)
+def test_a_batch_that_cannot_be_submitted_or_fetched(capsys, batches, tmp_path, arguments, story):
+    (tmp_path / "differing.jsonl").write_text('"one"\n{"prompt": "two", "seed": 1}\n')
+    (tmp_path / "empty.jsonl").write_text("")
+    status, out, err = run(capsys, "batch", *arguments)
+    assert (status, out, batches.requests) == (2, "", [])
+    assert story in err
+
+
 # ---------------------------------------------------------------------------------------- the shell
 
 

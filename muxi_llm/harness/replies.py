@@ -7,6 +7,7 @@ A streamed answer is kept as its chunks and comes back as a stream. What cannot 
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from muxi_llm.models import (
     ChatCompletionChunk,
     Completion,
     CreateEmbeddingResponse,
+    RawChunk,
+    RawValue,
     Report,
 )
 from muxi_llm.wire.base import plain
@@ -44,6 +47,15 @@ VALUES: dict[Endpoint, type[BaseModel]] = {
 CHUNKS: dict[Endpoint, type[BaseModel]] = {"chat": ChatCompletionChunk, "completion": Completion}
 KEPT = (*VALUES.values(), *CHUNKS.values())
 
+VARYING = {"anthropic-beta", "openai-beta", "openai-organization", "openai-project"}
+"""Headers of a client's own that shape the answer."""
+
+NOT_KEPT = re.compile(
+    rb'"stop_reason"\s*:\s*"(tool_use|max_tokens|pause_turn|refusal|model_context_window_exceeded)"'
+    rb'|"status"\s*:\s*"(incomplete|failed|cancelled|queued)"|"type"\s*:\s*"[a-z_]*_call"'
+)
+"""Marks of an answer that is not to be kept, in the bytes of the Messages and the Responses wire."""
+
 
 def request_key(request: Request, candidates: Sequence[Candidate], tenant: str = "") -> str:
     """One key for requests that ask the same of the same places. Raises `TypeError` for what is not JSON."""
@@ -51,7 +63,7 @@ def request_key(request: Request, candidates: Sequence[Candidate], tenant: str =
         tenant,
         request.endpoint,
         request.stream,
-        [(str(candidate.ref), candidate.provider.base_url) for candidate in candidates],
+        [_place(candidate) for candidate in candidates],
         request.body if request.verbatim is None else request.verbatim,
         request.mode,
         request.extra_body,
@@ -60,6 +72,12 @@ def request_key(request: Request, candidates: Sequence[Candidate], tenant: str =
         {name: value for name, value in request.headers.items() if name.lower() not in CREDENTIALS},
     )
     return PREFIX + sha256(orjson.dumps(asked, default=plain, option=KEY_OPTIONS)).hexdigest()
+
+
+def _place(candidate: Candidate) -> tuple[Any, ...]:
+    provider = candidate.provider
+    told = [value for name, value in provider.headers.items() if name.lower() in VARYING]
+    return str(candidate.ref), provider.base_url, told
 
 
 class Replies:
@@ -88,20 +106,24 @@ class Replies:
     def written(self, value: Any, report: Report) -> str | None:
         """*value* (of a stream: its chunks) as text; `None` for what is not to be kept."""
         parts = value if isinstance(value, list) else [value]
-        if not all(isinstance(part, KEPT) for part in parts) or not _is_keepable(parts):
+        raw = _bytes_of(parts)
+        kept: dict[str, Any]
+        if raw is not None and not NOT_KEPT.search(raw):
+            kept = {"raw": raw.decode()}
+        elif all(isinstance(part, KEPT) for part in parts) and _is_keepable(parts):
+            kept = {"parts": [orjson.Fragment(_dumped(part)) for part in parts]}
+        else:
             return None
-        kept = {
-            "model": report.model,
-            "adaptations": [(a.param, a.action, a.detail, a.loss) for a in report.adaptations],
-            "parts": [orjson.Fragment(_dumped(part)) for part in parts],
-        }
+        kept["model"] = report.model
+        kept["adaptations"] = [(a.param, a.action, a.detail, a.loss) for a in report.adaptations]
         return orjson.dumps(kept).decode()
 
     def read(self, text: str, request: Request) -> tuple[Any, str, tuple[Adaptation, ...]]:
         """The value, the model that answered and the adaptations. Raises `ValueError` or a kin of it."""
         kept = orjson.loads(text)
         adaptations = tuple(Adaptation(*entry) for entry in kept["adaptations"])
-        return _revived(request, kept["parts"]), kept["model"], adaptations
+        value = _raw(request, kept["raw"]) if "raw" in kept else _revived(request, kept["parts"])
+        return value, kept["model"], adaptations
 
     async def recall(self, io: IO, cache: TwoTierCache, request: Request, key: str) -> Any:
         """The value kept under *key* and a report that says so, `None` where there is none."""
@@ -123,6 +145,18 @@ class Replies:
         text = self.written(value, report)
         if text is not None:
             cache.keep(key, text, now)
+
+
+def _bytes_of(parts: Sequence[Any]) -> bytes | None:
+    """What a vendor's own server said to its own client, handed on as it came; `None` for other answers."""
+    if all(isinstance(part, RawChunk) for part in parts):
+        return b"".join(part.data for part in parts)
+    return parts[0].wire_bytes if isinstance(parts[0], RawValue) else None
+
+
+def _raw(request: Request, text: str) -> Any:
+    data = text.encode()
+    return StreamFlow.of([RawChunk(data, commits=True)]) if request.stream else RawValue(data)
 
 
 def _revived(request: Request, parts: list[Any]) -> Any:

@@ -31,6 +31,8 @@ class OpenAIChat(Wire):
 
     path = "/chat/completions"
     stream_headers = {"accept": "text/event-stream"}
+    mends = True
+    """Whether a server's odd ways are put right; the vendor's own client hands them on as they are."""
     _answers = 1
 
     # ------------------------------------------------------------------------------ ours → theirs
@@ -45,6 +47,8 @@ class OpenAIChat(Wire):
     # ------------------------------------------------------------------------------ theirs → ours
 
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:  # noqa: ARG002 - in the body
+        if not self.mends:
+            return read_value(ChatCompletion, data)
         value = read_value(ChatCompletion, data, mend_answer)
         for choice in value.choices:
             for position, call in enumerate(choice.message.tool_calls or ()):

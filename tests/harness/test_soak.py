@@ -26,7 +26,7 @@ from muxi_llm import ChatCompletion, harness
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.harness.events import HarnessEvent
 
-CALLS = int(os.environ.get("MUXI_LLM_SOAK", "1500"))
+CALLS = int(os.environ.get("MUXI_LLM_SOAK", "4000"))
 """Read before the tests' own fixtures hide the machine's settings."""
 
 TASKS = 200
@@ -186,6 +186,12 @@ async def swarm(calls: int, ledger: Ledger, seed: int) -> None:
     await asyncio.gather(*(worker(tickets, ledger, seed + n) for n in range(TASKS)))
 
 
+async def the_others_to_end() -> None:
+    """Given-up flights and dropped streams end in tasks of their own; one that does not hangs the test."""
+    while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - nobody tells when a task has left the list
+        await asyncio.sleep(0.01)
+
+
 def resident() -> int:
     """Bytes of memory in use."""
     gc.collect()
@@ -230,7 +236,7 @@ def test_very_many_calls(heard: Heard, transport: str, monkeypatch: pytest.Monke
         middle = resident()
         threads = threading.active_count()
         await swarm(half, ledger, 2)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await the_others_to_end()
         assert threading.active_count() <= threads
         return middle, resident()
 
