@@ -18,6 +18,7 @@ TROUBLES: dict[str, dict[str, Mood]] = {
     "drop_in_client": {"openai": down},
     "fallback": {"openai": down, "groq": busy},
     "local_model": {"openai": down},
+    "resilience": {"groq": down},
     "retries": {"groq": busy},
     "streaming": {"mistral": cut_off},
 }

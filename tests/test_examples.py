@@ -30,6 +30,14 @@ EXPECTED: dict[str, list[str]] = {
         'This is claude-sonnet-5. You asked "What do you hear?".',
         "adapted: messages[0].content[1] dropped: anthropic takes no input_audio parts",
     ],
+    "batch": [
+        "exit status 1",
+        'cuba: This is gpt-5.6-luna. You asked "What is the capital of Cuba?".',
+        'line-1: This is gpt-5.6-luna. You asked "What is the capital of Chile?".',
+        "odd failed: a line must have a prompt or messages",
+        "peru: This is gpt-5.6-luna.",
+        "nothing new: True",
+    ],
     "chat_completion": ["openai/gpt-5.6-luna: 15 tokens", "This is claude-sonnet-5.", "\nstop\n"],
     "completion": ["This is llama3.2.", "This is openai/gpt-oss-120b.", "adapted: prompt changed:"],
     "configuration": [
@@ -88,6 +96,14 @@ EXPECTED: dict[str, list[str]] = {
     ]
     if find_spec("xllamacpp") and find_spec("gguf")
     else ["skipped: pip install"],
+    "resilience": [
+        "3 answers of 1 call: This is gpt-5.6-luna.",
+        "the same again came from the cache's tier l1",
+        "Lima: InternalServerError: Error code: 503",
+        "the breaker of groq is open\nQuito: InternalServerError",
+        "La Paz: skipped, CircuitOpenError: Circuit breaker OPEN for (groq, ",
+        "then openai/gpt-5.6-luna",
+    ],
     "retries": ["try 1, after a pause of 0.0 s: RateLimitError", "try 2, after a pause of 1.0 s: answered"],
     "streaming": [
         "anthropic/claude-sonnet-5 answers:",

@@ -135,6 +135,8 @@ def requests_left(headers: Mapping[str, str]) -> tuple[int, int] | None:
 
     Source: https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
     """
+    if "x-ratelimit-remaining-requests" not in headers:  # most do not say, and raising takes longer
+        return None
     try:
         remaining = int(headers["x-ratelimit-remaining-requests"])
         limit = int(headers["x-ratelimit-limit-requests"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from muxi_llm.core.request import Request
     from muxi_llm.errors import MuxiLLMError
     from muxi_llm.harness.breaker import Ticket
+    from muxi_llm.harness.cache import TwoTierCache
     from muxi_llm.harness.kill_switch import KillSwitch
     from muxi_llm.harness.replies import Replies
     from muxi_llm.harness.singleflight import Singleflight
@@ -126,13 +128,10 @@ class Harness:
                 self._tell_cache(candidates[0], kept)
             if kept is not None:
                 return kept
+        asked = work if cache is None else partial(_learning, replies, cache, key, io, work)
         if flights is None:
-            value, report = await work()
-        else:
-            value, report = await flights.do(io, replies.flight_key(request, key), work)
-        if cache is not None:
-            replies.learn(cache, key, value, report, io.now())
-        return value, report
+            return await asked()
+        return await flights.do(io, replies.flight_key(request, key), asked)
 
     def passage(self) -> Passage:
         """The way of one call through the stages around its attempts."""
@@ -187,7 +186,9 @@ class Passage:
         elif self._tell is not None:
             self._tell("retry", *_where(candidate), number=step.number)
         self._outcome = None
-        self._outcome = await self._with_permit(io, candidate, work)
+        place = self._place
+        is_bare = place.permits is None and place.ring is None
+        self._outcome = await (work(candidate) if is_bare else self._with_permit(io, candidate, work))
         if self._tell is not None:
             self._tell("attempt", *_where(candidate), **_facts(step, self._outcome))
         return self._outcome
@@ -274,6 +275,15 @@ class Passage:
                 shown = fingerprint(key)
                 self._tell("key resting" if status == 429 else "key dead", place.provider, fingerprint=shown)
         return outcome
+
+
+async def _learning(
+    replies: Replies, cache: TwoTierCache, key: str, io: IO, work: Callable[[], Coroutine[Any, Any, Any]]
+) -> Any:
+    """What *work* gives, kept: once, however many wait for it."""
+    value, report = await work()
+    replies.learn(cache, key, value, report, io.now())
+    return value, report
 
 
 NOWHERE = Place("", None, None, None)

@@ -107,23 +107,22 @@ class Replies:
         """*value* (of a stream: its chunks) as text; `None` for what is not to be kept."""
         parts = value if isinstance(value, list) else [value]
         raw = _bytes_of(parts)
-        kept: dict[str, Any]
         if raw is not None and not NOT_KEPT.search(raw):
-            kept = {"raw": raw.decode()}
+            kind, body = "raw", raw
         elif all(isinstance(part, KEPT) for part in parts) and _is_keepable(parts):
-            kept = {"parts": [orjson.Fragment(_dumped(part)) for part in parts]}
+            kind, body = "parts", b"\n".join(map(_dumped, parts))
         else:
             return None
-        kept["model"] = report.model
-        kept["adaptations"] = [(a.param, a.action, a.detail, a.loss) for a in report.adaptations]
-        return orjson.dumps(kept).decode()
+        adaptations = [(a.param, a.action, a.detail, a.loss) for a in report.adaptations]
+        # A line about the answer, then the answer, which is read by pydantic alone.
+        return (orjson.dumps((kind, report.model, adaptations)) + b"\n" + body).decode()
 
     def read(self, text: str, request: Request) -> tuple[Any, str, tuple[Adaptation, ...]]:
         """The value, the model that answered and the adaptations. Raises `ValueError` or a kin of it."""
-        kept = orjson.loads(text)
-        adaptations = tuple(Adaptation(*entry) for entry in kept["adaptations"])
-        value = _raw(request, kept["raw"]) if "raw" in kept else _revived(request, kept["parts"])
-        return value, kept["model"], adaptations
+        head, body = text.split("\n", 1)
+        kind, model, adaptations = orjson.loads(head)
+        value = _raw(request, body) if kind == "raw" else _revived(request, body)
+        return value, model, tuple(Adaptation(*entry) for entry in adaptations)
 
     async def recall(self, io: IO, cache: TwoTierCache, request: Request, key: str) -> Any:
         """The value kept under *key* and a report that says so, `None` where there is none."""
@@ -159,11 +158,11 @@ def _raw(request: Request, text: str) -> Any:
     return StreamFlow.of([RawChunk(data, commits=True)]) if request.stream else RawValue(data)
 
 
-def _revived(request: Request, parts: list[Any]) -> Any:
+def _revived(request: Request, body: str) -> Any:
     if request.stream:
         kind = CHUNKS[request.endpoint]
-        return StreamFlow.of([kind.model_validate(part) for part in parts])
-    return VALUES[request.endpoint].model_validate(parts[0])
+        return StreamFlow.of([kind.model_validate_json(part) for part in body.split("\n")])
+    return VALUES[request.endpoint].model_validate_json(body)
 
 
 def _dumped(part: BaseModel) -> bytes:

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from muxi_llm.core.stream import StreamFlow
+from muxi_llm.models import RawChunk, RawValue
+from muxi_llm.wire.sse import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -93,12 +97,18 @@ class ToldFlow(StreamFlow):
         self.__dict__ = flow.__dict__  # it is the same stream; nobody else has it yet
         self._call: _Call | None = call
         self._facts: dict[str, Any] = {}
+        self._events = SSEDecoder()
         self._pulls = False
 
     def take(self) -> Any:
         """The next chunk of those that are `ready`."""
         chunk = super().take()
-        self._facts.update(answer_facts(chunk))
+        if isinstance(chunk, RawChunk):
+            for _, payload in self._events.feed(chunk.data):
+                if b'"usage"' in payload:
+                    self._facts.update(_raw_facts(payload))
+        else:
+            self._facts.update(answer_facts(chunk))
         return chunk
 
     async def next(self) -> Any:
@@ -130,17 +140,40 @@ class ToldFlow(StreamFlow):
 
 def answer_facts(value: Any) -> dict[str, Any]:
     """Of an answer or a chunk what describes it: no text of it."""
-    found: dict[str, Any] = {
-        "response_id": getattr(value, "id", None),
-        "response_model": getattr(value, "model", None),
-    }
+    if isinstance(value, RawValue):
+        return _raw_facts(value.wire_bytes or b"")
     usage = getattr(value, "usage", None)
-    if usage is not None:
-        found["input_tokens"] = getattr(usage, "prompt_tokens", None)
-        found["output_tokens"] = getattr(usage, "completion_tokens", None)
     reasons = [getattr(choice, "finish_reason", None) for choice in getattr(value, "choices", None) or ()]
-    found["finish_reasons"] = [reason for reason in reasons if reason]
-    return {name: fact for name, fact in found.items() if fact or fact == 0}
+    return _there(
+        response_id=getattr(value, "id", None),
+        response_model=getattr(value, "model", None),
+        input_tokens=getattr(usage, "prompt_tokens", None),
+        output_tokens=getattr(usage, "completion_tokens", None),
+        finish_reasons=[reason for reason in reasons if reason],
+    )
+
+
+def _raw_facts(data: bytes) -> dict[str, Any]:
+    """The same of an answer in its vendor's own form, or of an event that holds one."""
+    try:
+        found = orjson.loads(data)
+        found = found.get("message") or found.get("response") or found
+        usage = found.get("usage") or {}
+        counts = [usage[name] for name in INPUT_TOKENS if usage.get(name) is not None]
+        reason = found.get("stop_reason") or (found.get("delta") or {}).get("stop_reason")
+        return _there(
+            response_id=found.get("id"),
+            response_model=found.get("model"),
+            input_tokens=sum(counts) if counts else None,
+            output_tokens=usage.get("output_tokens"),
+            finish_reasons=[reason] if reason else [],
+        )
+    except (AttributeError, TypeError, ValueError):  # it was for the client to understand, not for us
+        return {}
+
+
+def _there(**facts: Any) -> dict[str, Any]:
+    return {name: fact for name, fact in facts.items() if fact or fact == 0}
 
 
 def _try(record: AttemptRecord) -> tuple[str, int, float, float, str | None]:
@@ -148,6 +181,9 @@ def _try(record: AttemptRecord) -> tuple[str, int, float, float, str | None]:
     error = None if record.error is None else type(record.error).__name__
     return record.model, record.number, record.waited, record.seconds, error
 
+
+INPUT_TOKENS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+"""Anthropic counts what came from its cache, or went there, apart."""
 
 PARAMETERS = (
     "frequency_penalty",

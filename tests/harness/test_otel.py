@@ -20,9 +20,22 @@ from muxi_llm import ChatCompletion, Completion, Embedding, harness
 from muxi_llm.core.port import TransportError
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.harness.otel import OpenTelemetry
+from muxi_llm.harness.telling import answer_facts
+from muxi_llm.models import RawValue
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.conftest import Driver
-from tests.support.bodies import CALL, HELLO, chat, chat_stream, chunk, completion, embeddings, sse
+from tests.support.bodies import (
+    CALL,
+    HELLO,
+    chat,
+    chat_stream,
+    chunk,
+    completion,
+    embeddings,
+    message,
+    message_stream,
+    sse,
+)
 from tests.support.process import run_script
 
 pytestmark = pytest.mark.usefixtures("keys")
@@ -279,6 +292,42 @@ def test_a_stream_that_never_began_is_told_as_any_call(driver: Driver, seen: Col
     (span,) = seen.spans
     assert span.attributes["error.type"] == "APIConnectionError"
     assert seen.points("gen_ai.client.operation.time_to_first_chunk") == []
+
+
+def anthropic(*answers: Answer, **params: Any) -> Any:
+    """A call of Anthropic's own client that Anthropic's own server answers."""
+    client = muxi_llm.Anthropic(api_key="sk-1", base_url="https://api.anthropic.com")
+    with muxi_llm.runtime.using(Scripted(*answers)):
+        return client.messages.create(model="claude-sonnet-5", max_tokens=9, messages=HELLO, **params)
+
+
+CACHED = {"input_tokens": 5, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 10}
+
+
+def test_an_answer_that_is_handed_on_as_it_came(seen: Collector) -> None:
+    """From a vendor's server to its own client: tokens from its cache count as input."""
+    harness.configure(telemetry=[seen.listener(capture_content=True)])
+    anthropic(Answer(json=message("Hi", usage={**CACHED, "output_tokens": 2})))
+    (span,) = seen.spans
+    assert (span.name, span.attributes["gen_ai.response.id"]) == ("chat claude-sonnet-5", "msg_1")
+    assert span.attributes["gen_ai.response.finish_reasons"] == ("end_turn",)
+    assert seen.tokens() == {"input": 115, "output": 2}
+
+
+def test_a_stream_that_is_handed_on_as_it_came(seen: Collector) -> None:
+    harness.configure(telemetry=[seen.listener()])
+    assert len(list(anthropic(Answer(chunks=message_stream("Hi", " you")), stream=True))) > 3
+    (span,) = seen.spans
+    assert (span.attributes["gen_ai.response.id"], span.attributes["muxi_llm.stream.whole"]) == (
+        "msg_1",
+        True,
+    )
+    assert seen.tokens() == {"input": 5, "output": 9}
+
+
+@pytest.mark.parametrize("data", [b"", b"7", b"[]", b'{"usage": 3}', b'{"usage": {"input_tokens": "many"}}'])
+def test_what_nobody_understands_has_no_facts(data: bytes) -> None:
+    assert answer_facts(RawValue(data)) == {}
 
 
 @pytest.mark.parametrize(

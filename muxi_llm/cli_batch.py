@@ -1,0 +1,299 @@
+"""The command `muxi-llm batch`: parses, asks, shows how far it is.
+
+`run` asks from this machine (the work is `harness.batch`'s); `submit`, `status` and `results` leave it to
+the providers' own batch APIs (`llmix.batch`).
+"""
+
+# ruff: noqa: T201 - printing is what a command is for
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import signal
+import sys
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from muxi_llm import harness, runtime
+from muxi_llm.chat_completion import ChatCompletion
+from muxi_llm.errors import MuxiLLMError
+from muxi_llm.harness.batch import Batch, Job, Journal, jobs
+from muxi_llm.llmix.batch import BatchProcessor, decode_batch_id
+from muxi_llm.llmix.batch_services import SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+
+def add(batch: argparse.ArgumentParser) -> None:
+    """Give *batch* its commands."""
+    commands = batch.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="ask them from this machine; to go on after a stop, run it again",
+        description="Ask what is in PROMPTS, each line a JSON value: a prompt as a string, an object with "
+        '"prompt" or "messages", or a line of OpenAI\'s batches. What is asked for here wins over what a '
+        "line says. A run that was stopped or killed goes on when it is run again.",
+        epilog="Exit status: 0 all were answered; 1 some failed; 2 it cannot be run; 130 it was stopped.",
+    )
+    _add_request(run)
+    run.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="the results, JSON lines; default: PROMPTS, ending in .results.jsonl",
+    )
+    run.add_argument("--fallback", action="append", metavar="MODEL", help="asked if the one before it fails")
+    run.add_argument(
+        "--concurrency", type=_count, default=16, metavar="N", help="at once; default %(default)s"
+    )
+    run.add_argument("--retries", type=int, metavar="N", help="tries after the first")
+    run.add_argument("--timeout", type=float, metavar="SECONDS", help="for each try")
+    run.add_argument(
+        "--cache", choices=harness.STRATEGIES, help="keep answers, and answer equal prompts with them"
+    )
+    run.add_argument("--retry-failed", action="store_true", help="ask again what failed in an earlier run")
+    run.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    run.set_defaults(run=_run)
+    _add_services(commands)
+
+
+def _add_request(command: argparse.ArgumentParser) -> None:
+    command.add_argument("prompts", metavar="PROMPTS", help="the input, JSON lines; - for standard input")
+    command.add_argument("--model", help="provider/model; default: what each line names")
+    command.add_argument("--system", metavar="TEXT", help="system message for the lines without one")
+    command.add_argument("--max-tokens", type=int, metavar="N")
+    command.add_argument("--temperature", type=float, metavar="T")
+    command.add_argument(
+        "--param", action="append", type=_parameter, default=[], metavar="KEY=JSON", help="any other argument"
+    )
+
+
+def _add_services(commands: Any) -> None:
+    submit = commands.add_parser(
+        "submit",
+        help="hand them to the provider, for half the price and within a day",
+        description=f"Hand PROMPTS to the batch API of {', '.join(SERVICES)}; the batch's id is printed. All "
+        "lines are for one model, with the same arguments.",
+    )
+    _add_request(submit)
+    submit.set_defaults(run=_submit)
+    status = commands.add_parser("status", help="how a submitted batch stands")
+    results = commands.add_parser(
+        "results",
+        help="its answers, a JSON line for each prompt, in their order",
+        description="Print the answers of a batch that is over. It is forgotten then: keep what is printed.",
+    )
+    for command, work in ((status, _status), (results, _results)):
+        command.add_argument("batch", metavar="BATCH", help="the id `submit` printed")
+        command.set_defaults(run=work)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return int(text)
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=JSON; text wants quotes, k='\"v\"'") from None
+
+
+# -------------------------------------------------------------------------------------------- run
+
+
+def _run(given: argparse.Namespace) -> int:
+    overrides = _overrides(given)
+    # How it is asked is no part of what is asked: with another timeout, what is done stays done.
+    how = {
+        name: value for name in ("retries", "timeout", "cache") if (value := getattr(given, name)) is not None
+    }
+    if given.fallback:
+        how["fallback_models"] = given.fallback
+
+    async def ask(params: dict[str, Any]) -> Any:
+        return await ChatCompletion.acreate(**params, **how)
+
+    try:
+        _check({**overrides, **how})
+        # Where a provider says 429, fewer of the workers get through to it, down to one.
+        harness.configure(concurrency=given.concurrency, concurrency_minimum=1)
+        output = _output(given)
+        with _input(given.prompts) as lines, Journal(output, retry_failed=given.retry_failed) as journal:
+            bar = None if given.quiet else _Bar(None if given.prompts == "-" else _lines_of(given.prompts))
+            batch = Batch(journal, ask, concurrency=given.concurrency, tell=bar)
+            asyncio.run(_until_stopped(batch.run(jobs(lines, overrides, given.system)), batch))
+    except UNUSABLE as error:
+        return _complain(error)
+    except KeyboardInterrupt:
+        return STOPPED
+    failed = batch.failed + batch.failed_before
+    if bar is not None:
+        bar.end(batch, f"; --retry-failed asks those again; {output}" if failed else f"; {output}")
+    return STOPPED if batch.stopped else 1 if failed else 0
+
+
+def _overrides(given: argparse.Namespace) -> dict[str, Any]:
+    wanted = {"model": given.model, "max_tokens": given.max_tokens, "temperature": given.temperature}
+    return {name: value for name, value in wanted.items() if value is not None} | dict(given.param)
+
+
+def _check(arguments: dict[str, Any]) -> None:
+    """What is wrong with all lines alike is better said at once."""
+    if "model" in arguments:
+        runtime.prepare("chat", {"messages": [{"role": "user", "content": "?"}], **arguments})
+
+
+def _complain(error: Exception) -> int:
+    print(f"muxi-llm: {error}", file=sys.stderr)
+    return 2
+
+
+def _output(given: argparse.Namespace) -> Path:
+    if given.output is None and given.prompts == "-":
+        raise ValueError("prompts from standard input want --output")
+    output: Path = given.output or Path(given.prompts).with_suffix(".results.jsonl")
+    if given.prompts != "-" and output.exists() and output.samefile(given.prompts):
+        raise ValueError("--output is the input itself")
+    return output
+
+
+def _input(prompts: str) -> BinaryIO:
+    return sys.stdin.buffer if prompts == "-" else Path(prompts).open("rb")
+
+
+def _lines_of(prompts: str) -> int:
+    with Path(prompts).open("rb") as file:
+        return sum(1 for line in file if line.strip())
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None], batch: Batch) -> None:
+    """The first Ctrl-C lets what is under way end; a second one ends everything."""
+    loop = asyncio.get_running_loop()
+
+    def stop(number: int) -> None:
+        batch.stop()
+        loop.remove_signal_handler(number)
+
+    with suppress(
+        NotImplementedError, RuntimeError
+    ):  # Windows, threads: Ctrl-C ends at once; what is over is kept
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop, number)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", runtime.AdaptationWarning)  # each result tells its own
+        await work
+
+
+class _Bar:
+    """Progress on standard error, if that is a terminal."""
+
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        self._begun = self._drawn = time.monotonic()
+
+    def __call__(self, batch: Batch) -> None:
+        now = time.monotonic()
+        if sys.stderr.isatty() and now - self._drawn >= REDRAW:
+            self._drawn = now
+            width = shutil.get_terminal_size().columns - 1
+            print(f"{CLEAR}{self.line(batch, now)[:width]}", end="", file=sys.stderr, flush=True)
+
+    def line(self, batch: Batch, now: float) -> str:
+        """How far it is, how fast, and how long it will take."""
+        told = f"{batch.over:,} done, {batch.failed + batch.failed_before:,} failed"
+        asked = batch.answered + batch.failed
+        rate = asked / (now - self._begun) if now > self._begun else 0.0
+        told += f", {rate:,.1f}/s"
+        if not self._total:
+            return told
+        filled = min(BAR, BAR * batch.over // self._total)
+        left = max(0, self._total - batch.over)
+        eta = f", {_clock(left / rate)} left" if rate and left else ""
+        return f"[{'#' * filled}{'.' * (BAR - filled)}] {told} of {self._total:,}{eta}"
+
+    def end(self, batch: Batch, more: str) -> None:
+        """The last line, which stays."""
+        told = f"{batch.answered:,} answered, {batch.failed + batch.failed_before:,} failed"
+        if batch.answered_before:
+            told += f", {batch.answered_before:,} answered before"
+        print(f"{CLEAR if sys.stderr.isatty() else ''}{told}{more}", file=sys.stderr)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+# ---------------------------------------------------------------------- submit, status, results
+
+
+def _submit(given: argparse.Namespace) -> int:
+    overrides = _overrides(given)
+    try:
+        _check(overrides)
+        with _input(given.prompts) as lines:
+            asked = [_params(job) for job in jobs(lines, overrides, given.system)]
+        messages = [params.pop("messages") for params in asked]
+        if any(params != asked[0] for params in asked):
+            raise ValueError("all lines of a submitted batch must have the same model and arguments")
+        params = asked[0] if asked else overrides
+        candidate = runtime.candidate_of(params.pop("model", None))
+        service = OTHER_NAMES.get(candidate.ref.provider, candidate.ref.provider)
+        key = candidate.provider.api_key or ""
+        print(BatchProcessor().submit(service, key, candidate.ref.name, messages, params=params))
+    except UNUSABLE as error:
+        return _complain(error)
+    return 0
+
+
+def _params(job: Job) -> dict[str, Any]:
+    if job.error is not None:
+        raise ValueError(f"{job.key}: {job.error}")
+    return job.params
+
+
+def _status(given: argparse.Namespace) -> int:
+    try:
+        status = BatchProcessor().status(given.batch, _key_of(given.batch))
+    except UNUSABLE as error:
+        return _complain(error)
+    over = status.completed_requests + status.failed_requests
+    print(f"{status.state}: {over} of {status.total_requests} over, {status.failed_requests} failed")
+    return 0
+
+
+def _results(given: argparse.Namespace) -> int:
+    try:
+        results = BatchProcessor().results(given.batch, _key_of(given.batch))
+    except UNUSABLE as error:
+        return _complain(error)
+    if not results:
+        print("muxi-llm: the batch is not over yet", file=sys.stderr)
+        return 1
+    for result in results:
+        print(json.dumps({"index": result.index, "response": result.response, "error": result.error}))
+    return 0 if all(result.success for result in results) else 1
+
+
+def _key_of(batch: str) -> str:
+    """The configured key of the batch's provider."""
+    return runtime.candidate_of(f"{decode_batch_id(batch).provider}/*").provider.api_key or ""
+
+
+OTHER_NAMES = {"google": "gemini"}
+UNUSABLE = (MuxiLLMError, ImportError, OSError, TypeError, ValueError)
+CLEAR = "\r\x1b[K"
+STOPPED = 130
+REDRAW = 0.1
+BAR = 30
