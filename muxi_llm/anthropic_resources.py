@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anthropic.resources import beta, messages
 from anthropic.resources.beta import messages as beta_messages
@@ -15,6 +15,9 @@ from muxi_llm import config, harness, inbound
 from muxi_llm.client_options import replacing, taking_options
 from muxi_llm.providers.anthropic import AnthropicProvider
 from muxi_llm.wire.anthropic_inbound import AnthropicInbound
+
+if TYPE_CHECKING:
+    from muxi_llm.providers.base import Provider
 
 
 def taking_chain(theirs: type, name: str) -> Any:
@@ -85,7 +88,7 @@ def may_be_ours(options: Any, ours: Mapping[str, Any]) -> bool:
         ours
         or (isinstance(model, str) and "/" in model)
         or harness.settings() is not None
-        or config.credentials(AnthropicProvider).keys
+        or config.credentials(VENDOR).keys
         or config.settings().fallback.default_chains.get("chat")
     )
 
@@ -107,6 +110,7 @@ def asks_own(body: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
     return any(isinstance(name, str) and name.rpartition("/")[0] in {"", "anthropic"} for name in names)
 
 
+VENDOR: type[Provider] = AnthropicProvider
 MARK = "x-muxi-llm"
 COUNT = inbound.Door("chat", AnthropicInbound)
 DOORS = {

@@ -62,7 +62,7 @@ class Routed(Optioned):
             return None
         options = self._options_of_ours
         seconds = (request.extensions.get("timeout") or {}).get("read")
-        own = self._own(str(request.url), inbound.sendable(request.headers), seconds, options)
+        own = self._own(self._base, str(request.url), inbound.sendable(request.headers), seconds, options)
         exchange = inbound.Exchange(door, request.content, own)
         return None if exchange.is_plain else exchange
 
@@ -75,13 +75,22 @@ class Routed(Optioned):
         base = self.base_url.path.rstrip("/")  # type: ignore[attr-defined]
         return inbound.OPENAI_DOORS.get((method, path.removeprefix(base))) if path.startswith(base) else None
 
+    @property
+    def _base(self) -> str:
+        return str(self.base_url).rstrip("/")  # type: ignore[attr-defined]
+
     def _own(
-        self, url: str, headers: Mapping[str, str], seconds: float | None, options: Mapping[str, Any]
+        self,
+        base: str,
+        url: str,
+        headers: Mapping[str, str],
+        seconds: float | None,
+        options: Mapping[str, Any],
     ) -> inbound.Own:
         return inbound.Own(
             url=url,
             headers=headers,
-            explicit=str(self.base_url).rstrip("/") != OpenAIProvider.base_url,  # type: ignore[attr-defined]
+            explicit=base != OpenAIProvider.base_url,
             timeout=NO_TIMEOUT if seconds is None else seconds,
             max_retries=self.max_retries,  # type: ignore[attr-defined]
             port=self._port,
@@ -96,8 +105,8 @@ class Routed(Optioned):
         timeout = body.pop("timeout", self.timeout)  # type: ignore[attr-defined]
         seconds = timeout if isinstance(timeout, float | int) else getattr(timeout, "read", None)
         options = {**self._options_of_ours, **taken_from(body)}
-        url = str(self.base_url).rstrip("/") + path  # type: ignore[attr-defined]
-        own = self._own(url, self._headers(path, timeout), seconds, options)
+        base = self._base
+        own = self._own(base, base + path, self._headers(path, timeout), seconds, options)
         exchange = inbound.Exchange(inbound.OPENAI_DOORS["POST", path], body, own)
         if exchange.is_plain:
             if exchange.prepared.request.stream:  # the original's business, to the last event

@@ -6,7 +6,7 @@ client's own server goes out as it came (`OwnServer`); any other provider gets n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -133,10 +133,10 @@ class OwnServer(OpenAICompatible, register=False):
         self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
     ) -> WireCall:
         call = super().prepare(wire, body, stream=stream, extra=extra)
-        headers = call.headers
-        if TRIES in headers:  # vendors' clients count their tries; here the plan tries, and prepares each
-            headers = {**headers, TRIES: str(next(self._tries))}
-        return replace(call, url=self.base_url, headers=headers)
+        call.url = self.base_url
+        if TRIES in call.headers:  # their clients count their tries; here the plan tries, and prepares each
+            call.headers[TRIES] = str(next(self._tries))
+        return call
 
     def read(self, wire: Wire, reply: Reply) -> Any:
         try:
@@ -198,7 +198,7 @@ class Exchange:
         )
         # `auto` is httpx2 here: what existing programs do to it (mocks, hooks, Ctrl-C) goes on working.
         transport = "httpx2" if settings.transport == "auto" else settings.transport
-        return Prepared(request, candidates, transport, own.port)
+        return Prepared(request.checked(), candidates, transport, own.port)
 
     def _own_body(self, raw: Json, candidates: Sequence[Candidate]) -> Json:
         """What the client's own server is asked: *raw* itself, unless that refers to what is kept here."""

@@ -20,7 +20,7 @@ from muxi_llm.core.port import TransportError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of
-from muxi_llm.wire.base import Ledger, Reply, WireError
+from muxi_llm.wire.base import Ledger, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from muxi_llm.core.port import IO, Harness, Passage
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.models import Report
-    from muxi_llm.wire.base import Wire, WireCall
+    from muxi_llm.wire.base import BodyReader, Reply, Wire, WireCall
 
 
 async def call(
@@ -56,7 +56,7 @@ async def _run(
 ) -> tuple[Any, Report]:
     """Carry out the plan."""
 
-    def attempt(candidate: Candidate) -> Coroutine[Any, Any, Outcome]:
+    def attempt(candidate: Candidate, timeout: float) -> Coroutine[Any, Any, Outcome]:
         return _attempt(io, request, candidate, timeout)
 
     plan = Plan(candidates, request.limits, io.now())
@@ -65,21 +65,23 @@ async def _run(
             if isinstance(step, Wait):
                 await io.sleep(step.seconds)
                 continue
-            timeout = step.timeout
             outcome = await (
-                attempt(step.candidate) if passage is None else passage.attempt(io, step, attempt)
+                attempt(step.candidate, step.timeout)
+                if passage is None
+                else passage.attempt(io, step, attempt)
             )
             plan.record(outcome, io.now())
-            await _tell(request, plan)
+            if request.limits.on_fallback is not None:
+                await _tell(request.limits.on_fallback, plan)
     finally:
         if passage is not None:
             passage.close(io.now())
     return plan.result(io.now())
 
 
-async def _tell(request: Request, plan: Plan) -> None:
-    if request.limits.on_fallback is not None and plan.fallback is not None:
-        told = request.limits.on_fallback(*plan.fallback)
+async def _tell(on_fallback: Callable[[str, str, Exception], Any], plan: Plan) -> None:
+    if plan.fallback is not None:
+        told = on_fallback(*plan.fallback)
         if isawaitable(told):
             await told
 
@@ -111,9 +113,10 @@ async def _exchange(
         raise missing_credentials(candidate)
     ends = io.now() + timeout
     wire = provider.wire_for(request.endpoint, candidate.ref.name, ledger)
-    whole = await with_media(io, request, provider, ledger, ends)
-    if whole is not request:
-        request, timeout = whole, max(ends - io.now(), 0.001)  # fetching took its share
+    if request.needs:
+        whole = await with_media(io, request, provider, ledger, ends)
+        if whole is not request:
+            request, timeout = whole, max(ends - io.now(), 0.001)  # fetching took its share
     body, stream = adapt(request, provider, wire.profile, ledger)
     extra = {**request.extra_body, **request.provider_options.get(candidate.ref.provider, {})}
     outgoing = provider.prepare(wire, body, stream=stream, extra=extra)
@@ -164,9 +167,9 @@ def _address(outgoing: WireCall, request: Request, candidate: Candidate, timeout
 async def _refusal(
     candidate: Candidate, wire: Wire, outgoing: WireCall, reply: Reply, late: Callable[[], bool]
 ) -> errors.MuxiLLMError:
-    content = await _read_all(reply, outgoing, late)
-    reply = Reply(reply.status, reply.headers, content, received=reply.received)
-    fault = wire.decode_fault(reply.status, content)
+    if reply.reader is not None:
+        reply.content = await _read_all(reply.reader, outgoing, late)
+    fault = wire.decode_fault(reply.status, reply.content)
     error = candidate.provider.classify(fault, url=outgoing.url, reply=reply)
     error.retry_after = retry_after_seconds(reply.headers, reply.received)
     return error
@@ -198,7 +201,8 @@ async def _answer(
             raise
         return flow
     # No stream was asked for, or one was and the server answers in one piece all the same.
-    reply.content = await _read_all(reply, outgoing, late)
+    if reply.reader is not None:
+        reply.content = await _read_all(reply.reader, outgoing, late)
     try:
         value = candidate.provider.read(wire, reply)
     except WireError as error:
@@ -217,20 +221,18 @@ def _set_request_id(value: Any, reply: Reply) -> None:
     object.__setattr__(value, "_request_id", request_id)
 
 
-async def _read_all(reply: Reply, outgoing: WireCall, late: Callable[[], bool]) -> bytes:
-    """The whole body of a reply that may have come as a stream, if it comes in time."""
-    if reply.reader is None:
-        return reply.content
+async def _read_all(reader: BodyReader, outgoing: WireCall, late: Callable[[], bool]) -> bytes:
+    """The whole body of a reply that came as a stream, if it comes in time."""
     pieces = []
     try:
-        while piece := await reply.reader.read():
+        while piece := await reader.read():
             pieces.append(piece)
             if late():
                 raise TransportError("the reply took too long", timeout=True)
     except TransportError as error:
         raise errors.connection_error(error.message, url=outgoing.url, timeout=error.timeout) from error
     finally:
-        await reply.reader.close()
+        await reader.close()
     return b"".join(pieces)
 
 

@@ -43,8 +43,8 @@ class Event(Protocol):
     def set(self) -> None:
         """It happened; from any thread, and more than once if need be."""
 
-    async def wait(self) -> None:
-        """Until it happens."""
+    async def wait(self, seconds: float | None = None) -> bool:
+        """Until it happens, or for so long; whether it did."""
 
 
 class Harness(Protocol):
@@ -67,9 +67,9 @@ class Passage(Protocol):
     """Stands around each attempt of one call."""
 
     async def attempt(
-        self, io: IO, step: Attempt, work: Callable[[Candidate], Coroutine[Any, Any, Outcome]]
+        self, io: IO, step: Attempt, work: Callable[[Candidate, float], Coroutine[Any, Any, Outcome]]
     ) -> Outcome:
-        """The outcome of *work*, or of what did not let it through."""
+        """The outcome of *work* within its seconds, or of what did not let it through."""
 
     def close(self, now: float) -> None:
         """The call is over, however it ended."""

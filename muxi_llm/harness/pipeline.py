@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.core.plan import Outcome, is_retryable
 from muxi_llm.core.request import Candidate
 from muxi_llm.errors import (
+    LOCAL_URL,
     CircuitOpenError,
     InvalidRequestError,
     KeyPoolExhaustedError,
     MissingCredentialsError,
+    connection_error,
 )
 from muxi_llm.harness.breaker import CircuitBreaker
 from muxi_llm.harness.events import Listeners
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from muxi_llm.harness.replies import Replies
     from muxi_llm.harness.singleflight import Singleflight
 
-    Work = Callable[[Candidate], Awaitable[Outcome]]
+    Work = Callable[[Candidate, float], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +188,10 @@ class Passage:
         elif self._tell is not None:
             self._tell("retry", *_where(candidate), number=step.number)
         self._outcome = None
-        place = self._place
-        is_bare = place.permits is None and place.ring is None
-        self._outcome = await (work(candidate) if is_bare else self._with_permit(io, candidate, work))
+        outcome = await self._with_permit(io, candidate, step.timeout, work)
         if self._tell is not None:
-            self._tell("attempt", *_where(candidate), **_facts(step, self._outcome))
-        return self._outcome
+            self._tell("attempt", *_where(candidate), **_facts(step, outcome))
+        return outcome
 
     # -------------------------------------------------------------------------------- the breaker
 
@@ -227,15 +227,18 @@ class Passage:
 
     # -------------------------------------------------------------------------------- the permits
 
-    async def _with_permit(self, io: IO, candidate: Candidate, work: Work) -> Outcome:
+    async def _with_permit(self, io: IO, candidate: Candidate, seconds: float, work: Work) -> Outcome:
         place = self._place
         if place.permits is None:
-            return await self._with_key(io, candidate, work)
-        await _permit(io, place, place.permits)
+            return await self._with_key(io, candidate, seconds, work)
+        ends = io.now() + seconds
+        if not await _permit(io, place, place.permits, seconds):
+            url = candidate.provider.base_url or LOCAL_URL
+            return _refused(candidate, connection_error(NO_PERMIT, url=url, timeout=True))
         sent = io.now()
         outcome = None
         try:
-            outcome = await self._with_key(io, candidate, work)
+            outcome = await self._with_key(io, candidate, max(ends - sent, 0.001), work)
         finally:
             self._give_back(place, place.permits, outcome, sent, io.now())
         return outcome
@@ -255,17 +258,18 @@ class Passage:
 
     # ----------------------------------------------------------------------------------- the keys
 
-    async def _with_key(self, io: IO, candidate: Candidate, work: Work) -> Outcome:
+    async def _with_key(self, io: IO, candidate: Candidate, seconds: float, work: Work) -> Outcome:
         place, ring = self._place, self._place.ring
         if ring is None:
-            return await work(candidate)
+            self._outcome = await work(candidate, seconds)
+            return self._outcome
         with place.lock:
             key = ring.select(io.now())
         if key is None:
             return _refused(candidate, KeyPoolExhaustedError(len(ring)))
         provider = copy(candidate.provider)
         provider.api_key = key
-        outcome = await work(Candidate(candidate.ref, provider))
+        outcome = self._outcome = await work(Candidate(candidate.ref, provider), seconds)
         status = _status(outcome)
         if status in KEY_EVENTS:
             with place.lock:
@@ -286,6 +290,7 @@ async def _learning(
     return value, report
 
 
+NO_PERMIT = "no permit in time: as many calls as the provider stands are under way"
 NOWHERE = Place("", None, None, None)
 
 KEY_EVENTS: dict[int | None, Callable[[KeyRing, str, Outcome, float], None]] = {
@@ -295,21 +300,23 @@ KEY_EVENTS: dict[int | None, Callable[[KeyRing, str, Outcome, float], None]] = {
 }
 
 
-async def _permit(io: IO, place: Place, permits: Permits[Event]) -> None:
-    """Wait for a permit. Nobody's is lost when the wait is given up, even just as it ends."""
+async def _permit(io: IO, place: Place, permits: Permits[Event], seconds: float) -> bool:
+    """Wait for a permit; whether there was one in time. None is lost when the wait is given up just then."""
     with place.lock:
         if permits.take():
-            return
+            return True
         event = io.event()
         permits.queue(event)
+    served = False
     try:
-        await event.wait()
-    except BaseException:
-        with place.lock:
-            woken = permits.leave(event)
-        for other in woken:
-            other.set()
-        raise
+        served = await event.wait(seconds)
+    finally:
+        if not served:
+            with place.lock:
+                woken = permits.leave(event)
+            for other in woken:
+                other.set()
+    return served
 
 
 def _steer(window: Window, outcome: Outcome | None, sent: float, now: float) -> None:

@@ -193,7 +193,7 @@ def _by(ends: float, sock: socket.socket) -> Iterator[None]:
     def hang_up() -> None:
         late.set()
         with suppress(OSError):  # it is gone already
-            sock.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # TLS's own drops what the reader is reading from
 
     alarm = threading.Timer(_left(ends), hang_up)
     alarm.daemon = True

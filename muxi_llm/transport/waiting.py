@@ -24,9 +24,11 @@ class BlockingEvent:
         with suppress(RuntimeError):  # already set
             self._lock.release()
 
-    async def wait(self) -> None:
-        with self._lock:
-            pass
+    async def wait(self, seconds: float | None = None) -> bool:
+        happened = self._lock.acquire(timeout=-1 if seconds is None else seconds)
+        if happened:
+            self.set()  # whoever waits wakes the next; `set` may have come twice meanwhile
+        return happened
 
 
 class AsyncEvent:
@@ -43,8 +45,9 @@ class AsyncEvent:
         if not self._future.done():
             self._future.set_result(None)
 
-    async def wait(self) -> None:
-        await self._future
+    async def wait(self, seconds: float | None = None) -> bool:
+        await (self._future if seconds is None else asyncio.wait([self._future], timeout=seconds))
+        return self._future.done()
 
 
 def soon(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:

@@ -16,6 +16,7 @@ from muxi_llm.core.call import call
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.request import Candidate, Limits, ModelRef, Request
 from muxi_llm.errors import (
+    APITimeoutError,
     AuthenticationError,
     BadRequestError,
     CircuitOpenError,
@@ -29,6 +30,7 @@ from muxi_llm.errors import (
 from muxi_llm.harness.events import HarnessEvent, Listeners
 from muxi_llm.harness.pipeline import Harness, Stages
 from muxi_llm.providers.openai import OpenAIProvider
+from muxi_llm.transport.ports import AsyncIO, BlockingIO
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.conftest import Driver
 from tests.support.bodies import CALL, HELLO, chat, chat_stream, embeddings
@@ -222,6 +224,22 @@ def test_no_more_attempts_at_once_than_permits() -> None:
 
     asyncio.run(scenario())
     assert max(at_once) == 4
+
+
+def test_a_permit_is_waited_for_no_longer_than_the_attempt_may_take(driver: Driver) -> None:
+    """A time-out, which says nothing against the provider; whoever has the permit keeps it."""
+    around = Harness(Stages(breaker=1, window=1, minimum=1))
+    request = Request("chat", {"messages": HELLO}, limits=Limits(retries=0, timeout=0.05))
+    candidates = [Candidate(ModelRef("openai", "m"), OpenAIProvider(api_key="k"))]
+    place = around.place_of(candidates[0])
+    assert place.permits is not None
+    assert place.permits.take()
+    io: Any = BlockingIO(None) if driver.kind == "sync" else AsyncIO(None)  # type: ignore[arg-type]
+    with pytest.raises(APITimeoutError, match="no permit in time"):
+        driver.run(call(io, request, candidates, around))
+    assert (place.permits.out, place.permits.waiting) == (1, 0)
+    place.permits.give_back()
+    assert driver.run(call(Scripted(said()), request, candidates, around)).choices[0].message.content == "Hi"
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,0 +1,129 @@
+"""LLMix: the resilience harness around any dispatch function, by LLMix's own names and shapes.
+
+    from muxi_llm.llmix import CallInput, CallPipeline, KeyPool, PipelineConfig, TwoTierCache, openai_dispatch
+
+    pipeline = CallPipeline(PipelineConfig(dispatch=openai_dispatch(), response_cache=TwoTierCache("memory")))
+    pipeline.set_key_pool("openai", KeyPool([...]))
+    response = await pipeline.call(CallInput(config={...}, messages=[...]))
+
+A dispatch function makes one attempt, with whatever SDK you like; those here go through this package's. The
+pipeline has the cache, keys, retries, breaker, singleflight and concurrency around it, and `call` never
+raises: what failed is on the response. `call_sync` does without an event loop.
+"""
+
+from muxi_llm.errors import CircuitOpenError, KeyPoolExhaustedError, KillSwitchActiveError
+from muxi_llm.llmix.batch import BatchProcessor, BatchResult, BatchStatus
+from muxi_llm.llmix.caching import (
+    CacheResult,
+    TwoTierCache,
+    generate_cache_key,
+    resolve_response_cache_strategy,
+    should_skip_cache,
+)
+from muxi_llm.llmix.clients import PROVIDER_TRANSPORT, create_client_for_provider, get_provider_transport
+from muxi_llm.llmix.dispatch import (
+    anthropic_dispatch,
+    deepinfra_dispatch,
+    gemini_dispatch,
+    novita_dispatch,
+    openai_dispatch,
+    openrouter_dispatch,
+    sno_gpu_dispatch,
+    together_dispatch,
+)
+from muxi_llm.llmix.file_lock import FileLock
+from muxi_llm.llmix.keys import KeyPool, load_keys_from_env
+from muxi_llm.llmix.kwargs import PROVIDER_KWARGS_REGISTRY, apply_transform_kwargs
+from muxi_llm.llmix.paths import LLMixPathConfig, ResolvedConfigDir, resolve_config_dir
+from muxi_llm.llmix.pipeline import CallPipeline
+from muxi_llm.llmix.pricing import (
+    MODEL_PRICING,
+    CostBreakdown,
+    ModelPricing,
+    calculate_cost,
+    calculate_rerank_cost,
+    get_model_pricing,
+    normalize_model_name,
+)
+from muxi_llm.llmix.resilience import (
+    CircuitBreaker,
+    CircuitState,
+    KillSwitch,
+    RetryPolicy,
+    Singleflight,
+    is_retryable,
+)
+from muxi_llm.llmix.semaphore import AdaptiveSemaphore, parse_openai_ratelimit_headers
+from muxi_llm.llmix.telemetry import LLMCallEventData, LLMixTelemetryProvider, TelemetryPlugin
+from muxi_llm.llmix.thinking import strip_thinking
+from muxi_llm.llmix.values import (
+    CallInput,
+    CallResponse,
+    DispatchContext,
+    DispatchInput,
+    LLMUsage,
+    PipelineConfig,
+    ProviderError,
+    ProviderResult,
+)
+
+__all__ = [
+    "MODEL_PRICING",
+    "PROVIDER_KWARGS_REGISTRY",
+    "PROVIDER_TRANSPORT",
+    "AdaptiveSemaphore",
+    "BatchProcessor",
+    "BatchResult",
+    "BatchStatus",
+    "CacheResult",
+    "CallInput",
+    "CallPipeline",
+    "CallResponse",
+    "CircuitBreaker",
+    "CircuitOpenError",
+    "CircuitState",
+    "CostBreakdown",
+    "DispatchContext",
+    "DispatchInput",
+    "FileLock",
+    "KeyPool",
+    "KeyPoolExhaustedError",
+    "KillSwitch",
+    "KillSwitchActiveError",
+    "LLMCallEventData",
+    "LLMUsage",
+    "LLMixPathConfig",
+    "LLMixTelemetryProvider",
+    "ModelPricing",
+    "PipelineConfig",
+    "ProviderError",
+    "ProviderResult",
+    "ResolvedConfigDir",
+    "RetryPolicy",
+    "Singleflight",
+    "TelemetryPlugin",
+    "TwoTierCache",
+    "anthropic_dispatch",
+    "apply_transform_kwargs",
+    "calculate_cost",
+    "calculate_rerank_cost",
+    "create_client_for_provider",
+    "deepinfra_dispatch",
+    "gemini_dispatch",
+    "generate_cache_key",
+    "get_model_pricing",
+    "get_provider_transport",
+    "is_retryable",
+    "load_keys_from_env",
+    "normalize_model_name",
+    "novita_dispatch",
+    "openai_dispatch",
+    "openrouter_dispatch",
+    "parse_openai_ratelimit_headers",
+    "resolve_config_dir",
+    "resolve_response_cache_strategy",
+    "should_skip_cache",
+    "sno_gpu_dispatch",
+    "strip_thinking",
+    "together_dispatch",
+]

@@ -1,0 +1,82 @@
+"""The harness as a pipeline wants it: with the keys it was given, and LLMix's cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from muxi_llm.harness.cache import STRATEGIES
+from muxi_llm.harness.canonical import cache_key
+from muxi_llm.harness.pipeline import Harness, Place, Stages
+from muxi_llm.harness.replies import Replies
+from muxi_llm.llmix.config import key_fields
+from muxi_llm.llmix.dispatching import Answer, DispatchProvider
+from muxi_llm.llmix.values import ProviderResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from muxi_llm.core.request import Candidate, Request
+    from muxi_llm.harness.cache import TwoTierCache as Tiers
+    from muxi_llm.llmix.caching import TwoTierCache
+    from muxi_llm.llmix.keys import KeyPool
+    from muxi_llm.models import Adaptation, Report
+
+
+class Around(Harness):
+    """The harness, with the keys a pipeline was given."""
+
+    def __init__(self, stages: Stages, pools: Mapping[str, KeyPool], **parts: Any) -> None:
+        super().__init__(stages, **parts)
+        self._pools = pools
+
+    def _new_place(self, provider: str, keys: tuple[str, ...]) -> Place:
+        place = super()._new_place(provider, keys)
+        pool = self._pools.get(provider)
+        if pool is not None:
+            place.ring, place.lock = pool.ring, pool.lock
+        return place
+
+    def places_of(self, provider: str, base_url: str | None = None) -> list[Place]:
+        """What the calls to *provider* share, by base URL."""
+        wanted = None if base_url is None else base_url.rstrip("/")
+        return [
+            place
+            for (name, url, _), place in list(self._places.items())
+            if name == provider and wanted in {None, url}
+        ]
+
+    def forget(self, provider: str) -> None:
+        """Begin anew with *provider*."""
+        with self._lock:
+            self._places = {key: place for key, place in self._places.items() if key[0] != provider}
+
+
+class Texts(Replies):
+    """LLMix's cache: the text alone, under the key every language makes of a call."""
+
+    def __init__(self, cache: TwoTierCache | None) -> None:
+        self._cache = cache
+
+    def cache_of(self, request: Request, candidates: Sequence[Candidate]) -> Tiers | None:  # noqa: ARG002
+        caching = _config_of(candidates).get("caching") or {}
+        if self._cache is None or caching.get("strategy") not in STRATEGIES:
+            return None
+        return self._cache.like(caching["strategy"], caching.get("ttl"), caching.get("max_items"))
+
+    def key_of(self, request: Request, candidates: Sequence[Candidate]) -> str:
+        provider = candidates[0].provider
+        return cache_key(key_fields(_config_of(candidates), request.body["messages"], provider.base_url))
+
+    def flight_key(self, request: Request, key: str) -> str:
+        return request.body["singleflight_key"] or key
+
+    def written(self, value: Any, report: Report) -> str | None:  # noqa: ARG002 - the text alone is kept
+        result = value.result
+        return None if result.tool_calls else result.content or ""
+
+    def read(self, text: str, request: Request) -> tuple[Any, str, tuple[Adaptation, ...]]:  # noqa: ARG002
+        return Answer(ProviderResult(text, "")), "", ()
+
+
+def _config_of(candidates: Sequence[Candidate]) -> Mapping[str, Any]:
+    return cast("DispatchProvider", candidates[0].provider).config
