@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench/bin
 
-.PHONY: demo test check bench conformance ecosystem format live table clean help
+.PHONY: demo test check bench conformance ecosystem format live recordings table clean help
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -38,6 +38,9 @@ ecosystem: $(VENV)/.dev ## instructor, langchain-openai and openai-agents on our
 
 live: $(VENV)/.dev ## ask a real provider and keep what it answers: make live PROVIDER=groq (its key is needed)
 	@$(BIN)/python -m tests.live $(PROVIDER) $(if $(MODEL),--model $(MODEL)) $(if $(SKIP),--skip $(SKIP))
+
+recordings: $(VENV)/.dev ## which recorded traffic is replayed, by provider and feature, and why the rest is not
+	@$(BIN)/python -m tests.recordings
 
 table: $(VENV)/.dev ## write the README's table of providers anew
 	@$(BIN)/python -m tests.test_provider_table

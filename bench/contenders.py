@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.metadata
+import itertools
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from bench import measure, replies
 from bench.raw_socket import DirectClient
-from bench.upstream import Running, loop_factory, raise_file_limit, running
+from bench.upstream import ROOT, Running, loop_factory, raise_file_limit, running
 from bench.workloads import CONCURRENCY, WORKLOADS, Kind, Message, Role, Workload, conversation
 
 KEY: Final = "sk-bench"
@@ -53,6 +54,7 @@ class Contender(NamedTuple):
     env: Mapping[str, str] = MappingProxyType({})
     slow: frozenset[Kind] = frozenset()  # kinds of work that take it a millisecond a call or more
     raw: bool = False  # hands out a stream's bytes as they came
+    local: bool = False  # no network: the upstream is not asked
 
 
 def text(completion: Any) -> str:
@@ -88,6 +90,77 @@ def muxi_stream(muxi: Any, setup: Setup) -> measure.StreamCall:
 def muxi_messages(muxi: Any, setup: Setup) -> measure.SyncCall:
     create = muxi.ChatCompletion.create
     return lambda: text(create(model="anthropic/" + CLAUDE, messages=setup.messages, max_tokens=MAX_TOKENS))
+
+
+# muxi_llm, the whole harness around it ----------------------------------------------------------------------
+
+
+# No network here: a few microseconds cannot be seen beside what sending costs. The replies are prebuilt.
+
+
+_PORTS: Final = ExitStack()
+
+
+class Canned:
+    """Either transport, without a network."""
+
+    def __init__(self) -> None:
+        self._kind = importlib.import_module("muxi_llm.wire.base").Reply
+        self._body = json.dumps(replies.CHAT).encode()
+
+    def send(self, _: Any) -> Any:
+        return self._kind(200, {"content-type": "application/json"}, self._body, None, 1.0)
+
+
+class AsyncCanned(Canned):
+    """It lets the loop turn once, as a network would."""
+
+    async def send(self, call: Any) -> Any:  # type: ignore[override]
+        await asyncio.sleep(0)
+        return super().send(call)
+
+
+def _all_on(muxi: Any) -> None:
+    """Every stage. The folder of the kill switch is any that exists."""
+    muxi.harness.configure(
+        cache="memory", singleflight=True, breaker=3, concurrency=32, kill_switch=str(ROOT / "bench")
+    )
+
+
+def _sync(*, on: bool, hit: bool = False) -> Maker:
+    def maker(muxi: Any, setup: Setup) -> measure.SyncCall:
+        ports = importlib.import_module("muxi_llm.transport.ports")
+        _PORTS.enter_context(muxi.runtime.using(ports.BlockingIO(Canned())))
+        _all_on(muxi) if on else None
+        create, messages = muxi.ChatCompletion.create, _numbered(setup, step=not hit)
+        return lambda: text(create(model="openai/gpt-4", messages=messages()))
+
+    return maker
+
+
+def _async(*, on: bool, hit: bool = False) -> Maker:
+    def maker(muxi: Any, setup: Setup) -> measure.AsyncCall:
+        ports = importlib.import_module("muxi_llm.transport.ports")
+        _PORTS.enter_context(muxi.runtime.using(ports.AsyncIO(AsyncCanned())))
+        _all_on(muxi) if on else None
+        acreate, messages = muxi.ChatCompletion.acreate, _numbered(setup, step=not hit)
+
+        async def call() -> str:
+            return text(await acreate(model="openai/gpt-4", messages=messages()))
+
+        return call
+
+    return maker
+
+
+def _numbered(setup: Setup, *, step: bool) -> Callable[[], list[Message]]:
+    """The conversation; with *step* another one each time, which is in no cache."""
+    numbers, rest = itertools.count(step=int(step)), setup.messages[1:]
+    return lambda: [{"role": "system", "content": f"You are helper {next(numbers)}."}, *rest]
+
+
+def _around(**wanted: bool) -> dict[Role, Maker]:
+    return {"hchat": _sync(**wanted), "hachat": _async(**wanted)}
 
 
 # openai, and our drop-in for it -----------------------------------------------------------------------------
@@ -263,6 +336,9 @@ _OURS = ("muxi-llm", "openai", "httpx2", "pyreqwest", "orjson", "pydantic")
 CONTENDERS: Final[dict[str, Contender]] = {
     "muxi-fast": Contender("muxi_llm (fast)", "muxi_llm", _MUXI, _OURS, _FAST),
     "muxi-httpx2": Contender("muxi_llm (httpx2)", "muxi_llm", _MUXI, _OURS, _HTTPX2, SWARM),
+    "bare": Contender("no harness", "muxi_llm", _around(on=False), _OURS, local=True),
+    "harness-miss": Contender("all on, cache miss", "muxi_llm", _around(on=True), _OURS, local=True),
+    "harness-hit": Contender("all on, memory hit", "muxi_llm", _around(on=True, hit=True), _OURS, local=True),
     "dropin-fast": Contender("muxi_llm.OpenAI (fast)", "muxi_llm", _OPENAI, _OURS, _FAST),
     "dropin-httpx2": Contender("muxi_llm.OpenAI (httpx2)", "muxi_llm", _OPENAI, _OURS, _HTTPX2, SWARM),
     "openai": Contender("openai", "openai", _OPENAI, ("openai", "httpx2", "pydantic"), slow=ALL),

@@ -98,7 +98,8 @@ def run_once(name: str, work: str, calls: int, given: argparse.Namespace, upstre
     sample = last_json(done.stdout)
     if sample is None:
         return {"error": (done.stderr.strip().splitlines() or ["no output"])[-1][:200]}
-    return sample if "error" in sample else checked(sample, before, served(upstream))
+    wanted = 0 if CONTENDERS[name].local else sample.get("calls")
+    return sample if "error" in sample else checked(sample, before, served(upstream), wanted)
 
 
 def last_json(output: str) -> Sample | None:
@@ -106,11 +107,11 @@ def last_json(output: str) -> Sample | None:
     return json.loads(lines[-1]) if lines else None
 
 
-def checked(sample: Sample, before: dict[str, int], after: dict[str, int]) -> Sample:
+def checked(sample: Sample, before: dict[str, int], after: dict[str, int], wanted: int | None) -> Sample:
     requests = after["requests"] - before["requests"]
     sample["request_bytes"] = round((after["bytes"] - before["bytes"]) / max(1, requests))
     faults = [f"{sample['wrong']} wrong answers"] if sample["wrong"] else []
-    faults += [f"{requests} requests for {sample['calls']} calls"] if requests != sample["calls"] else []
+    faults += [f"{requests} requests instead of {wanted}"] if requests != wanted else []
     return sample | {"correct": not faults, "fault": "; ".join(faults)}
 
 

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from bench.summary import Table
 
 CPU: Final = "cpu_us_per_unit"
+MICROS: Final = "{:+.1f} µs"
 Read = Callable[[Table], float | None]
 
 
@@ -46,6 +47,11 @@ def over(work: str, name: str, base: str, metric: str) -> Read:
         return None if ours is None or theirs is None else ours - theirs
 
     return read
+
+
+def more(name: str, work: str) -> Read:
+    """How much CPU over the bare call of the same work."""
+    return over(work, name, "bare", CPU)
 
 
 def heavy_modules(table: Table) -> float | None:
@@ -126,6 +132,26 @@ TARGETS: Final = (
         25,
         True,
         "{:.1f} x",
+    ),
+    *(
+        Target(
+            f"{face}: harness on, cache miss",
+            "≤ 15 µs over the bare call",
+            more("harness-miss", work),
+            15,
+            form=MICROS,
+        )
+        for face, work in (("sync", "harness"), ("async", "async_harness"))
+    ),
+    *(
+        Target(
+            f"{face}: harness on, memory hit",
+            "≤ 25 µs",
+            value(work, "harness-hit", CPU),
+            25,
+            form="{:.1f} µs",
+        )
+        for face, work in (("sync", "harness"), ("async", "async_harness"))
     ),
     Target("import muxi_llm, CPU", "≤ 60 ms", value("import", "muxi_llm", "import_ms"), 60, form="{:.0f} ms"),
     Target("import muxi_llm, memory", "≤ 30 MB", value("import", "muxi_llm", "rss_mb"), 30, form="{:.1f} MB"),

@@ -8,7 +8,7 @@ from bench import replies
 
 Message = dict[str, str]
 Kind = Literal["sync", "async", "swarm", "stream"]
-Role = Literal["chat", "achat", "stream", "messages"]
+Role = Literal["chat", "achat", "stream", "messages", "hchat", "hachat"]
 
 CONCURRENCY: Final = 1000
 
@@ -66,6 +66,12 @@ WORKLOADS: Final[dict[str, Workload]] = {
         500,
         "anthropic",
         replies.MESSAGES_TEXT,
+    ),
+    "harness": Workload(
+        "sync chat, the harness around it", "hchat", "sync", 2, "", "", 20000, 20000, "bare", _CHAT
+    ),
+    "async_harness": Workload(
+        "async chat, the harness around it", "hachat", "async", 2, "", "stdlib", 20000, 20000, "bare", _CHAT
     ),
     "concurrent": Workload(
         "1000 concurrent async calls, 50 ms upstream, uvloop",

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
 if TYPE_CHECKING:
     from muxi_llm.response_store import ResponseStore
@@ -114,8 +114,7 @@ class FallbackSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """One call's settings."""
 
     transport: Transport
@@ -125,8 +124,7 @@ class Settings:
     fetch_media: MediaPolicy | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What one provider needs to be reached; `None` and empty where nothing is set.
 
     keys: a pool of them, to take turns. settings: of the provider's own (a region, a project), by the names
@@ -228,8 +226,7 @@ def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> Any:
 
 def _first(variables: tuple[str, ...]) -> str | None:
     for variable in variables:
-        # Not `get`: for a variable that is not there it takes three times as long.
-        if variable in os.environ and (value := os.environ[variable].strip()):
+        if value := os.environ.get(variable, "").strip():
             return value
     return None
 

@@ -143,7 +143,7 @@ def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
         cache=cache_of(given),
         fetch=fetcher_of(settings.fetch_media),
     )
-    return Prepared(request, candidates, settings.transport)
+    return Prepared(request.checked(), candidates, settings.transport)
 
 
 def fetcher_of(policy: config.MediaPolicy | None) -> Fetcher | None:

@@ -1,9 +1,11 @@
-"""Recorded answers of Anthropic's Messages API, read by this library and judged by what their bytes say."""
+"""Recorded traffic of Anthropic's Messages API: answers are judged by what their bytes say, requests by what
+the recorded ones ask for.
+"""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import re
 from typing import Any
 
 import anthropic
@@ -13,80 +15,49 @@ import pytest
 
 from muxi_llm import ChatCompletion, runtime
 from muxi_llm.models import ChatCompletion as Value
-from muxi_llm.transport.scripted import Answer, Scripted
-from muxi_llm.utils.streaming import collect
-from muxi_llm.wire.base import dumps
-from tests.conftest import SHARED
+from muxi_llm.transport.scripted import Scripted
+from muxi_llm.wire.anthropic_inbound_request import RequestReader
+from muxi_llm.wire.base import Ledger
 from tests.support.anthropic import Codec, check, encode, result, tool, user
 from tests.support.bodies import HELLO
+from tests.support.recordings import (
+    answer_of,
+    answered,
+    asked,
+    asked_of,
+    body_of,
+    each,
+    expected,
+    expected_facts,
+    facts_of,
+    interactions,
+    meaning,
+    of_kind,
+    status_of,
+    url_of,
+)
 
 pytestmark = [
+    pytest.mark.shared,
     pytest.mark.usefixtures("keys", "shared"),
     pytest.mark.filterwarnings("ignore::muxi_llm.AdaptationWarning"),
 ]
 
-RECORDINGS = SHARED / "recordings"
-
-SERVER_TOOL = (
-    "a server tool ran: input_tokens of the last event are cumulative, those of the first came before"
-)
-DIFFERENT = {
-    ("test_anthropic_fetch_panel.json#0", "usage"): ([3727, 115], SERVER_TOOL),
-    ("test_anthropic_advisor_tool_stream.json#0", "usage"): ([2411, 145], SERVER_TOOL),
-}
-"""Recording and fact → what is right instead of what the bytes' first reading says, and why."""
+ANSWERS = of_kind("messages")
 
 
-def names() -> list[str]:
-    """The recorded answers there are, none without the folder."""
-    if not RECORDINGS.is_dir():
-        return []
-    expected = json.loads((RECORDINGS / "expected.json").read_text())
-    return [name for name, facts in expected.items() if facts["kind"] == "messages"]
+def read(key: str) -> Value:
+    """The value that this library makes of a reply."""
+    return answered(key, "anthropic/claude-sonnet-5", stream=expected()[key]["stream"])
 
 
-every_answer = pytest.mark.parametrize("name", names(), ids=lambda name: name.partition("__")[2][-70:])
-
-
-def recorded(shared: Path, name: str) -> tuple[dict[str, Any], bytes]:
-    """What is expected of an interaction, and its reply's body."""
-    file, _, index = name.partition("#")
-    interaction = json.loads((shared / "recordings" / file).read_text())["interactions"][int(index)]
-    expected = json.loads((shared / "recordings" / "expected.json").read_text())[name]
-    body = interaction["response"]["body"]
-    return expected, body.encode() if isinstance(body, str) else dumps(body)
-
-
-def answered(body: bytes, *, stream: bool) -> Value:
-    """The value that this library makes of a reply; streams arrive in pieces of odd sizes."""
-    pieces = [body[at : at + 997] for at in range(0, len(body), 997)]
-    answer = Answer(chunks=pieces) if stream else Answer(content=body)
-    params = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
-    with runtime.using(Scripted(answer)):
-        value = ChatCompletion.create(model="anthropic/claude-sonnet-5", messages=HELLO, **params)
-        return collect(value) if stream else value
-
-
-@every_answer
-def test_an_answer_says_what_its_bytes_say(shared, name):
+@each(ANSWERS, "answer")
+def test_an_answer_says_what_its_bytes_say(key):
     """Text, calls, the reason to finish (ours and theirs), and the cost."""
-    expected, body = recorded(shared, name)
-    value = answered(body, stream=expected["stream"])
-    choice = value.choices[0]
-    calls = choice.message.tool_calls or ()
-    facts = {
-        "text": choice.message.content or "",
-        "tool_calls": [[made.function.name, json.loads(made.function.arguments)] for made in calls],
-        "finish": choice.finish_reason,
-        "provider_finish": choice["native_finish_reason"],
-        "usage": [value.usage.prompt_tokens, value.usage.completion_tokens],
-    }
-    for (ending, fact), (right, _why) in DIFFERENT.items():
-        if name.endswith(ending):
-            assert expected[fact] != right
-            expected[fact] = right
-    assert facts == {fact: expected[fact] for fact in facts}
-    assert value.usage.total_tokens == sum(facts["usage"])
+    value = read(key)
+    assert facts_of(value) == expected_facts(key)
+    assert value.choices[0]["native_finish_reason"] == expected()[key]["provider_finish"]
+    assert value.usage.total_tokens == value.usage.prompt_tokens + value.usage.completion_tokens
 
 
 def whole(block: dict[str, Any]) -> dict[str, Any]:
@@ -112,29 +83,57 @@ def vendors_blocks(body: bytes, *, stream: bool) -> list[dict[str, Any]]:
             return [block.model_dump(exclude_unset=True) for block in events.get_final_message().content]
 
 
-@every_answer
-def test_an_answer_sent_back_is_the_one_that_came(shared, name):
+@each(ANSWERS, "answer")
+def test_an_answer_sent_back_is_the_one_that_came(key):
     """Block by block as Anthropic's own client reads them: signatures verbatim, order kept."""
-    expected, body = recorded(shared, name)
-    blocks = [whole(block) for block in vendors_blocks(body, stream=expected["stream"])]
-    sent = answered(body, stream=expected["stream"]).choices[0].message.model_dump()
+    blocks = [whole(block) for block in vendors_blocks(body_of(key), stream=expected()[key]["stream"])]
+    sent = read(key).choices[0].message.model_dump()
     results = [result("r", block["id"]) for block in blocks if block["type"] == "tool_use"]
     out = encode([user(), sent, *results, user("and?")], tools=[tool()])
     assert [whole(block) for block in out["messages"][1]["content"]] == blocks
-    if "advisor" not in name:  # a beta's blocks, which the vendor's stable types do not have
+    if "advisor" not in key:  # a beta's blocks, which the vendor's stable types do not have
         check(out)
 
 
-def test_a_refused_effort(shared):
-    """An error's status and words, as recorded."""
-    (file,) = (shared / "recordings" / "anthropic").glob("*effort_xhigh_unsupported_model_errors.json")
-    response = json.loads(file.read_text())["interactions"][0]["response"]
-    script = Scripted(Answer(status=int(response["status"]), content=dumps(response["body"])))
-    with (
-        runtime.using(script),
-        pytest.raises(openai.BadRequestError, match="does not support effort level 'xhigh'") as caught,
-    ):
-        ChatCompletion.create(model="anthropic/claude-opus-4-6", messages=HELLO)
-    assert caught.value.type == "invalid_request_error"
+@each(asked(ANSWERS), "request")
+def test_a_request_asks_for_what_the_recorded_one_asks(key):
+    """Read as a client's of ours, and written again: the same, but for what is told to the caller."""
+    given = Ledger("client")
+    body = RequestReader(given).read(asked_of(key))
+    codec = Codec(body.pop("messages"), **body)
+    wanted = asked_of(key)
+    for told in (entry for entry in [*given.entries, *codec.ledger.entries] if entry.action == "dropped"):
+        forget(wanted, told.param)
+    assert meaning(codec.out) == meaning(wanted)
+
+
+def forget(body: Any, path: str) -> None:
+    """Take away what *path* names: `thinking.display`, `tools[1].defer_loading`."""
+    *way, last = re.findall(r"\w+", path)
+    for step in way:
+        body = body[int(step) if step.isdecimal() else step]
+    del body[last]
+
+
+ERRORS = [
+    key for key in interactions() if "api.anthropic.com/v1/messages" in url_of(key) and status_of(key) >= 400
+]
+
+KINDS = {400: openai.BadRequestError, 404: openai.NotFoundError}
+
+
+@each(ERRORS, "answer")
+def test_an_error_is_openais(key):
+    """Its class by the status, in Anthropic's words. Every endpoint has errors of this form."""
+    error = json.loads(body_of(key))["error"]
+    script = Scripted(answer_of(key, stream=False))
+    with runtime.using(script), pytest.raises(KINDS[status_of(key)]) as caught:
+        ChatCompletion.create(model="anthropic/claude-opus-4-6", messages=HELLO, retries=0)
+    assert caught.value.type == error["type"]
+    assert error["message"] in str(caught.value)
+
+
+def test_an_effort_that_was_refused_is_not_sent():
+    """What a recorded error says of the model is known here."""
     codec = Codec(model="claude-opus-4-6", reasoning_effort="xhigh")
     assert codec.out["output_config"] == {"effort": "high"}

@@ -5,44 +5,40 @@ their bytes say; and what this library sends for the requests recorded with them
 from __future__ import annotations
 
 import json
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from muxi_llm import ChatCompletion, Embedding, runtime
-from muxi_llm.transport.scripted import Answer, Scripted
+from muxi_llm import ChatCompletion, Embedding
+from muxi_llm.providers.profiles import DEFAULT
 from muxi_llm.utils.streaming import collect
+from muxi_llm.wire.base import Ledger
+from muxi_llm.wire.tgi import TGI
 from muxi_llm.wire.vectors import packed
-from tests.conftest import SHARED
 from tests.support.bodies import HELLO
+from tests.support.recordings import (
+    COLUMNS,
+    answer_of,
+    asked,
+    asked_of,
+    body_of,
+    each,
+    events_of,
+    expected,
+    facts_of,
+    interactions,
+    status_of,
+    url_of,
+)
 
 pytestmark = [
+    pytest.mark.shared,
     pytest.mark.usefixtures("shared"),
     pytest.mark.filterwarnings("ignore::muxi_llm.AdaptationWarning"),
 ]
 
-PROVIDERS = ("cohere", "voyage", "huggingface", "replicate")
-
-V1_CHAT = "Cohere's first API (v1/chat, JSON lines), which this library does not speak"
-RERANK = "ranks documents, which is no endpoint here"
-IMAGES = "makes pictures, which is no endpoint here"
-NOT_REPLAYED = {
-    "cohere/openllmetry__test_chat_test_cohere_chat_legacy_with_streaming.json": V1_CHAT,
-    "cohere/pydantic-ai__test_embeddings_TestCohere.test_count_tokens.json": "counts tokens (v1/tokenize)",
-    "voyage/openllmetry__test_rerank_test_voyageai_rerank_async_legacy.json": RERANK,
-    "voyage/vercel-ai__voyage-reranking_1_json.json": RERANK,
-    "huggingface/openllmetry__test_llms_test_custom_llm.json": "TGI's own text generation (`inputs`), not its chat",
-    "replicate/openllmetry__test_image_generation_test_replicate_image_generation_legacy.json": IMAGES,
-    "replicate/openllmetry__test_image_generation_test_replicate_image_generation_predictions_legacy.json": IMAGES,
-    "replicate/openllmetry__test_image_generation_test_replicate_image_generation_with_events_with_content.json": IMAGES,
-    "replicate/openllmetry__test_image_generation_test_replicate_image_generation_with_events_with_no_content.json": IMAGES,
-}
-"""Recordings of these providers that no call of this library would make, and why."""
-
-UNEXPECTED = {
+READ_BY_HAND = {
     "cohere/vercel-ai__cohere-null-args_json.json#0": {
         "text": "",
         "tool_calls": [["currentTime", {}]],
@@ -65,58 +61,23 @@ UNEXPECTED = {
         "usage": [507, 10],
     },
 }
-"""What recordings of answers alone say, which `expected.json` has no row for: read by hand."""
+"""What recordings of answers alone say, which `expected.json` has no row for."""
 
-REASONING = "cohere/vercel-ai__cohere-reasoning_chunks_txt.json#0"
-APART = {
-    "cohere/ruby_llm__chat_error_handling_with_cohere_command-a-03-2025_raises_appropriate_auth_error.json",
-    "voyage/pydantic-ai__test_embeddings_TestVoyageAI.test_embed_error.json",
-    "voyage/openllmetry__test_embed_test_voyageai_embed_legacy.json",
-    "replicate/openllmetry__test_llama_test_replicate_llama_stream_with_events_with_no_content.json",
-    REASONING.partition("#")[0],
+COHERES = [key for key in interactions() if "api.cohere.com/v2/chat" in url_of(key)]
+ROWS = {
+    **{key: row for key, row in expected().items() if key in COHERES or key.startswith("huggingface/")},
+    **READ_BY_HAND,
 }
-"""Recordings with a test of their own."""
+"""Answer → what its bytes say."""
 
 
-def loaded(name: str) -> Any:
-    """A file of the recordings, or nothing without the folder."""
-    path = SHARED / "recordings" / name
-    return json.loads(path.read_text()) if path.is_file() else {}
-
-
-@cache
-def rows() -> dict[str, Any]:
-    """Interaction → what its bytes say."""
-    expected = loaded("expected.json").items()
-    ours = {key: row for key, row in expected if key.startswith(PROVIDERS) and row["provider_finish"]}
-    return {**ours, **UNEXPECTED}
-
-
-def interaction(shared: Path, key: str) -> dict[str, Any]:
-    """A recorded request and its response."""
-    file, _, number = key.partition("#")
-    return json.loads((shared / "recordings" / file).read_text())["interactions"][int(number)]
-
-
-def answer_of(response: dict[str, Any], *, stream: bool) -> Answer:
-    """The response again; streams in pieces of odd sizes."""
-    body = response["body"]
-    if not stream:
-        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        return Answer(status=int(response["status"]), content=content)
-    if body.startswith("{"):  # the events alone, one a line
-        body = "".join(f"data: {line}\n\n" for line in body.splitlines())
-    data = body.encode()
-    return Answer(chunks=[data[at : at + 97] for at in range(0, len(data), 97)])
-
-
-def replayed(driver: Any, key: str, response: dict[str, Any]) -> Any:
+def replayed(driver: Any, key: str) -> Any:
     """The value this library makes of a recorded answer."""
-    stream = isinstance(response["body"], str)
+    stream = not body_of(key).startswith(b"{")
     params = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
     value, _ = driver.scripted(
         ChatCompletion,
-        answer_of(response, stream=stream),
+        answer_of(key, stream=stream),
         model=f"{key.partition('/')[0]}/model",
         messages=HELLO,
         api_key="k",
@@ -125,128 +86,117 @@ def replayed(driver: Any, key: str, response: dict[str, Any]) -> Any:
     return collect(value) if stream else value
 
 
-def facts_of(value: Any) -> dict[str, Any]:
+@each(ROWS, "answer")
+def test_an_answer_says_what_its_bytes_say(driver, key):
     """Text, calls, the reason to finish (ours and theirs), and the cost."""
-    choice = value.choices[0]
-    calls = choice.message.tool_calls or ()
-    return {
-        "text": choice.message.content or "",
-        "tool_calls": [[made.function.name, json.loads(made.function.arguments)] for made in calls],
-        "finish": choice.finish_reason,
-        "provider_finish": choice.get("native_finish_reason", choice.finish_reason),
-        "usage": [value.usage.prompt_tokens, value.usage.completion_tokens],
-    }
+    value = replayed(driver, key)
+    choice, row = value.choices[0], ROWS[key]
+    assert facts_of(value) == {column: row[column] for column in COLUMNS}
+    assert choice.get("native_finish_reason", choice.finish_reason) == row["provider_finish"]
 
 
-short = {"ids": lambda key: key.partition("__")[2][-70:] or key}
-
-
-@pytest.mark.parametrize("key", sorted(rows()), **short)
-def test_an_answer_says_what_its_bytes_say(driver, shared, key):
-    facts = facts_of(replayed(driver, key, interaction(shared, key)["response"]))
-    assert facts == {name: rows()[key][name] for name in facts}
-
-
-def test_thoughts_in_a_stream(driver, shared):
+@each(["cohere/vercel-ai__cohere-reasoning_chunks_txt.json#0"], "answer")
+def test_thoughts_in_a_stream(driver, key):
     """Beside the text, whole."""
-    response = interaction(shared, REASONING)["response"]
-    events = [json.loads(line) for line in response["body"].splitlines()]
-    parts = [event["delta"]["message"]["content"] for event in events if event["type"] == "content-delta"]
-    value = replayed(driver, REASONING, response)
-    assert value.choices[0].message.reasoning_content == "".join(part.get("thinking", "") for part in parts)
-    assert value.choices[0].message.content == "".join(part.get("text", "") for part in parts)
-    assert value.choices[0].finish_reason == "stop"
+    parts = [e["delta"]["message"]["content"] for e in events_of(key) if e["type"] == "content-delta"]
+    choice = replayed(driver, key).choices[0]
+    assert choice.message.reasoning_content == "".join(part.get("thinking", "") for part in parts)
+    assert choice.message.content == "".join(part.get("text", "") for part in parts)
+    assert choice.finish_reason == "stop"
 
 
-CITED = [key for key in rows() if "citations" in key]
-
-
-@pytest.mark.parametrize("key", CITED, **short)
-def test_pitfall_50_citations_are_kept(driver, shared, key):
+@each([key for key in ROWS if "citations" in key], "answer")
+def test_pitfall_50_citations_are_kept(driver, key):
     """As they came, whole or streamed."""
-    response = interaction(shared, key)["response"]
-    body = response["body"]
-    if isinstance(body, str):
-        events = [json.loads(line[6:]) for line in body.splitlines() if line.startswith("data: {")]
-        told = [e["delta"]["message"]["citations"] for e in events if e["type"] == "citation-start"]
+    if body_of(key).startswith(b"{"):
+        told = json.loads(body_of(key))["message"].get("citations")
     else:
-        told = body["message"].get("citations")
-    assert replayed(driver, key, response).choices[0].message.get("citations") == told
+        starts = [event for event in events_of(key) if event["type"] == "citation-start"]
+        told = [event["delta"]["message"]["citations"] for event in starts]
+    assert replayed(driver, key).choices[0].message.get("citations") == told
 
 
 # -------------------------------------------------------------------------------------------- requests
 
-DOCUMENTS_AS_RESULTS = "tool_results_returned_as_search_results.json#1"
-ASKED = [
-    key
-    for key in rows()
-    if key.startswith("cohere/") and key not in UNEXPECTED and not key.endswith(DOCUMENTS_AS_RESULTS)
-]
 
-
-@pytest.mark.parametrize("key", ASKED, **short)
-def test_what_is_sent_means_what_was_recorded(shared, key):
+@each([key for key in asked(COHERES) if status_of(key) == 200], "request")
+def test_what_is_sent_means_what_was_recorded(driver, key):
     """The recorded request said in OpenAI's words comes out as it was recorded."""
-    recorded = interaction(shared, key)
-    body = recorded["request"]["body"]
-    body = json.loads(body) if isinstance(body, str) else body
+    body = asked_of(key)
     params = {"tools": body.get("tools"), "tool_choice": body.get("tool_choice", "auto").lower()}
     documents = {"documents": body["documents"]} if "documents" in body else None
-    script = Scripted(answer_of(recorded["response"], stream=body["stream"]))
-    with runtime.using(script):
-        ChatCompletion.create(
-            model=f"cohere/{body['model']}",
-            messages=body["messages"],
-            stream=body["stream"],
-            extra_body=documents,
-            api_key="k",
-            **params,
-        )
-    assert script.calls[0].url == recorded["request"]["url"]
+    _, script = driver.scripted(
+        ChatCompletion,
+        answer_of(key, stream=body["stream"]),
+        model=f"cohere/{body['model']}",
+        messages=body["messages"],
+        stream=body["stream"],
+        extra_body=documents,
+        api_key="k",
+        **params,
+    )
+    assert script.calls[0].url == url_of(key)
     assert script.bodies[0] == body
 
 
 # ------------------------------------------------------------------------------------ with their own test
 
 
-@pytest.mark.parametrize(
-    ("face", "file", "kind", "said"),
-    [
-        (ChatCompletion, "cohere/ruby_llm__chat_error_handling_with_cohere_command-a-03-2025_raises_appropriate_auth_error.json", openai.AuthenticationError, "Incorrect API key"),
-        (Embedding, "voyage/pydantic-ai__test_embeddings_TestVoyageAI.test_embed_error.json", openai.BadRequestError, "Model nonexistent is not supported"),
-    ],
-    ids=["cohere", "voyage"],
-)  # fmt: skip
-def test_errors(driver, shared, face, file, kind, said):
-    response = interaction(shared, f"{file}#0")["response"]
-    given = {"messages": HELLO} if face is ChatCompletion else {"input": "x"}
-    model = f"{file.partition('/')[0]}/m"
-    error, _ = driver.scripted(face, answer_of(response, stream=False), model=model, api_key="k", **given)
+ERRORS = {
+    "cohere/ruby_llm__chat_error_handling_with_cohere_command-a-03-2025_raises_appropriate_auth_error.json#0": (
+        ChatCompletion,
+        openai.AuthenticationError,
+        "Incorrect API key",
+    ),
+    "voyage/pydantic-ai__test_embeddings_TestVoyageAI.test_embed_error.json#0": (
+        Embedding,
+        openai.BadRequestError,
+        "Model nonexistent is not supported",
+    ),
+}
+
+
+@each(ERRORS, "answer", "request")
+def test_errors(driver, key):
+    """OpenAI's class for the status, and the provider's words."""
+    face, kind, said = ERRORS[key]
+    body = asked_of(key)
+    given = {name: body[name] for name in ("messages", "input") if name in body}
+    model = f"{key.partition('/')[0]}/{body['model']}"
+    error, script = driver.scripted(face, answer_of(key, stream=False), model=model, api_key="k", **given)
     assert isinstance(error, kind)
     assert said in str(error)
+    assert script.calls[0].url == url_of(key)
+    assert script.bodies[0].items() >= {"model": body["model"], **given}.items()
 
 
-def test_voyages_embeddings(driver, shared):
+@each(["voyage/openllmetry__test_embed_test_voyageai_embed_legacy.json#0"], "answer", "request")
+def test_voyages_embeddings(driver, key):
     """Base64 on the wire, floats for the caller; the cost is told as a total."""
-    recorded = interaction(shared, "voyage/openllmetry__test_embed_test_voyageai_embed_legacy.json#0")
-    answer = answer_of(recorded["response"], stream=False)
-    params = {"model": "voyage/voyage-3-lite", "input": ["a", "b", "c"], "api_key": "k"}
-    value, script = driver.scripted(Embedding, answer, **params)
-    told = [item["embedding"] for item in recorded["response"]["body"]["data"]]
+    body = asked_of(key)
+    params = {"model": f"voyage/{body['model']}", "input": body["input"], "api_key": "k"}
+    extra = {name: body[name] for name in ("input_type", "truncation")}
+    value, script = driver.scripted(Embedding, answer_of(key, stream=False), **params, extra_body=extra)
+    told = [item["embedding"] for item in json.loads(body_of(key))["data"]]
     assert [packed(item.embedding) for item in value.data] == told
     assert len(value.data[0].embedding) == 512
     assert (value.usage.prompt_tokens, value.usage.total_tokens) == (18, 18)
-    assert script.calls[0].url == recorded["request"]["url"]
+    assert script.calls[0].url == url_of(key)
+    wanted = {name: said for name, said in body.items() if said is not None}
+    assert {**script.bodies[0], "encoding_format": "base64"} == wanted  # a form that only saves bytes
 
 
-def test_replicates_stream(driver, shared):
+LLAMA = "replicate/openllmetry__test_llama_test_replicate_llama_stream_with_events_with_no_content.json"
+
+
+@each([(f"{LLAMA}#0", f"{LLAMA}#1")], "answer", "request")
+def test_replicates_stream(driver, key):
     """Line breaks come as lines of data, and end no event."""
-    file = "replicate/openllmetry__test_llama_test_replicate_llama_stream_with_events_with_no_content.json"
-    created, streamed = (interaction(shared, f"{file}#{number}") for number in (0, 1))
+    created, streamed = key
     chunks, script = driver.scripted(
         ChatCompletion,
-        answer_of(created["response"], stream=False),
-        answer_of(streamed["response"], stream=True),
+        answer_of(created, stream=False),
+        answer_of(streamed, stream=True),
         model="replicate/meta/llama-2-70b-chat",
         messages=[{"role": "user", "content": "tell me a joke about opentelemetry"}],
         stream=True,
@@ -257,17 +207,21 @@ def test_replicates_stream(driver, shared):
         'Because it was feeling a little "disconnected" from its trace!\n\nI hope that brought a smile to '
         "your face! Is there anything else I can assist you with?"
     )
-    assert [call.url for call in script.calls] == [created["request"]["url"], streamed["request"]["url"]]
-    assert json.loads(script.calls[0].body) == created["request"]["body"]
+    assert [call.url for call in script.calls] == [url_of(created), url_of(streamed)]
+    assert json.loads(script.calls[0].body) == asked_of(created)
 
 
-def test_every_recording_is_accounted_for(shared):
-    """Replayed, or listed with the reason it is not."""
-    found = {
-        f"{provider}/{path.name}"
-        for provider in PROVIDERS
-        for path in (shared / "recordings" / provider).iterdir()
-    }
-    replays = {key.partition("#")[0] for key in rows()}
-    assert found == replays | APART | NOT_REPLAYED.keys()
-    assert not (replays | APART) & NOT_REPLAYED.keys()
+@each(["huggingface/openllmetry__test_llms_test_custom_llm.json#0"], "answer", "request")
+def test_text_generation_inferences_own_wire(key):
+    """What an endpoint of one's own speaks, and SageMaker's: `inputs` in, a text out."""
+    recorded = asked_of(key)
+    wire = TGI("m", Ledger("huggingface"), DEFAULT)
+    messages = [{"role": "user", "content": recorded["inputs"]}]
+    limit = recorded["parameters"]["max_new_tokens"]
+    body = {"messages": messages, "max_tokens": limit, "temperature": 0}
+    sent = wire.encode_request(body, stream=False)
+    assert sent["inputs"] == recorded["inputs"]
+    same = ("max_new_tokens", "do_sample", "return_full_text", "details")
+    assert [sent["parameters"][name] for name in same] == [recorded["parameters"][name] for name in same]
+    value = wire.decode_response(body_of(key), created=1)
+    assert value.choices[0].message.content == json.loads(body_of(key))[0]["generated_text"]

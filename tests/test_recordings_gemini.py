@@ -4,6 +4,7 @@ by the contents the recorded ones have.
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -13,116 +14,81 @@ import pytest
 from muxi_llm import ChatCompletion, runtime
 from muxi_llm.models import ChatCompletion as Value
 from muxi_llm.transport.scripted import Answer, Scripted
-from muxi_llm.utils.streaming import collect
-from muxi_llm.wire.base import dumps
-from tests.conftest import SHARED
 from tests.support.bodies import HELLO
 from tests.support.gemini import Codec
+from tests.support.recordings import (
+    answered,
+    asked,
+    asked_of,
+    body_of,
+    each,
+    expected,
+    expected_facts,
+    facts_of,
+    of_kind,
+    url_of,
+)
 
 pytestmark = [
+    pytest.mark.shared,
     pytest.mark.usefixtures("keys", "shared"),
     pytest.mark.filterwarnings("ignore::muxi_llm.AdaptationWarning"),
 ]
 
-RECORDINGS = SHARED / "recordings"
-FOLDERS = ("gemini", "vertexai")
-
-NOT_OURS = {
-    "test_agent_stream.json#0": "Interactions API: another API of Google's",
-    "multi_model_messages_True_.json#0": "Interactions API: another API of Google's",
-    "TestGoogle.test_count_tokens.json#0": "countTokens: this library counts tokens itself",
-    "TestGoogle.test_count_tokens_error.json#0": "countTokens: this library counts tokens itself",
-    "file_search_tool_stream.json#0": "fileSearchStores: made by the caller, used by this library",
-    "file_search_tool_stream.json#1": "fileSearchStores: made by the caller, used by this library",
-    "file_search_tool_stream.json#2": "fileSearchStores: made by the caller, used by this library",
-    "file_search_tool_stream.json#4": "fileSearchStores: made by the caller, used by this library",
-    "force_download-image-google_2_5_.json#1": "the caller's own download",
-    "direct-url-document-google_2_5_.json#1": "the caller's own download",
-    "force_download-audio-google_gemini3_.json#2": "the caller's own download",
-    "force_download-image-google_vertex_.json#2": "the caller's own download",
-    "force_download-audio-google_vertex_.json#2": "the caller's own download",
-    "force_download-document-google_vertex_.json#2": "the caller's own download",
-}
-"""Interactions that no test here replays, and why."""
-
 ERRORS = {
-    "test_model_name_suggestion_google_.json#0": (openai.NotFoundError, "NOT_FOUND", None),
-    "handles_context_length_exceeded_errors.y.json#0": (openai.RateLimitError, "RESOURCE_EXHAUSTED", 48.0),
-    "google-429-retry-info_json.json#0": (openai.RateLimitError, "RESOURCE_EXHAUSTED", 34.4),
-    "direct-url-image-google_vertex_.json#2": (openai.BadRequestError, "INVALID_ARGUMENT", None),
+    "gemini/pydantic-ai__test_embeddings_TestGoogle.test_count_tokens_error.json#0": (
+        openai.NotFoundError,
+        "NOT_FOUND",
+        None,
+    ),
+    "gemini/pydantic-ai__test_model_name_suggestions_test_model_name_suggestion_google_.json#0": (
+        openai.NotFoundError,
+        "NOT_FOUND",
+        None,
+    ),
+    "gemini/ruby_llm__err_chat_real_error_scenarios_gemini_gemini-2_5-flash_handles_context_length_exceeded_errors.y.json#0": (
+        openai.RateLimitError,
+        "RESOURCE_EXHAUSTED",
+        48.0,
+    ),
+    "gemini/vercel-ai__google-429-retry-info_json.json#0": (
+        openai.RateLimitError,
+        "RESOURCE_EXHAUSTED",
+        34.4,
+    ),
+    "vertexai/pydantic-ai__test_multimodal_tool_returns_test_multimodal_tool_return_matrix_direct-url-image-google_vertex_.json#2": (
+        openai.BadRequestError,
+        "INVALID_ARGUMENT",
+        None,
+    ),
 }
 """Interaction → the error, its type, and the pause it asks for."""
 
 
-def expected() -> dict[str, Any]:
-    """What the answers say, none without the folder."""
-    if not RECORDINGS.is_dir():
-        return {}
-    facts = json.loads((RECORDINGS / "expected.json").read_text())
-    return {name: told for name, told in facts.items() if name.startswith(FOLDERS)}
+ANSWERS = of_kind("generateContent")
 
 
-def interactions() -> dict[str, dict[str, Any]]:
-    """Every recorded interaction by `folder/file#number`."""
-    files = sorted(file for folder in FOLDERS for file in (RECORDINGS / folder).glob("*.json"))
-    return {
-        f"{file.parent.name}/{file.name}#{index}": interaction
-        for file in files
-        for index, interaction in enumerate(json.loads(file.read_text())["interactions"])
-    }
+def read(key: str) -> Value:
+    """The value that this library makes of a reply."""
+    return answered(key, "google/gemini-3-flash-preview", stream=expected()[key]["stream"])
 
 
-EXPECTED, ALL = expected(), interactions()
-every_answer = pytest.mark.parametrize("name", EXPECTED, ids=lambda name: name.partition("__")[2][-70:])
-
-
-def body_of(name: str) -> bytes:
-    """A reply's body."""
-    body = ALL[name]["response"]["body"]
-    return body.encode() if isinstance(body, str) else dumps(body)
-
-
-def answered(body: bytes, *, stream: bool) -> Value:
-    """The value that this library makes of a reply; streams arrive in pieces of odd sizes."""
-    pieces = [body[at : at + 997] for at in range(0, len(body), 997)]
-    answer = Answer(chunks=pieces) if stream else Answer(content=body)
-    params = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
-    with runtime.using(Scripted(answer)):
-        value = ChatCompletion.create(model="google/gemini-3-flash-preview", messages=HELLO, **params)
-        return collect(value) if stream else value
-
-
-def test_every_recording_is_accounted_for():
-    """An answer, an error, or named with the reason why it is neither."""
-    known = [*EXPECTED, *ERRORS, *NOT_OURS]
-    assert [name for name in ALL if not any(name.endswith(ending) for ending in known)] == []
-
-
-@every_answer
-def test_an_answer_says_what_its_bytes_say(name):
+@each(ANSWERS, "answer")
+def test_an_answer_says_what_its_bytes_say(key):
     """Text, calls, the reason to finish, and the cost."""
-    right = EXPECTED[name]
-    value = answered(body_of(name), stream=right["stream"])
-    choice = value.choices[0]
-    calls = choice.message.tool_calls or ()
-    facts = {
-        "text": choice.message.content or "",
-        "tool_calls": [[made.function.name, json.loads(made.function.arguments)] for made in calls],
-        "finish": choice.finish_reason,
-        "usage": [value.usage.prompt_tokens, value.usage.completion_tokens],
-    }
-    assert facts == {fact: right[fact] for fact in facts}
-    assert choice["native_finish_reason"] == "STOP"
-    assert value.usage.total_tokens == sum(facts["usage"])
+    value = read(key)
+    calls = value.choices[0].message.tool_calls or ()
+    assert facts_of(value) == expected_facts(key)
+    assert value.choices[0]["native_finish_reason"] == "STOP"
+    assert value.usage.total_tokens == value.usage.prompt_tokens + value.usage.completion_tokens
     assert len({made.id for made in calls}) == len(calls)
 
 
-@pytest.mark.parametrize("ending", ERRORS)
-def test_an_error_is_openais(ending):
+@each(ERRORS, "answer")
+def test_an_error_is_openais(key):
     """Its class by the status, Google's name of it, and the pause from the body's details."""
-    kind, named, pause = ERRORS[ending]
-    (name,) = (name for name in ALL if name.endswith(ending))
-    body = ALL[name]["response"]["body"]
+    kind, named, pause = ERRORS[key]
+    body = json.loads(body_of(key))
     script = Scripted(Answer(status=body["error"]["code"], json=body))
     with runtime.using(script), pytest.raises(kind) as caught:
         ChatCompletion.create(model="google/gemini-2.5-flash", messages=HELLO, retries=0)
@@ -151,10 +117,10 @@ def camel(value: Any) -> Any:
     return out
 
 
-def turns_of(name: str) -> list[dict[str, Any]]:
+def turns_of(key: str) -> list[dict[str, Any]]:
     """The recorded contents, those of one role put together, as the API reads them."""
     turns: list[dict[str, Any]] = []
-    for content in camel(ALL[name]["request"]["body"]["contents"]):
+    for content in camel(asked_of(key)["contents"]):
         if turns and turns[-1]["role"] == content["role"]:
             turns[-1]["parts"] += content["parts"]
         else:
@@ -162,20 +128,37 @@ def turns_of(name: str) -> list[dict[str, Any]]:
     return turns
 
 
-def replayed(name: str) -> list[dict[str, Any]]:
+def replayed(key: str) -> list[dict[str, Any]]:
     """The contents this library sends after it has read the answers that led to a request."""
-    file, _, last = name.partition("#")
-    earlier = [f"{file}#{index}" for index in range(int(last)) if f"{file}#{index}" in EXPECTED]
-    answers = iter([answered(body_of(one), stream=EXPECTED[one]["stream"]) for one in earlier])
+    file, _, last = key.partition("#")
+    earlier = [f"{file}#{index}" for index in range(int(last)) if f"{file}#{index}" in ANSWERS]
+    turns = turns_of(key)
+    others = [assistants(turn) for turn in turns if turn["role"] == "model"]
+    ours = [read(one).choices[0].message.model_dump(exclude_none=True) for one in earlier]
+    answers = iter([*others[: len(others) - len(ours)], *ours])
     messages: list[Any] = []
-    for turn in turns_of(name):
+    for turn in turns:
         if turn["role"] == "model":
-            messages.append(next(answers).choices[0].message.model_dump(exclude_none=True))
+            messages.append(next(answers))
         else:
             messages += users(turn, messages)
-    return Codec(messages, model=ALL[name]["request"]["url"].rpartition("/")[2].partition(":")[0]).out[
-        "contents"
+    model = url_of(key).rpartition("/")[2].partition(":")[0]
+    return Codec(messages, model=model).out["contents"]
+
+
+def assistants(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn that another model said before: what it said and called, as the chat form has it."""
+    calls = [part["functionCall"] for part in turn["parts"] if "functionCall" in part]
+    made = [
+        {
+            "type": "function",
+            "id": f"call_{at}",
+            "function": {"name": call["name"], "arguments": json.dumps(call["args"])},
+        }
+        for at, call in enumerate(calls)
     ]
+    text = "".join(part.get("text", "") for part in turn["parts"])
+    return {"role": "assistant", "content": text or None, **({"tool_calls": made} if made else {})}
 
 
 def users(turn: dict[str, Any], before: list[Any]) -> list[dict[str, Any]]:
@@ -206,35 +189,39 @@ def chat_part(part: dict[str, Any]) -> dict[str, Any]:
     return {"type": "file", "file": {"file_data": f"data:{held['mimeType']};base64,{held['data']}"}}
 
 
+MARKS = (b"skip_thought_signature_validator", b"context_engineering_is_the_way_to_go")
+NO_SIGNATURE = [form for mark in MARKS for form in (mark.decode(), base64.b64encode(mark).decode())]
+"""https://ai.google.dev/gemini-api/docs/thought-signatures: what passes for one. The recorded
+requests have it as base64.
+"""
+
+
 def essence(turns: list[dict[str, Any]]) -> list[Any]:
-    """What a conversation says: everything but the ids, which are each library's own."""
+    """What a conversation says: everything but the ids, which are each library's own, and which of the
+    marks stands for the signature that a call of another model has not.
+    """
     for turn in turns:
         for part in turn["parts"]:
             for kind in ("functionCall", "functionResponse"):
                 part.get(kind, {}).pop("id", None)
+            if part.get("thoughtSignature") in NO_SIGNATURE:
+                part["thoughtSignature"] = NO_SIGNATURE[0]
     return turns
 
 
-CONVERSATIONS = [
-    name
-    for name in ALL
-    if "contents" in (ALL[name]["request"] or {}).get("body", "")
-    and "countTokens" not in ALL[name]["request"]["url"]
-    and "MASSIVE" not in str(ALL[name]["request"])
-]
-every_request = pytest.mark.parametrize("name", CONVERSATIONS, ids=lambda name: name.partition("__")[2][-70:])
+CONVERSATIONS = [key for key in asked([*ANSWERS, *ERRORS]) if "countTokens" not in url_of(key)]
 
 
-@every_request
-def test_a_conversation_goes_back_as_it_came(name):
+@each(CONVERSATIONS, "request")
+def test_a_conversation_goes_back_as_it_came(key):
     """Answers read and sent back: the same contents as the recorded request has, media included."""
-    assert essence(replayed(name)) == essence(turns_of(name))
+    assert essence(replayed(key)) == essence(turns_of(key))
 
 
-@every_request
-def test_a_request_asks_for_what_the_recorded_one_asks(name):
+@each(CONVERSATIONS, "request")
+def test_a_request_asks_for_what_the_recorded_one_asks(key):
     """Functions, system text and configuration, from what the chat form would have said."""
-    recorded = camel(ALL[name]["request"]["body"])
+    recorded = camel(asked_of(key))
     config = recorded.get("generationConfig") or {}
     if config.get("responseModalities") == ["TEXT"]:  # what it does anyway
         del config["responseModalities"]
@@ -247,7 +234,7 @@ def test_a_request_asks_for_what_the_recorded_one_asks(name):
         model="gemini-3-flash-preview",
         native=native,
         tools=[chat_tool(tool) for group in tools for tool in group.get("functionDeclarations") or [group]],
-        **asked(config),
+        **parameters(config),
     ).out
     assert [said["text"] for said in out.get("systemInstruction", {}).get("parts", ())] == [
         said["content"] for said in before
@@ -256,7 +243,7 @@ def test_a_request_asks_for_what_the_recorded_one_asks(name):
     assert out.get("generationConfig", {}) == config
 
 
-def asked(config: dict[str, Any]) -> dict[str, Any]:
+def parameters(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration in OpenAI's parameters."""
     given: dict[str, Any] = {"temperature": config["temperature"]} if "temperature" in config else {}
     if "responseJsonSchema" in config:

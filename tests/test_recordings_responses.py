@@ -1,10 +1,11 @@
-"""Recorded traffic of Responses, OpenAI's and others', replayed through the codec: what it says is what we read."""
+"""Recorded traffic of Responses, OpenAI's and others', replayed through the codec: what it says is what we read,
+what it asks for is what we ask for.
+"""
 
 from __future__ import annotations
 
-import base64
 import json
-from pathlib import Path
+import re
 from typing import Any
 
 import pytest
@@ -12,54 +13,37 @@ import pytest
 from muxi_llm.models import ChatCompletion
 from muxi_llm.providers.profiles import DEFAULT
 from muxi_llm.utils.streaming import collect
-from muxi_llm.wire.base import Ledger
+from muxi_llm.wire.base import Ledger, dumps
 from muxi_llm.wire.openai_responses import OpenAIResponses
-from tests.conftest import SHARED
+from muxi_llm.wire.responses_inbound import ResponsesInbound
 from tests.support.cuts import bytewise
+from tests.support.recordings import (
+    Json,
+    asked,
+    asked_of,
+    body_of,
+    each,
+    events_of,
+    interactions,
+    meaning,
+    status_of,
+    url_of,
+)
 
-pytestmark = pytest.mark.shared
-Json = dict[str, Any]
-
-
-def recorded() -> dict[str, list[str]]:
-    """The replies of Responses among the recordings, as `file#interaction`, by what they are."""
-    keys: dict[str, list[str]] = {"answers": [], "streams": [], "errors": []}
-    index = SHARED / "recordings" / "index.json"
-    if not index.is_file():  # the `shared` fixture skips them, loudly
-        return {name: ["(no recordings)"] for name in keys}
-    for row in json.loads(index.read_text()):
-        if "responses" not in row["apis"]:
-            continue
-        interactions = json.loads((SHARED / "recordings" / row["file"]).read_text())["interactions"]
-        for number, interaction in enumerate(interactions):
-            if "/responses" not in (interaction["request"] or {"url": "/responses"})["url"]:
-                continue
-            key = f"{row['file']}#{number}"
-            if interaction["response"]["status"] != 200:
-                keys["errors"].append(key)
-            else:
-                streams = b"response.created" in plain_body(interaction)
-                keys["streams" if streams else "answers"].append(key)
-    return keys
+pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("shared")]
 
 
-def plain_body(interaction: Json) -> bytes:
-    body = interaction["response"]["body"]
-    if isinstance(body, dict):
-        return json.dumps(body).encode()
-    if "{" not in body:
-        return base64.b64decode(body)
-    lines = body.splitlines()
-    if body.startswith("{") and len(lines) > 1:  # a stream's data alone, an event a line
-        return b"".join(b"data: " + line.encode() + b"\n\n" for line in lines)
-    return body.encode()
+def is_responses(key: str) -> bool:
+    """By its URL; by the answer where that is all there is."""
+    if interactions()[key]["request"]:
+        return "/responses" in url_of(key)
+    return b'"object":"response"' in body_of(key).replace(b" ", b"")[:2000]
 
 
-def body_of(shared: Path, key: str) -> bytes:
-    """The reply's bytes."""
-    file, _, number = key.rpartition("#")
-    recording = json.loads((shared / "recordings" / file).read_text())
-    return plain_body(recording["interactions"][int(number)])
+ALL = [key for key in interactions() if is_responses(key)]
+ERRORS = [key for key in ALL if status_of(key) != 200]
+STREAMS = [key for key in ALL if key not in ERRORS and b"response.created" in body_of(key)]
+ANSWERS = [key for key in ALL if key not in {*ERRORS, *STREAMS}]
 
 
 def plainly_read(response: Json) -> Json:
@@ -104,13 +88,10 @@ def streamed(pieces: list[bytes]) -> list[Any]:
     return [item for piece in pieces for item in decoder.feed(piece)] + decoder.finish()
 
 
-RECORDED = recorded()
-
-
-@pytest.mark.parametrize("key", RECORDED["answers"])
-def test_answers(shared: Path, key: str) -> None:
+@each(ANSWERS, "answer")
+def test_answers(key: str) -> None:
     """Text, calls, finish and usage are the recorded ones, and sent back the turn goes out as it came."""
-    data = body_of(shared, key)
+    data = body_of(key)
     value = wire().decode_response(data, created=0)
     response = json.loads(data)
     assert columns_of(value) == plainly_read(response)
@@ -122,16 +103,13 @@ def test_answers(shared: Path, key: str) -> None:
         assert [item.get("type", "message") for item in sent] == [item["type"] for item in response["output"]]
 
 
-@pytest.mark.parametrize("key", RECORDED["streams"])
-def test_streams(shared: Path, key: str) -> None:
+@each(STREAMS, "answer")
+def test_streams(key: str) -> None:
     """The chunks, put together, are the answer their last event tells whole, however the bytes are cut."""
-    data = body_of(shared, key)
+    data = body_of(key)
     items = streamed([data])
     assert items == streamed(bytewise(data))
-    last = [line for line in data.decode().splitlines() if "response.completed" in line and "data: " in line][
-        -1
-    ]
-    response = json.loads(last.removeprefix("data: "))["response"]
+    (response,) = [e["response"] for e in events_of(key) if e["type"] == "response.completed"]
     value = collect(items)
     assert columns_of(value) == plainly_read(response)
     whole = wire().decode_response(json.dumps(response).encode(), created=0)
@@ -140,11 +118,63 @@ def test_streams(shared: Path, key: str) -> None:
     assert (value.id, value.model, value.created) == (whole.id, whole.model, whole.created)
 
 
-@pytest.mark.parametrize("key", RECORDED["errors"])
-def test_errors(shared: Path, key: str) -> None:
+@each(ERRORS, "answer")
+def test_errors(key: str) -> None:
     """An error's message, never an empty one."""
-    data = body_of(shared, key)
+    data = body_of(key)
     fault = OpenAIResponses.decode_fault(400, data)
     error = json.loads(data)["error"]
     assert fault.message == (error if isinstance(error, str) else error["message"])
     assert fault.message
+
+
+# ---------------------------------------------------------------------------------------- requests
+
+
+@each(asked(ALL), "request")
+def test_a_request_asks_for_what_the_recorded_one_asks(key: str) -> None:
+    """Read as a client's of ours, and written again: the same, but for what is told to the caller."""
+    wanted = asked_of(key)
+    given, ledger = Ledger("client"), Ledger("openai")
+    body = ResponsesInbound(given).decode_request(dumps(wanted))
+    out = OpenAIResponses(wanted["model"], ledger, DEFAULT).encode_request(
+        body, stream=bool(wanted.get("stream"))
+    )
+    told = {re.split(r"[.\[]", entry.param)[0] for entry in [*given.entries, *ledger.entries]}
+    assert conversation(out) == conversation(wanted)
+    assert parameters(out, without=told) == parameters(wanted, without=told)
+
+
+def conversation(body: Json) -> list[Any]:
+    """What was said, by whom, and the calls with their results. What a model keeps for itself (reasoning,
+    searches) goes back as it came, or not at all.
+    """
+    told = [("system", [("text", body["instructions"])])] if body.get("instructions") else []
+    items = body["input"]
+    for item in [{"role": "user", "content": items}] if isinstance(items, str) else items:
+        kind = item.get("type", "message")
+        if kind == "message":
+            told.append((item["role"].replace("developer", "system"), parts(item["content"])))
+        elif kind == "function_call":
+            told.append((kind, item["call_id"], item["name"], json.loads(item["arguments"])))
+        elif kind == "function_call_output":
+            told.append((kind, item["call_id"], parts(item["output"])))
+    return [said for said in told if said[1] != [("text", "")]]
+
+
+def parts(content: Any) -> list[tuple[str, Any]]:
+    """Content as kinds and what they hold."""
+    if isinstance(content, str):
+        return [("text", content)]
+    return [
+        ("text", part["text"])
+        if "text" in part
+        else (part["type"], {name: v for name, v in meaning(part).items() if (name, v) != ("detail", "auto")})
+        for part in content
+    ]
+
+
+def parameters(body: Json, *, without: set[str]) -> Json:
+    """All other fields, but for what an answer is to include and whether it is kept."""
+    left_out = {"input", "instructions", "include", "store", *without}
+    return {name: value for name, value in meaning(body).items() if name not in left_out}

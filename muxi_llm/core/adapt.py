@@ -32,12 +32,8 @@ def adapt(
         return request.verbatim, request.stream
     if request.mode == "passthrough":
         return request.body, request.stream
-    # Parts first, while places are still the caller's; system messages last, when all of them are there.
-    body = _without_parts(request.body, request.needs, provider, ledger)
-    for need, flag, adjust in ADJUSTMENTS:
-        if need in request.needs and not getattr(provider, flag):
-            body = adjust(body, need, provider, ledger)
-    body = _without_extensions(body, request.needs, provider, ledger)
+    # By need first, while places are still the caller's; system messages last, when all of them are there.
+    body = _by_needs(request.body, request.needs, provider, ledger) if request.needs else request.body
     if request.endpoint == "chat" and not provider.system_message_support:
         body = _system_as_user(body, provider, ledger)
     body = _by_tables(body, profile.renames, profile.drops, {}, ledger)
@@ -49,6 +45,16 @@ def adapt(
         "stream", "this provider does not stream; the whole answer is handed out as chunks", loss=False
     )
     return {name: value for name, value in body.items() if name != "stream_options"}, False
+
+
+def _by_needs(
+    body: Mapping[str, Any], needs: frozenset[str], provider: Provider, ledger: Ledger
+) -> Mapping[str, Any]:
+    body = _without_parts(body, needs, provider, ledger)
+    for need, flag, adjust in ADJUSTMENTS:
+        if need in needs and not getattr(provider, flag):
+            body = adjust(body, need, provider, ledger)
+    return _without_extensions(body, needs, provider, ledger)
 
 
 # ------------------------------------------------------------------------------------------- media
@@ -206,6 +212,8 @@ def _by_tables(
     forces: Mapping[str, Any],
     ledger: Ledger,
 ) -> Mapping[str, Any]:
+    if not (drops or renames or forces):
+        return body
     for name in [name for name in drops if name in body]:  # in the table's order, not in a set's
         if name in NEVER_DROPPED and not is_neutral(name, body[name]):
             raise UnsupportedParameterError(

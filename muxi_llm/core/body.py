@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def body_of(endpoint: Endpoint, given: Mapping[str, Any]) -> tuple[Json, frozenset[str]]:
     """The arguments that go on the wire, checked, and what they need of a provider."""
-    body = {name: value for name, value in present(given).items() if name not in CONTROLS}
+    body = present({name: value for name, value in given.items() if name not in CONTROLS})
     needs: set[str] = set()
     if endpoint == "chat":
         body["messages"] = _messages(body.get("messages"), needs)
@@ -135,6 +135,8 @@ def _check_text(body: Json, name: str) -> None:
 
 
 def _items(raw: object, where: str, wanted: str = "a list") -> Iterable[Any]:
+    if isinstance(raw, list):
+        return raw
     if isinstance(raw, str | bytes | Mapping) or not isinstance(raw, Iterable):
         raise InvalidRequestError(f"{where} must be {wanted}, not {type(raw).__name__}", param=where)
     return raw

@@ -6,7 +6,7 @@ function that came with the request. Otherwise the part stays as it is, and `ada
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,7 +51,7 @@ async def with_media(io: IO, request: Request, provider: Provider, ledger: Ledge
         messages.append(message)
     if not changed(messages, request.body["messages"]):
         return request
-    return replace(request, body={**request.body, "messages": messages})
+    return request._replace(body={**request.body, "messages": messages})
 
 
 def changed(items: list[Json], before: list[Json]) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def present(given: Mapping[str, Any]) -> Json:
     """The arguments that say something: neither `None` nor the openai package's "not given"."""
-    return {k: v for k, v in given.items() if v is not None and not isinstance(v, NotGiven | Omit)}
+    return {k: v for k, v in given.items() if v is not None and not isinstance(v, NOT_GIVEN)}
 
 
 def check_keywords(endpoint: Endpoint, given: Mapping[str, Any]) -> None:
@@ -45,7 +45,10 @@ def models_of(
     first, *rest = _models(model)
     fallbacks = given.get("fallback_models")
     if fallbacks is None and not rest:
-        fallbacks = [other for other in settings.fallback.default_chains.get(endpoint, ()) if other != first]
+        chain = settings.fallback.default_chains.get(endpoint)
+        if not chain:
+            return [first]
+        fallbacks = [other for other in chain if other != first]
     if isinstance(fallbacks, str | Mapping) or not isinstance(fallbacks or (), Iterable):
         message = f"fallback_models must be a list of models, not {type(fallbacks).__name__}"
         raise InvalidRequestError(message, param="fallback_models")
@@ -71,15 +74,20 @@ def limits_of(
     tell: writes a log line, `%`-style.
     """
     chosen = fallback_config(given)
-    retries = given.get("retries", settings.fallback.max_retries)
+    retries, timeout = settings.fallback.max_retries, settings.timeout  # checked where they are set
     if retries is None:
         retries = 0 if chain else 2
-    _check("retries", retries, is_count(retries), "a whole number from 0")
+    if "retries" in given:
+        retries = given["retries"]
+        _check("retries", retries, is_count(retries), "a whole number from 0")
+    if "timeout" in given:
+        timeout = given["timeout"]
+        _check("timeout", timeout, is_duration(timeout), "seconds above 0")
     return Limits(
         retries=retries,
         retry_delay=settings.fallback.retry_delay,
-        timeout=min(_seconds("timeout", given.get("timeout", settings.timeout)), NO_TIMEOUT),
-        deadline=_seconds("fallback_config['deadline']", chosen.get("deadline")),
+        timeout=min(timeout, NO_TIMEOUT),
+        deadline=chosen.get("deadline"),
         retriable=tuple(chosen.get("retriable_errors", ())),
         on_fallback=_observer(chosen, tell) if chain else None,
     )
@@ -113,7 +121,7 @@ def is_count(value: object) -> bool:
 
 def is_duration(value: object) -> bool:
     """Seconds above 0; nan is none."""
-    return isinstance(value, int | float) and value > 0
+    return isinstance(value, NUMBERS) and value > 0
 
 
 def _are_errors(value: object) -> bool:
@@ -125,11 +133,6 @@ def _are_errors(value: object) -> bool:
 def _check(name: str, value: object, fits: bool, wanted: str) -> None:
     if not fits:
         raise InvalidRequestError(f"{name} must be {wanted}, not {value!r}", param=name)
-
-
-def _seconds(name: str, value: Any) -> Any:
-    _check(name, value, value is None or is_duration(value), "seconds above 0")
-    return value
 
 
 def _observer(chosen: Mapping[str, Any], tell: Callable[..., None]) -> Callable[[str, str, Exception], Any]:
@@ -146,6 +149,8 @@ def _observer(chosen: Mapping[str, Any], tell: Callable[..., None]) -> Callable[
 
 # ------------------------------------------------------------------------------------------ tables
 
+NUMBERS = (int, float)
+NOT_GIVEN = (NotGiven, Omit)
 CONTROLS = CallParams.__annotations__.keys() | {"model", "stream"}
 KEYWORDS: dict[Endpoint, frozenset[str]] = {
     "chat": frozenset(ChatParams.__annotations__) | {"model", "messages", "stream"},

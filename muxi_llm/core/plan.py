@@ -17,7 +17,7 @@ better.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openai import APIConnectionError, APIResponseValidationError, APIStatusError
 
@@ -37,15 +37,13 @@ if TYPE_CHECKING:
     from muxi_llm.core.request import Candidate, Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Verdict: pause, in seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """Verdict: try *candidate*, for the *number*-th time (from 1), for at most *timeout* seconds."""
 
     candidate: Candidate
@@ -101,7 +99,7 @@ class Plan:
     def record(self, outcome: Outcome, now: float) -> None:
         """Take note of how the attempt of the last verdict ended."""
         error = outcome.error
-        skipped = isinstance(error, MissingCredentialsError | InvalidRequestError | CircuitOpenError)
+        skipped = isinstance(error, NOT_SENT)
         model = str(self._candidates[self._index].ref)
         self._records.append(AttemptRecord(model, self._tries, outcome.seconds, error, skipped, self._waited))
         self._waited = 0.0
@@ -175,6 +173,9 @@ class Plan:
             raise exhausted(self._last, attempts)
         self._last.attempts = attempts
         raise self._last
+
+
+NOT_SENT = (MissingCredentialsError, InvalidRequestError, CircuitOpenError)
 
 
 def is_retryable(error: MuxiLLMError) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from muxi_llm.config import Mode
 from muxi_llm.errors import InvalidModelError, InvalidRequestError
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 # --------------------------------------------------------------------------------------- model ids
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRef:
+class ModelRef(NamedTuple):
     """`provider/model`, parsed."""
 
     provider: str
@@ -70,8 +68,7 @@ def _provider_hint(name: str) -> str:
     return f"there is no provider {name!r}; {hint}"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One place the request may go."""
 
     ref: ModelRef
@@ -81,8 +78,7 @@ class Candidate:
 # ----------------------------------------------------------------------------------------- limits
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What the plan must keep to. retries: tries after the first on each candidate. The rest in seconds.
 
     pause: seconds before retry number n (from 1), instead of full jitter over `retry_delay`.
@@ -97,8 +93,7 @@ class Limits:
     pause: Callable[[int], float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One call, whole. Nothing in it is ever changed: candidates get adapted copies."""
 
     endpoint: Endpoint
@@ -113,20 +108,26 @@ class Request:
     """What `body` lacks of it, for all others."""
     home: str = "openai"
     """The provider the caller's own credentials are for: the first candidate's."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, Any] = field(default_factory=dict)
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
-    provider_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
+    query: Mapping[str, Any] = {}
+    extra_body: Mapping[str, Any] = {}
+    provider_options: Mapping[str, Mapping[str, Any]] = {}
     cache: Literal["memory", "redis", "redis-or-memory", False] | None = None
     """The cache the call wants; `None`: as the harness is set; `False`: none."""
     fetch: Callable[[str, MediaKind, float], Media] | None = None
     """What is at a URL, of that kind, within seconds; blocking. `None`: URLs are not fetched here."""
 
-    def __post_init__(self) -> None:
+    def checked(self) -> Request:
+        """Itself. Raises `InvalidRequestError` for what no provider could be asked."""
         if self.mode not in MODES:
             raise InvalidRequestError(
                 f"adapt must be one of {', '.join(MODES)}, not {self.mode!r}", param="adapt"
             )
+        if self.headers or self.query or self.extra_body or self.provider_options:
+            self._check_extras()
+        return self
+
+    def _check_extras(self) -> None:
         _check_mapping("extra_headers", self.headers)
         _check_mapping("extra_query", self.query)
         _check_mapping("extra_body", self.extra_body)
@@ -137,7 +138,7 @@ class Request:
 
 
 def _check_mapping(name: str, value: object) -> None:
-    if value.__class__ is not dict and not isinstance(value, Mapping):
+    if not isinstance(value, Mapping):
         raise InvalidRequestError(f"{name} must be a dict, not {type(value).__name__}", param=name)
 
 

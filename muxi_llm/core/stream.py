@@ -223,7 +223,7 @@ def _has_content(chunk: Any) -> bool:
     if isinstance(chunk, RawChunk):
         return chunk.commits
     for choice in chunk.choices:
-        fields = _fields(choice)
+        fields = getattr(choice, "__dict__", {})  # off the schema, anything may be missing
         if fields.get("finish_reason") is not None or fields.get("text"):
             return True
         delta = fields.get("delta")
@@ -237,17 +237,12 @@ def _text_of(chunk: Any) -> str:
     if isinstance(chunk, RawChunk):
         return chunk.text
     for choice in chunk.choices:
-        fields = _fields(choice)
+        fields = getattr(choice, "__dict__", {})
         if not fields.get("index"):
             delta = fields.get("delta")
             text = fields.get("text") if delta is None else getattr(delta, "content", None)
             return text if isinstance(text, str) else ""
     return ""
-
-
-def _fields(choice: Any) -> dict[str, Any]:
-    """What is there of a choice: off the schema, anything may be missing."""
-    return getattr(choice, "__dict__", {})
 
 
 def _unreachable(error: WireError | TransportError) -> MuxiLLMError:  # pragma: no cover

@@ -16,8 +16,9 @@ turns, rest after a 429 and are dropped after a 401. A call may ask for the cach
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class HarnessSettings:
     cache_ttl: float = 3600.0
     cache_items: int = 1000
     cache_bytes: int = 64 * 1024 * 1024
-    redis_url: str | None = None
+    redis_url: str | None = field(default=None, repr=False)  # it may hold a password
     tenant: str = ""
     singleflight: bool = False
     breaker: int | None = None
@@ -56,15 +57,19 @@ class HarnessSettings:
     concurrency: int | None = None
     concurrency_minimum: int = 4
     kill_switch: bool | str | Path = False
-    telemetry: tuple[Telemetry, ...] = ()
+    telemetry: tuple[Telemetry, ...] = field(default=(), compare=False)
+    _listeners: tuple[int, ...] = field(default=(), init=False, repr=False)
+    """Each is itself alone, however equal another one is, and need not have a hash."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_listeners", tuple(map(id, self.telemetry)))
         if self.cache is not None and self.cache not in STRATEGIES:
             raise ValueError(f"cache must be one of {', '.join(STRATEGIES)}, not {self.cache!r}")
-        for name in NUMBERS:
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | float) and value > 0):
-                raise ValueError(f"{name} must be a number above 0, not {value!r}")
+        for name in (*COUNTS, *SECONDS):
+            value, kind = getattr(self, name), int if name in COUNTS else int | float
+            if value is not None and not (isinstance(value, kind) and value is not True and 0 < value < inf):
+                what = "whole number" if name in COUNTS else "number"
+                raise ValueError(f"{name} must be a {what} above 0, not {value!r}")
         if self.concurrency is not None and self.concurrency < self.concurrency_minimum:
             raise ValueError(f"concurrency must be {self.concurrency_minimum} (concurrency_minimum) or more")
 
@@ -76,7 +81,7 @@ def configure(**wanted: Any) -> HarnessSettings:
     value that cannot be; then nothing changes. See `HarnessSettings` for the names.
     """
     global _current
-    names = [field.name for field in fields(HarnessSettings)]
+    names = [each.name for each in fields(HarnessSettings) if each.init]
     for name in wanted:
         if name not in names:
             near = get_close_matches(name, names, n=1)
@@ -100,15 +105,7 @@ def own() -> HarnessSettings:
 
 
 STRATEGIES = get_args(CacheStrategy)
-NUMBERS = (
-    "cache_ttl",
-    "cache_items",
-    "cache_bytes",
-    "breaker",
-    "breaker_cooldown",
-    "breaker_probes",
-    "concurrency",
-    "concurrency_minimum",
-)
+COUNTS = ("cache_items", "cache_bytes", "breaker", "breaker_probes", "concurrency", "concurrency_minimum")
+SECONDS = ("cache_ttl", "breaker_cooldown")
 
 _current: HarnessSettings | None = None

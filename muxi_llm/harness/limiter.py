@@ -16,7 +16,7 @@ they come back, never from a request under way. Waiting is first come, first ser
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Permits(Generic[Waiter]):
     def __init__(self, window: Window) -> None:
         self.window = window
         self.out = 0
-        self._waiting: deque[Waiter] = deque()
+        self._waiting: OrderedDict[Waiter, None] = OrderedDict()  # as a queue that can be left at once
 
     @property
     def waiting(self) -> int:
@@ -107,12 +107,12 @@ class Permits(Generic[Waiter]):
 
     def queue(self, waiter: Waiter) -> None:
         """*waiter* wants the next one."""
-        self._waiting.append(waiter)
+        self._waiting[waiter] = None
 
     def leave(self, waiter: Waiter) -> list[Waiter]:
         """*waiter* no longer wants one; if it has just been given one, that goes on to the next."""
         if waiter in self._waiting:
-            self._waiting.remove(waiter)
+            del self._waiting[waiter]
             return []
         return self.give_back()
 
@@ -126,7 +126,7 @@ class Permits(Generic[Waiter]):
         woken = []
         while self._waiting and self.out < self.window.size:
             self.out += 1
-            woken.append(self._waiting.popleft())
+            woken.append(self._waiting.popitem(last=False)[0])
         return woken
 
 

@@ -147,6 +147,8 @@ class Harness:
         if place is None:
             with self._lock:
                 place = self._places.setdefault(key, self._new_place(candidate.ref.provider, provider.keys))
+                if len(self._places) > PLACES:
+                    del self._places[next(iter(self._places))]
         return place
 
     def _new_place(self, provider: str, keys: tuple[str, ...]) -> Place:
@@ -289,6 +291,9 @@ async def _learning(
     replies.learn(cache, key, value, report, io.now())
     return value, report
 
+
+PLACES = 1000
+"""Remembered at most: callers may come with any number of base URLs. The oldest begins anew then."""
 
 NO_PERMIT = "no permit in time: as many calls as the provider stands are under way"
 NOWHERE = Place("", None, None, None)

@@ -114,7 +114,10 @@ class RedisTier:
     def keep(self, key: str, text: str, ttl: float) -> None:
         """*text* under *key* for *ttl* seconds, written in the background."""
         if self._state == "up" and self._backlog.acquire(blocking=False):
-            self._writer().submit(self._write, key, text, ttl, time.time())
+            try:
+                self._writer().submit(self._write, key, text, ttl, time.time())
+            except RuntimeError:  # the interpreter ends, or there is no thread to be had
+                self._backlog.release()
 
     def close(self) -> None:
         """Write what waits, then disconnect."""

@@ -8,6 +8,7 @@ A streamed answer is kept as its chunks and comes back as a stream. What cannot 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from muxi_llm.models import (
 from muxi_llm.wire.base import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -47,8 +48,15 @@ VALUES: dict[Endpoint, type[BaseModel]] = {
 CHUNKS: dict[Endpoint, type[BaseModel]] = {"chat": ChatCompletionChunk, "completion": Completion}
 KEPT = (*VALUES.values(), *CHUNKS.values())
 
-VARYING = {"anthropic-beta", "openai-beta", "openai-organization", "openai-project"}
-"""Headers of a client's own that shape the answer."""
+PASSING = re.compile(
+    r"x-stainless-.*|user-agent|accept|content-type|idempotency-key|x-(client-)?request-id"
+    r"|traceparent|tracestate|baggage|b3|x-b3-.*|sentry-trace|x-amzn-trace-id"
+)
+"""Headers that say with what program somebody calls, or which call it is: none of them shapes an answer.
+Any other may, whoever it is for."""
+
+SECRET = re.compile("key|secret|token|credential|password")
+"""In the names of settings that say who calls, not what is asked."""
 
 NOT_KEPT = re.compile(
     rb'"stop_reason"\s*:\s*"(tool_use|max_tokens|pause_turn|refusal|model_context_window_exceeded)"'
@@ -69,15 +77,21 @@ def request_key(request: Request, candidates: Sequence[Candidate], tenant: str =
         request.extra_body,
         request.provider_options,
         request.query,
-        {name: value for name, value in request.headers.items() if name.lower() not in CREDENTIALS},
+        request.fetch is not None,
+        _shaping(request.headers),
     )
     return PREFIX + sha256(orjson.dumps(asked, default=plain, option=KEY_OPTIONS)).hexdigest()
 
 
 def _place(candidate: Candidate) -> tuple[Any, ...]:
     provider = candidate.provider
-    told = [value for name, value in provider.headers.items() if name.lower() in VARYING]
-    return str(candidate.ref), provider.base_url, told
+    settings = {name: value for name, value in provider.settings.items() if not SECRET.search(name)}
+    return str(candidate.ref), provider.base_url, settings, _shaping(provider.headers)
+
+
+def _shaping(headers: Mapping[str, Any]) -> dict[str, Any]:
+    named = ((name.lower(), value) for name, value in headers.items())
+    return {n: value for n, value in named if n not in CREDENTIALS and not PASSING.fullmatch(n)}
 
 
 class Replies:
@@ -99,13 +113,16 @@ class Replies:
         """The key its answer is kept under."""
         return request_key(request, candidates, self._tenant)
 
-    def flight_key(self, request: Request, key: str) -> str:  # noqa: ARG002 - a subclass may know of another
-        """The key equal calls at the same time have in common."""
-        return key
+    def flight_key(self, request: Request, key: str) -> str:
+        """The key equal calls at the same time have in common: none waits longer than it would alone."""
+        limits = request.limits
+        return f"{key} {limits.retries} {limits.timeout} {limits.deadline}"
 
     def written(self, value: Any, report: Report) -> str | None:
         """*value* (of a stream: its chunks) as text; `None` for what is not to be kept."""
         parts = value if isinstance(value, list) else [value]
+        if not parts:
+            return None
         raw = _bytes_of(parts)
         if raw is not None and not NOT_KEPT.search(raw):
             kind, body = "raw", raw
@@ -141,9 +158,10 @@ class Replies:
         if isinstance(value, StreamFlow):
             value.on_end = lambda chunks: self.learn(cache, key, chunks, report, now)
             return
-        text = self.written(value, report)
-        if text is not None:
-            cache.keep(key, text, now)
+        with suppress(UnicodeDecodeError):  # a vendor's own bytes may be anything
+            text = self.written(value, report)
+            if text is not None:
+                cache.keep(key, text, now)
 
 
 def _bytes_of(parts: Sequence[Any]) -> bytes | None:

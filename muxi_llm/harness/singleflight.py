@@ -3,8 +3,9 @@
 Rules: the flight belongs to nobody: on the async face it is a task of its own, which ends early only when
 the last waiter has left; on the sync face it is the first caller's thread, which cannot be cancelled from
 outside. A flight that was given up all the same (its loop closed, Ctrl-C in its thread) is flown again by
-whoever still waits. Each waiter gets a copy of its own of the answer or of the error. Nothing is
-remembered once a flight has landed: that is the cache's work.
+whoever still waits. Each waiter gets a copy of its own of the answer or of the error. A sync call inside a
+running event loop joins nobody: it would hold up the loop that may be flying. Nothing is remembered once a
+flight has landed: that is the cache's work.
 
     none    -- the first caller       --> flying
     flying  -- another caller         --> flying
@@ -40,12 +41,13 @@ TRANSITIONS: dict[tuple[State, str], State] = {
 class _Flight:
     """One call under way, and the seats of those who wait for it."""
 
-    __slots__ = ("cancel", "error", "seats", "state", "value")
+    __slots__ = ("begun", "cancel", "error", "seats", "state", "value")
 
     def __init__(self) -> None:
         self.state: State = "none"
         self.seats: list[Event] = []
         self.cancel: Callable[[], object] = bool
+        self.begun = False
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -66,27 +68,35 @@ class Singleflight:
     async def do(self, io: IO, key: str, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """What *work* returns, or raises, for everyone who asks for *key* meanwhile."""
         while True:
-            flight, seat = self._board(io, key)
-            leads = flight.seats[0] is seat
+            flight, seat, leads = self._board(io, key)
+            if flight is None:
+                return await work()
             try:
                 if leads:
                     flight.cancel = io.spawn(self._fly(key, flight, work))
                 await seat.wait()
             except BaseException:
+                if leads and not flight.begun:  # a task cancelled before its first step never gets to land
+                    self._land(key, flight, "it was given up")
+                    flight.cancel()
                 self._leave(key, flight, seat)
                 raise
             if flight.state == "landed":
-                return _landed(flight, own=leads)
+                return _landed(flight, own=leads and len(flight.seats) == 1)
 
-    def _board(self, io: IO, key: str) -> tuple[_Flight, Event]:
+    def _board(self, io: IO, key: str) -> tuple[_Flight | None, Event, bool]:
+        """The flight, a seat on it, and whether it is the first; `None` for one that must fly alone."""
         seat = io.event()
         with self._lock:
             flight = self._flights.get(key)
+            leads = flight is None
             if flight is None:
                 flight = self._flights[key] = _Flight()
-            flight.go("another caller" if flight.seats else "the first caller")
+            elif getattr(seat, "holds_up_a_loop", False):
+                return None, seat, False
+            flight.go("the first caller" if leads else "another caller")
             flight.seats.append(seat)
-        return flight, seat
+        return flight, seat, leads
 
     def _leave(self, key: str, flight: _Flight, seat: Event) -> None:
         with self._lock:
@@ -98,6 +108,7 @@ class Singleflight:
         flight.cancel()
 
     async def _fly(self, key: str, flight: _Flight, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        flight.begun = True
         event = "it was given up"
         try:
             flight.value = await work()
@@ -124,4 +135,6 @@ def _landed(flight: _Flight, *, own: bool) -> Any:
         return flight.value if own else deepcopy(flight.value)
     if own or not isinstance(flight.error, MuxiLLMError):
         raise flight.error
-    raise copy(flight.error)
+    error = copy(flight.error)
+    error.__cause__ = flight.error.__cause__  # no part of what is copied
+    raise error

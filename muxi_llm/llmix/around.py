@@ -68,7 +68,7 @@ class Texts(Replies):
         return cache_key(key_fields(_config_of(candidates), request.body["messages"], provider.base_url))
 
     def flight_key(self, request: Request, key: str) -> str:
-        return request.body["singleflight_key"] or key
+        return request.body["singleflight_key"] or super().flight_key(request, key)
 
     def written(self, value: Any, report: Report) -> str | None:  # noqa: ARG002 - the text alone is kept
         result = value.result

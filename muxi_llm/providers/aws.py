@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm import errors
 from muxi_llm.providers.base import Provider
+from muxi_llm.providers.tokens import left
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,15 +40,8 @@ class AWSProvider(Provider, register=False):
         "session_token": ("AWS_SESSION_TOKEN",),
     }
 
-    def __init__(
-        self,
-        *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        settings: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(api_key=api_key, base_url=base_url, headers=headers, settings=settings)
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
         named = REGION.search(self.base_url)
         self.region = named[1] if named else self.settings.get("region", "")
         if self.region and not self.base_url:
@@ -63,7 +57,9 @@ class AWSProvider(Provider, register=False):
 
     async def send(self, io: IO, call: WireCall) -> Reply:
         if "authorization" not in call.headers:  # neither a key nor the caller's own
+            ends = io.now() + call.timeout
             call.headers = await io.run(partial(self._signed, call))
+            call.timeout = left(io, ends)  # credentials may have to be fetched
         reply = await io.send(call)
         request_id = reply.headers.get("x-amzn-requestid")
         if request_id:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
-from botocore.exceptions import BotoCoreError, NoCredentialsError  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # type: ignore[import-untyped]
 from botocore.session import Session  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
@@ -25,23 +25,27 @@ def signed_headers(call: WireCall, settings: Mapping[str, str], service: str, re
     """The headers of *call*, with a signature over them, its URL and its body."""
     request = AWSRequest(method=call.method, url=call.url, data=call.body, headers=call.headers)
     try:
-        SigV4Auth(_credentials(settings), service, region).add_auth(request)
-    except BotoCoreError as error:
+        SigV4Auth(_credentials(settings, region), service, region).add_auth(request)
+    except (BotoCoreError, ClientError) as error:  # the second: a role that may not be taken
         raise CredentialsError(str(error)) from error
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def _credentials(settings: Mapping[str, str]) -> Any:
+def _credentials(settings: Mapping[str, str], region: str) -> Any:
     key_id, secret = settings.get("access_key_id"), settings.get("secret_access_key")
     if key_id and secret:
         return Credentials(key_id, secret, settings.get("session_token"))
-    found = found_credentials(settings.get("profile"))
-    if found is None:
-        raise NoCredentialsError
-    return found
+    return found_credentials(settings.get("profile"), region)
 
 
 @cache
-def found_credentials(profile: str | None) -> Any:
-    """What botocore finds, looked for once a process; it renews what expires by itself."""
-    return Session(profile=profile).get_credentials()
+def found_credentials(profile: str | None, region: str) -> Any:
+    """What botocore finds, which renews what expires by itself. Once found it is kept; raises
+    `NoCredentialsError` until then: somebody may log in. region: where roles are asked for.
+    """
+    session = Session(profile=profile)
+    session.set_config_variable("region", region)
+    found = session.get_credentials()
+    if found is None:
+        raise NoCredentialsError
+    return found

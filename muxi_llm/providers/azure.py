@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from muxi_llm.providers.openai import OpenAIProvider
+from muxi_llm.providers.tokens import left
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from muxi_llm.core.port import IO
     from muxi_llm.wire.base import Reply, Wire, WireCall
 
@@ -36,15 +35,8 @@ class AzureProvider(OpenAIProvider):
     }
     realtime_support = False
 
-    def __init__(
-        self,
-        *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        settings: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(api_key=api_key, base_url=base_url, headers=headers, settings=settings)
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
         self.key_required = self.settings.keys().isdisjoint({"ad_token", "ad_token_provider"})
 
     def authorize(self) -> dict[str, str]:
@@ -68,8 +60,10 @@ class AzureProvider(OpenAIProvider):
     async def send(self, io: IO, call: WireCall) -> Reply:
         provider: Any = self.settings.get("ad_token_provider")
         if provider is not None:
+            ends = io.now() + call.timeout
             token = await io.run(provider)
             token = await token if isawaitable(token) else token
+            call.timeout = left(io, ends)
             call.headers.pop("api-key", None)
             call.headers["authorization"] = f"Bearer {token}"
         return await io.send(call)

@@ -27,7 +27,7 @@ from muxi_llm.wire.openai_completions import CompletionsOverChat, OpenAICompleti
 from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from muxi_llm.core.port import IO
     from muxi_llm.wire.base import Endpoint, Ledger, Profile
@@ -90,7 +90,7 @@ class Provider:
     anthropic_blocks_support: ClassVar[bool] = False
     """Anthropic's own content blocks and marks, where the chat form has none."""
     extra_content_support: ClassVar[bool] = False
-    """`extra_content` of messages and tool calls: opaque state by provider, replayed (Gemini's signatures)."""
+    """`extra_content` of messages and tool calls: state by provider, replayed (Gemini's signatures)."""
     media_url_support: ClassVar[bool] = True
     """It fetches `http(s)` URLs of images and videos by itself; without it they must come as base64."""
     audio_url_support: ClassVar[bool] = False
@@ -177,8 +177,10 @@ class Provider:
 
     def profile(self, model: str) -> Profile:
         """Quirks of *model*'s family."""
-        here = (quirks for pattern, quirks in self.families.items() if re.match(pattern, model))
-        return next(here, None) or profile_of(model)
+        for pattern, quirks in self.families.items():
+            if re.match(pattern, model):
+                return quirks
+        return profile_of(model)
 
     def authorize(self) -> dict[str, str]:
         """Headers that carry the key. Keys never go anywhere but here."""
@@ -218,9 +220,9 @@ class Provider:
         content = b"" if wire.method == "GET" else dumps(encoded)
         return WireCall(self.url_of(wire, stream=stream), headers, content, stream, method=wire.method)
 
-    async def send(self, io: IO, call: WireCall) -> Reply:
-        """Carry *call* out over the port. Raises `TransportError` if no reply came."""
-        return await io.send(call)
+    def send(self, io: IO, call: WireCall) -> Coroutine[Any, Any, Reply]:
+        """Carry *call* out over the port; an override is an `async def`. Raises `TransportError`."""
+        return io.send(call)
 
     def read(self, wire: Wire, reply: Reply) -> Any:
         """The typed value of a successful reply. Raises `WireError` where there is none in it."""

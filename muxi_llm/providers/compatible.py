@@ -40,7 +40,7 @@ class OpenAICompatible(Provider, register=False):
         settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(api_key=api_key, base_url=base_url, headers=headers, settings=settings)
-        self._lacking = "" if base_url else self._fill()
+        self._lacking = self._fill() if not base_url and "{" in self.base_url else ""
 
     def _fill(self) -> str:
         """Put the settings into the base URL; the first one that is not set, if any."""

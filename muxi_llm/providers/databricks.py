@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import urlencode
 
 from muxi_llm.providers.tokens import FORM, TokenProvider
@@ -12,9 +12,6 @@ from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai_chat import OpenAIChat
 from muxi_llm.wire.openai_completions import OpenAICompletions
 from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class ServingEndpoints(ModelsList):
@@ -51,15 +48,8 @@ class DatabricksProvider(TokenProvider):
     json_schema_support = True
     renames = {"max_completion_tokens": "max_tokens"}
 
-    def __init__(
-        self,
-        *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        settings: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(api_key=api_key, base_url=base_url, headers=headers, settings=settings)
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
         self.key_required = not {"client_id", "client_secret"} <= self.settings.keys()
 
     def token_call(self) -> WireCall:

@@ -5,14 +5,16 @@ Source: https://cloud.google.com/docs/authentication/application-default-credent
 
 from __future__ import annotations
 
+import warnings
+from functools import partial
 from typing import Any
 
 from muxi_llm import errors
 
 
-def default_credentials(file: str | None) -> tuple[dict[str, str], str | None]:
-    """Headers of Application Default Credentials, and their project; blocking. file: where they are, if
-    the environment says so. Two threads may refresh at once: both tokens are good.
+def default_credentials(file: str | None, seconds: float) -> tuple[dict[str, str], str | None]:
+    """Headers of Application Default Credentials, or of those in *file*, and their project; blocking, for so
+    many *seconds* at the most. Two threads may refresh at once: both tokens are good.
     """
     try:
         import google.auth  # noqa: PLC0415 - an extra
@@ -22,10 +24,10 @@ def default_credentials(file: str | None) -> tuple[dict[str, str], str | None]:
         raise errors.MissingCredentialsError(f"vertex: {error}; {WANTED}") from error
     try:
         if file not in _found:
-            _found[file] = google.auth.default(scopes=SCOPES)
+            _found[file] = _in_file(file) if file else google.auth.default(scopes=SCOPES)
         credentials, project = _found[file]
         if not credentials.valid:
-            credentials.refresh(Request())
+            credentials.refresh(partial(Request(), timeout=min(seconds, LONGEST)))
     except exceptions.DefaultCredentialsError as error:
         raise errors.MissingCredentialsError(f"vertex: {error} {WANTED}") from error
     except exceptions.GoogleAuthError as error:
@@ -36,6 +38,14 @@ def default_credentials(file: str | None) -> tuple[dict[str, str], str | None]:
     headers: dict[str, str] = {}
     credentials.apply(headers)
     return headers, project
+
+
+def _in_file(file: str) -> tuple[Any, str | None]:
+    """The account itself said where: that it may be of any kind is no news to it."""
+    from google.auth import load_credentials_from_file  # noqa: PLC0415 - an extra
+
+    with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):
+        return load_credentials_from_file(file, scopes=SCOPES)  # type: ignore[no-any-return, no-untyped-call]
 
 
 _found: dict[str | None, tuple[Any, str | None]] = {}
@@ -50,4 +60,7 @@ WANTED = (
 )
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+LONGEST = 120.0
+"""Seconds Google's library waits for a token by itself."""
+
 TOKENS = "https://oauth2.googleapis.com/token"

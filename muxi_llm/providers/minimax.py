@@ -20,7 +20,8 @@ def raise_base_resp(raw: object) -> None:
     code = told.get("status_code") if isinstance(told, dict) else 0
     if told and code:
         message = str(told.get("status_msg") or f"MiniMax error {code}")
-        fault = Fault(STATUS_BY_CODE.get(code, 500), message, code=str(code), body=told)
+        status = STATUS_BY_CODE.get(code, 500) if isinstance(code, int) else 500
+        fault = Fault(status, message, code=str(code), body=told)
         raise WireError("fault", message, fault)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from muxi_llm import errors
 from muxi_llm.providers.base import Provider
@@ -46,11 +46,17 @@ class ReplicateProvider(Provider):
         ends = io.now() + call.timeout
         headers = call.headers if call.stream else {**call.headers, **_patience(call.timeout)}
         reply = await io.send(replace(call, headers=headers, stream=False))
-        prediction = _prediction(reply)
-        stream = (prediction.get("urls") or {}).get("stream")
-        if call.stream and stream:
+        stream = self._stream_of(_prediction(reply)) if call.stream else None
+        if stream:
             return await io.send(self._streaming(call, stream))
         return await self._waited(io, call, reply, ends)
+
+    def _stream_of(self, prediction: Json) -> str | None:
+        """Where the answer is told as it is made; a place that this provider itself could be."""
+        urls = prediction.get("urls")
+        url = urls.get("stream") if isinstance(urls, dict) else None
+        schemes = ("https://", f"{self.base_url.partition('://')[0]}://")
+        return url if isinstance(url, str) and url.startswith(schemes) else None
 
     async def _waited(self, io: IO, call: WireCall, reply: Reply, ends: float) -> Reply:
         """The reply that tells how the prediction ended."""
@@ -72,9 +78,9 @@ class ReplicateProvider(Provider):
         return reply
 
     def _streaming(self, call: WireCall, url: str) -> WireCall:
-        home = urlsplit(url)[:2] == urlsplit(self.base_url)[:2]
+        origin = "/".join(self.base_url.split("/")[:3])
         accept = {"accept": "text/event-stream", "cache-control": "no-store"}
-        headers = {**accept, **self.authorize()} if home else accept
+        headers = {**accept, **self.authorize()} if url.startswith(f"{origin}/") else accept
         return replace(call, url=url, headers=headers, body=b"", method="GET")
 
 
@@ -97,7 +103,7 @@ def _prediction(reply: Reply) -> Json:
 
 # ------------------------------------------------------------------------------------------ tables
 
-RUNNING = {"starting", "processing"}
+RUNNING = ("starting", "processing")
 
 MOST_WAIT = 60
 """Seconds: https://replicate.com/docs/topics/predictions/create-a-prediction."""

@@ -15,6 +15,7 @@ from muxi_llm.providers.base import Provider
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.providers.google import GoogleProvider
 from muxi_llm.providers.google_credentials import default_credentials
+from muxi_llm.providers.tokens import left
 from muxi_llm.wire import gemini_vertex as wires
 from muxi_llm.wire.openai_completions import CompletionsOverChat
 
@@ -89,7 +90,10 @@ class VertexProvider(GoogleProvider):
 
     async def send(self, io: IO, call: WireCall) -> Reply:
         if call.headers.keys().isdisjoint({"authorization", "x-goog-api-key"}):
-            headers, project = await io.run(partial(default_credentials, self.settings.get("credentials")))
+            ends = io.now() + call.timeout
+            file = self.settings.get("credentials")
+            headers, project = await io.run(partial(default_credentials, file, call.timeout))
+            call.timeout = left(io, ends)
             if UNKNOWN in call.url and not project:
                 raise errors.MissingCredentialsError(NO_PROJECT)
             call.headers.update(headers)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from muxi_llm.models import CreateEmbeddingResponse
 from muxi_llm.providers.tokens import FORM, TokenProvider
-from muxi_llm.wire.base import Json, WireCall, WireError, build_value, loads
+from muxi_llm.wire.base import Json, Wire, WireCall, loads
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai_chat import OpenAIChat
-from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.vectors import embeddings_of, texts_of, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from muxi_llm.wire.base import Wire
+    from muxi_llm.models import CreateEmbeddingResponse
 
 
 class WatsonxChat(OpenAIChat):
@@ -36,27 +36,24 @@ class WatsonxChat(OpenAIChat):
         return encoded
 
 
-class WatsonxEmbeddings(OpenAIEmbeddings):
+class WatsonxEmbeddings(Wire):
     """https://cloud.ibm.com/apidocs/watsonx-ai#text-embeddings."""
 
+    endpoint = "embedding"
     path = "/ml/v1/text/embeddings"
+    _base64_wanted = False
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
-        texts = body["input"]
-        rest = {name: value for name, value in body.items() if name != "input"}
-        return {"model_id": self.model, "inputs": [texts] if isinstance(texts, str) else texts, **rest}
+        self._base64_wanted = body.get("encoding_format") == "base64"
+        rest = {name: value for name, value in body.items() if name not in {"input", "encoding_format"}}
+        return {"model_id": self.model, "inputs": texts_of(body["input"], self.ledger.provider), **rest}
 
     def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
         raw = loads(data)
-        if not isinstance(raw, dict) or not isinstance(raw.get("results"), list):
-            raise WireError("malformed", f"the reply has no results: {str(raw)[:200]}")
-        rows = [{"object": "embedding", "index": i, **row} for i, row in enumerate(raw["results"])]
-        used = raw.get("input_token_count", 0)
-        usage = {"prompt_tokens": used, "total_tokens": used}
-        model = raw.get("model_id", self.model)
-        return build_value(
-            CreateEmbeddingResponse, {"object": "list", "data": rows, "model": model, "usage": usage}
-        )
+        with reading("no embeddings", data):
+            vectors = [row["embedding"] for row in raw["results"]]
+            model, usage = raw.get("model_id") or self.model, tokens_of(raw.get("input_token_count"))
+        return embeddings_of(vectors, model, usage, base64_wanted=self._base64_wanted)
 
 
 class FoundationModels(ModelsList):
@@ -88,19 +85,12 @@ class WatsonxProvider(TokenProvider):
     vision_support = True
     json_schema_support = True
     drops = dict.fromkeys(
-        ("stream_options", "user", "parallel_tool_calls", "encoding_format", "dimensions"),
+        ("stream_options", "user", "parallel_tool_calls", "dimensions"),
         "watsonx has no such parameter",
     )
 
-    def __init__(
-        self,
-        *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        settings: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(api_key=api_key, base_url=base_url, headers=headers, settings=settings)
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
         self.key_required = "token" not in self.settings
 
     def authorize(self) -> dict[str, str]:

@@ -181,13 +181,17 @@ def _reply(response: Any, *, content: bytes = b"", reader: Any = None) -> Reply:
 
 def _headers(found: Any) -> dict[str, str]:
     try:
-        return dict(found.items())
+        headers = found.dict_multi_value()  # in two thirds of the time of `dict(found)`
     except ValueError:  # pyreqwest gives out no header that is not ASCII; the others are worth having
         headers = {}
         for name in found:
             with suppress(ValueError):
                 headers[name] = found[name]
-        return headers
+    if list in map(type, headers.values()):  # one that came twice
+        headers = {
+            name: value if isinstance(value, str) else ", ".join(value) for name, value in headers.items()
+        }
+    return headers  # type: ignore[no-any-return]
 
 
 def _failure(error: PyreqwestError) -> TransportError:

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 
 class BlockingEvent:
-    """A lock that is held until it happens: a tenth of what `threading.Event` costs."""
+    """A lock that is held until it happens: a tenth of what `threading.Event` costs.
+
+    holds_up_a_loop: whether to wait here stops an event loop, and with it whoever may be waited for.
+    """
 
     def __init__(self) -> None:
+        self.holds_up_a_loop = asyncio._get_running_loop() is not None  # noqa: SLF001 - see `soon`
         self._lock = Lock()
         self._lock.acquire()
 

@@ -284,7 +284,7 @@ def read_value(kind: type[Value], data: bytes, mend: Callable[[Json], None] | No
     mend: undoes, in place, habits of providers that would surprise a caller; on-schema data never sees it.
     """
     try:
-        value = kind.model_validate_json(data)
+        value: Value = kind.__pydantic_validator__.validate_json(data)
     except ValidationError:
         raw = loads(data)
         raise_in_band(raw)

@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.models import ChatCompletion
-from muxi_llm.wire.base import Json, Wire, WireError, build_value, loads, raise_in_band
+from muxi_llm.wire.base import Json, Wire, build_value, loads, raise_in_band
 from muxi_llm.wire.cohere_reply import finish_of, logprobs_of, message_of, usage_of
 from muxi_llm.wire.cohere_request import ChatRequest, settle
 from muxi_llm.wire.cohere_stream import ChatStreamDecoder
 from muxi_llm.wire.models_list import ModelsList
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.requesting import usage_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +47,9 @@ class CohereChat(Wire):
     # ------------------------------------------------------------------------------ ours → theirs
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
-        self._usage_wanted = bool((body.get("stream_options") or {}).get("include_usage"))
-        return self._request.encode(body, stream=stream)
+        encoded = self._request.encode(body, stream=stream)
+        self._usage_wanted = usage_wanted(body)
+        return encoded
 
     def settle(self, body: Json) -> None:
         settle(body, self.ledger)
@@ -56,11 +59,8 @@ class CohereChat(Wire):
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
         raw = loads(data)
         raise_in_band(raw)
-        try:
-            value = self._value_of(raw, created)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise WireError("malformed", f"not a chat answer ({error!r}): {str(raw)[:200]}") from error
-        return build_value(ChatCompletion, value)
+        with reading("not a chat answer", data):
+            return build_value(ChatCompletion, self._value_of(raw, created))
 
     def _value_of(self, raw: Json, created: int) -> Json:
         reason = raw["finish_reason"]

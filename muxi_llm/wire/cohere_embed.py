@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.wire.base import Json, StreamDecoder, Wire, WireError, loads
-from muxi_llm.wire.vectors import embeddings_of, inputs_of
+from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.wire.base import Json, Wire, loads
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.vectors import embeddings_of, inputs_of, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from muxi_llm.models import CreateEmbeddingResponse
+    from muxi_llm.wire.base import Ledger
 
 
 class CohereEmbed(Wire):
@@ -38,26 +41,27 @@ class CohereEmbed(Wire):
         return out
 
     def settle(self, body: Json) -> None:
-        if not body.get("input_type"):
-            body["input_type"] = "search_document"
-            self.ledger.added("input_type", "required by Cohere; for queries give extra_body input_type")
+        add_input_type(body, self.ledger)
 
     def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
         raw = loads(data)
-        try:
-            by_type = raw["embeddings"]
-            vectors = next(vectors for vectors in by_type.values() if vectors)
+        with reading("no embeddings", data):
+            vectors = next((vectors for vectors in raw["embeddings"].values() if vectors), None)
             billed = (raw.get("meta") or {}).get("billed_units") or {}
-        except (KeyError, TypeError, AttributeError, StopIteration) as error:
-            raise WireError("malformed", f"no embeddings ({error!r}): {str(raw)[:200]}") from error
-        tokens = int(billed.get("input_tokens") or 0) + int(billed.get("image_tokens") or 0)
-        return embeddings_of(vectors, self.model, {"prompt_tokens": tokens, "total_tokens": tokens})
+            tokens = (billed.get("input_tokens") or 0) + (billed.get("image_tokens") or 0)
+        return embeddings_of(vectors, self.model, tokens_of(tokens))
 
-    def stream_decoder(self, *, created: int) -> StreamDecoder:
-        raise NotImplementedError("embeddings are not streamed")
+
+def add_input_type(body: Json, ledger: Ledger) -> None:
+    """What the embeddings are for, in place: Cohere wants to be told."""
+    if not body.get("input_type"):
+        body["input_type"] = "search_document"
+        ledger.added("input_type", "required by Cohere; for queries give extra_body input_type")
 
 
 def _input(item: Any) -> Json:
     if isinstance(item, str):
         item = {"type": "text", "text": item}
+    if not isinstance(item, dict):
+        raise UnsupportedParameterError(f"input: Cohere embeds texts and parts, not {item!r}", param="input")
     return dict(item) if "content" in item else {"content": [item]}

@@ -15,8 +15,9 @@ import orjson
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
 from muxi_llm.wire.anthropic_thinking import BUDGETS
-from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.json_schema import closed_schema, json_instruction
+from muxi_llm.wire.reading import SENSELESS
+from muxi_llm.wire.requesting import arguments_of, check, chosen, drop_others, stops_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,19 +38,16 @@ class ChatRequest:
 
     def encode(self, body: Mapping[str, Any], *, stream: bool) -> Json:
         """The whole body. What Cohere has no room for goes to the ledger; `n` above 1 is refused."""
-        if (body.get("n") or 1) > 1:
-            raise UnsupportedParameterError("n: Cohere gives one answer a call; ask n times", param="n")
+        check(body, "Cohere")
         out: Json = {"model": self.model, "messages": self._messages(body["messages"]), "stream": stream}
         self._tools(body, out)
         out.update({PARAMETERS[name]: body[name] for name in PARAMETERS if body.get(name) is not None})
         if body.get("stop"):
-            out["stop_sequences"] = [body["stop"]] if isinstance(body["stop"], str) else list(body["stop"])
+            out["stop_sequences"] = stops_of(body)
         self._format(body.get("response_format") or {}, out)
         if body.get("reasoning_effort") is not None:
             self._think(body["reasoning_effort"], out)
-        for name, value in body.items():
-            if name not in TRANSLATED and not is_neutral(name, value):
-                self.ledger.dropped(name, "Cohere's chat has no such parameter", loss=name not in HARMLESS)
+        drop_others(body, TRANSLATED, self.ledger, "Cohere's chat has no such parameter")
         return out
 
     # ---------------------------------------------------------------------------------- messages
@@ -60,7 +58,7 @@ class ChatRequest:
             at = f"messages[{index}]"
             try:
                 turn = self._message(message, at)
-            except (KeyError, TypeError, AttributeError) as error:
+            except SENSELESS as error:
                 raise InvalidRequestError(f"{at} is not a chat message: {error!r}", param=at) from error
             if turn is None:
                 self.ledger.dropped(at, "an empty assistant message", loss=False)
@@ -116,19 +114,11 @@ class ChatRequest:
         self._unanswered.append(f"muxi_call_{self._calls}")
         return self._unanswered[-1]
 
-    def _arguments(self, arguments: object, at: str) -> str:
-        """A JSON object as text, whatever it came as."""
-        if isinstance(arguments, str):
-            try:
-                if isinstance(orjson.loads(arguments or "{}"), dict):
-                    return arguments or "{}"
-            except orjson.JSONDecodeError:
-                pass
-            self.ledger.changed(
-                f"{at}.function.arguments", f"not a JSON object; sent under {RAW_ARGUMENTS!r}"
-            )
-            arguments = {RAW_ARGUMENTS: arguments}
-        return orjson.dumps(arguments or {}).decode()
+    def _arguments(self, given: object, at: str) -> str:
+        """A JSON object as text; as it came where it is one."""
+        arguments = arguments_of(given, at, self.ledger)
+        is_object = isinstance(given, str) and given and RAW_ARGUMENTS not in arguments
+        return str(given) if is_object else orjson.dumps(arguments).decode()
 
     # ------------------------------------------------------------------------------------- tools
 
@@ -140,7 +130,7 @@ class ChatRequest:
         tools = [self._tool(tool, f"tools[{index}]") for index, tool in enumerate(given)]
         if any(tool["function"].get("strict") for tool in given):
             out["strict_tools"] = True
-        self._choose(body.get("tool_choice") or body.get("function_call") or "auto", tools, out)
+        self._choose(body.get("tool_choice") or body.get("function_call"), tools, out)
 
     def _tool(self, tool: Mapping[str, Any], at: str) -> Json:
         function = tool.get("function")
@@ -154,7 +144,7 @@ class ChatRequest:
 
     def _choose(self, choice: Any, tools: list[Json], out: Json) -> None:
         """Cohere can be made to call some tool or none, not a certain one: only that one is sent then."""
-        mode, names = _chosen(choice)
+        mode, names = chosen(choice)
         if not tools or mode not in TOOL_CHOICES:
             if mode not in {"auto", "none"}:
                 why = "there are no tools to choose from" if not tools else f"{choice!r} is unknown to Cohere"
@@ -221,23 +211,9 @@ def _part(part: Mapping[str, Any], at: str) -> Json:
     raise UnsupportedParameterError(f"{at}.type {kind!r} has no counterpart in Cohere's chat", param=at)
 
 
-def _chosen(choice: Any) -> tuple[str, set[str] | None]:
-    """The mode a `tool_choice` of any form asks for, and the tools it names, `None` for all of them."""
-    if isinstance(choice, str):
-        return choice, None
-    name = (choice.get("function") or choice).get("name")
-    if name is not None:
-        return "required", {name}
-    allowed = choice.get("allowed_tools")
-    if not allowed:
-        return str(choice.get("type")), None
-    tools = allowed.get("tools") or ()
-    return allowed.get("mode") or "auto", {(tool.get("function") or tool).get("name") for tool in tools}
-
-
 # ------------------------------------------------------------------------------------------ tables
 
-TOOL_CHOICES = {"auto": None, "none": "NONE", "required": "REQUIRED", "any": "REQUIRED"}
+TOOL_CHOICES = {"auto": None, "none": "NONE", "required": "REQUIRED"}
 
 PARAMETERS = {
     "max_tokens": "max_tokens",
@@ -255,9 +231,3 @@ TRANSLATED = {
     *PARAMETERS, "messages", "n", "tools", "tool_choice", "functions", "function_call", "stop",
     "response_format", "reasoning_effort", "stream", "stream_options",
 }  # fmt: skip
-
-HARMLESS = {
-    "metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier",
-    "service_tier", "store", "user",
-}  # fmt: skip
-"""Parameters whose absence changes no answer."""

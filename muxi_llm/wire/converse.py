@@ -12,10 +12,12 @@ from urllib.parse import quote
 
 from muxi_llm.models import ChatCompletion
 from muxi_llm.wire.aws_faults import decode_aws_fault
-from muxi_llm.wire.base import Fault, Json, Wire, WireError, build_value, loads
+from muxi_llm.wire.base import Fault, Json, Wire, build_value, loads
 from muxi_llm.wire.converse_reply import ReplyReader, is_call, usage_of
 from muxi_llm.wire.converse_request import ConverseRequest
 from muxi_llm.wire.converse_stream import ConverseStreamDecoder
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.requesting import usage_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +43,9 @@ class Converse(Wire):
     # ------------------------------------------------------------------------------ ours → theirs
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - in the path
-        self._usage_wanted = bool((body.get("stream_options") or {}).get("include_usage"))
-        return self._request.encode(body)
+        encoded = self._request.encode(body)
+        self._usage_wanted = usage_wanted(body)
+        return encoded
 
     def settle(self, body: Json) -> None:
         self._request.settle(body)
@@ -51,11 +54,8 @@ class Converse(Wire):
 
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
         raw = loads(data)
-        try:
-            value = self._value_of(raw, created)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise WireError("malformed", f"not a Converse reply ({error!r}): {str(raw)[:200]}") from error
-        return build_value(ChatCompletion, value)
+        with reading("not a Converse reply", data):
+            return build_value(ChatCompletion, self._value_of(raw, created))
 
     def _value_of(self, raw: Json, created: int) -> Json:
         blocks = raw["output"]["message"]["content"]
@@ -63,7 +63,8 @@ class Converse(Wire):
         finish = self._reader.finish_of(reason, called=any(is_call(block) for block in blocks))
         choice = {"index": 0, "message": self._reader.message_of(blocks), "finish_reason": finish}
         value: Json = {name: kept for name, kept in raw.items() if name not in {"output", "stopReason"}}
-        value |= {"id": f"converse-{created}", "object": "chat.completion", "created": created, "model": self.model}
+        value |= {"id": f"converse-{created}", "object": "chat.completion", "created": created}
+        value["model"] = self.model
         value["choices"] = [{**choice, "logprobs": None, "native_finish_reason": reason}]
         if raw.get("usage"):
             value["usage"] = usage_of(raw["usage"])

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import re
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import unquote_to_bytes
 
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
+from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.base import plain
+from muxi_llm.wire.requesting import taken_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,7 +137,7 @@ class Parts:
             known = named if named in formats.values() else ALIASES.get(named)
             source = {"s3Location": {"uri": url}}
         else:
-            named, data = _taken_apart(url, at)
+            named, data = taken_apart(url, at, "a data: or an s3:")
             known = formats.get(named) or ("txt" if kind == "document" and named[:5] == "text/" else None)
             source = {"bytes": data}
         if known is None:
@@ -168,17 +168,6 @@ def _data_url(source: Json, at: str) -> str:
             f"{at}.source: Converse takes base64, not {source['type']!r}", param=at
         )
     return f"data:{source['media_type']};base64,{source['data']}"
-
-
-def _taken_apart(url: str, at: str) -> tuple[str, str]:
-    """A data URL → its media type, and its data as base64."""
-    head, comma, data = url.partition(",")
-    if not (comma and head.startswith("data:")):
-        raise InvalidRequestError(f"{at} must be a data: or an s3: URL", param=at)
-    media, *options = head.removeprefix("data:").split(";")
-    if "base64" not in options:
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
-    return media.lower(), data
 
 
 # ------------------------------------------------------------------------------------------ tables

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS, safe_id
+from muxi_llm.errors import InvalidRequestError
+from muxi_llm.wire.anthropic_request import safe_id
 from muxi_llm.wire.anthropic_thinking import ClaudeProfile
 from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.converse_parts import Parts
@@ -23,6 +23,7 @@ from muxi_llm.wire.converse_reply import reasoning_of
 from muxi_llm.wire.converse_thinking import effort_fields, settle_thinking
 from muxi_llm.wire.converse_tools import Tools
 from muxi_llm.wire.json_schema import closed_schema, json_instruction
+from muxi_llm.wire.requesting import arguments_of, check, drop_fields, drop_others, stops_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,6 +55,7 @@ class ConverseRequest:
         """The body but for the model's own fields, which `settle` adds. What Converse has no room for goes
         to the ledger, what cannot be done without (`n` above 1) is refused.
         """
+        check(body, "Bedrock")
         tools = self._tools.definitions(body)
         self._messages(body["messages"])
         out: Json = {"messages": self._turns}
@@ -67,7 +69,7 @@ class ConverseRequest:
         self._limit_points(out)
         if self._system:
             out["system"] = self._system
-        self._refuse_the_rest(body)
+        drop_others(body, TRANSLATED, self._ledger, "Converse has no such parameter")
         return out
 
     def settle(self, body: Json) -> None:
@@ -120,9 +122,7 @@ class ConverseRequest:
                 self._add("user", media)
             return
         blocks = self._assistant(message, at) if role == "assistant" else self._said(message, at)
-        for lost in ("name", "audio"):
-            if message.get(lost):
-                self._ledger.dropped(f"{at}.{lost}", f"Converse's messages have no {lost}")
+        drop_fields(message, at, ("name", "audio"), self._ledger, "Converse's messages")
         if not blocks:
             if role == "user":
                 raise InvalidRequestError(
@@ -171,28 +171,18 @@ class ConverseRequest:
 
     def _tool_use(self, call: Mapping[str, Any], at: str) -> Json:
         function = call.get("function") or call["custom"]
-        arguments = function.get("arguments", function.get("input"))
+        given = function.get("arguments", function.get("input"))
         made_id = safe_id(call["id"]) if call.get("id") else self._next_id()
         name = self._reader.short_name(function["name"])
-        return {"toolUse": {"toolUseId": made_id, "name": name, "input": self._tool_input(arguments, at)}}
+        return {
+            "toolUse": {"toolUseId": made_id, "name": name, "input": arguments_of(given, at, self._ledger)}
+        }
 
     def _next_id(self) -> str:
         """For a call without one (the `function_call` form, some local servers): results come in order."""
         self._nameless += 1
         self._unanswered.append(f"muxi_call_{self._nameless}")
         return self._unanswered[-1]
-
-    def _tool_input(self, arguments: object, at: str) -> Json:
-        if isinstance(arguments, dict):
-            return arguments
-        try:
-            decoded = orjson.loads(arguments) if arguments else {}  # type: ignore[arg-type]  # anything else fails
-        except orjson.JSONDecodeError:
-            decoded = None
-        if isinstance(decoded, dict):
-            return decoded
-        self._ledger.changed(f"{at}.function.arguments", f"not a JSON object; sent under {RAW_ARGUMENTS!r}")
-        return {RAW_ARGUMENTS: arguments}
 
     def _tool_result(self, message: Mapping[str, Any], at: str) -> tuple[list[Json], list[Json]]:
         """The result, and what has to stand beside it: only Claude takes media in one."""
@@ -241,14 +231,13 @@ class ConverseRequest:
             name = "temperature" if is_neutral("temperature", config["temperature"]) else "top_p"
             loss = not is_neutral(name, config.pop(INFERENCE[name]))
             self._ledger.dropped(name, f"{self._model} takes temperature or top_p, not both", loss=loss)
-        stops = self._stop(body.get("stop"))
+        stops = self._stop(stops_of(body))
         if stops:
             config["stopSequences"] = stops
         if config:
             out["inferenceConfig"] = config
 
-    def _stop(self, stop: Any) -> list[str]:
-        asked = [stop] if isinstance(stop, str) else list(stop or ())
+    def _stop(self, asked: list[str]) -> list[str]:
         if not isinstance(self._profile, ClaudeProfile):
             return asked
         usable = [sequence for sequence in asked if sequence.strip()]
@@ -280,13 +269,6 @@ class ConverseRequest:
             out["serviceTier"] = {"type": tier}
         elif tier not in {None, "auto"}:
             self._ledger.dropped("service_tier", f"Bedrock has no tier {tier!r}")
-
-    def _refuse_the_rest(self, body: Mapping[str, Any]) -> None:
-        if (body.get("n") or 1) > 1:
-            raise UnsupportedParameterError("n: Bedrock gives one answer a call; ask n times", param="n")
-        for name, value in body.items():
-            if name not in TRANSLATED and not is_neutral(name, value):
-                self._ledger.dropped(name, "Converse has no such parameter", loss=name not in HARMLESS)
 
 
 def _replayed(block: Json) -> Json:
@@ -341,9 +323,3 @@ TRANSLATED = {
     "parallel_tool_calls", "functions", "function_call", "reasoning_effort", "response_format", "stream",
     "stream_options", "n",
 }  # fmt: skip
-
-HARMLESS = {
-    "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "store",
-    "user",
-}  # fmt: skip
-"""Parameters whose absence changes no answer."""

@@ -18,7 +18,8 @@ from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
 from muxi_llm.wire.aws_faults import raise_exception
 from muxi_llm.wire.base import Json, WireError, build_value, loads
 from muxi_llm.wire.converse_reply import annotations_of, is_call, thought_of, usage_of
-from muxi_llm.wire.eventstream import EventStreamDecoder, Frame
+from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.eventstream import EventStreamDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,58 +59,44 @@ class Block:
         return self.raw
 
 
-class ConverseStreamDecoder:
+class ConverseStreamDecoder(EventDecoder):
     """Frames → chunks. usage: whether to end with a chunk of it."""
 
+    terminator = "messageStop"
+
     def __init__(self, reader: ReplyReader, *, model: str, created: int, usage: bool) -> None:
+        super().__init__(model=model, created=created)
+        self.head["id"] = f"converse-{created}"  # the service names its answers in a header alone
         self._reader = reader
         self._frames = EventStreamDecoder()
-        self._head: Json = {
-            "id": f"converse-{created}",  # the service names its answers in a header alone
-            "object": "chat.completion.chunk",
-            "created": created,
-            "model": model,
-        }
         self._usage_wanted = usage
         self._blocks: dict[int, Block] = {}
         self._calls = 0
         self._text_length = 0
         self._stopped = False
-        self.over = False
 
     def feed(self, data: bytes) -> list[ChatCompletionChunk | WireError]:
-        items: list[ChatCompletionChunk | WireError] = []
-        for frame in self._frames.feed(data):
-            if self.over:
-                break
-            try:
-                if isinstance(frame, WireError):
-                    raise frame
-                items += self._event(frame)
-            except WireError as error:
-                self.over = True
-                items.append(error)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                self.over = True
-                start = frame.payload[:200].decode("utf-8", "replace")  # type: ignore[union-attr]  # raised above
-                items.append(WireError("malformed", f"an event that makes no sense ({error!r}): {start}"))
-        return items
+        frames = self._frames.feed(data)
+        return self._decode((frame, getattr(frame, "payload", b"")) for frame in frames)
 
     def finish(self) -> list[ChatCompletionChunk | WireError]:
         if self.over or (self._stopped and not self._frames.inside):
             return []
-        return [WireError("incomplete", "the stream ended before the answer was finished")]
+        return self.ended()
 
-    def _event(self, frame: Frame) -> list[ChatCompletionChunk]:
-        raise_exception(frame)
-        read = EVENTS.get(frame.headers.get(":event-type", ""))
-        return read(self, loads(frame.payload)) if read is not None else []  # events yet to come
+    def read(self, name: Any, data: bytes) -> list[ChatCompletionChunk]:
+        """The chunks of an event, whose *name* is in a frame, if that is not damaged."""
+        if isinstance(name, WireError):
+            raise name
+        raise_exception(name)
+        read = EVENTS.get(name.headers.get(":event-type", ""))
+        return read(self, loads(data)) if read is not None else []  # events yet to come
 
     # ------------------------------------------------------------------- one method per event type
 
     def message_start(self, event: Json) -> list[ChatCompletionChunk]:  # noqa: ARG002 - says nothing more
         """The answer begins."""
-        return [self._chunk({"role": "assistant", "content": None})]
+        return [self.chunk({"role": "assistant", "content": None})]
 
     def block_start(self, event: Json) -> list[ChatCompletionChunk]:
         """A tool call's id and name, told here and nowhere else. Text and thinking have no start."""
@@ -145,7 +132,7 @@ class ConverseStreamDecoder:
         if not text:
             return []
         block.reasoning.append(text)
-        return [self._chunk({"reasoning_content": text})]
+        return [self.chunk({"reasoning_content": text})]
 
     def block_stop(self, event: Json) -> list[ChatCompletionChunk]:
         """A block is whole."""
@@ -155,10 +142,10 @@ class ConverseStreamDecoder:
         raw = block.close()
         thought = thought_of(raw)
         if thought:
-            return [self._chunk({"thinking_blocks": [thought]})]
+            return [self.chunk({"thinking_blocks": [thought]})]
         if block.citations:
             start = self._text_length - sum(map(len, block.text))
-            return [self._chunk(annotations_of([raw], start=start))]
+            return [self.chunk(annotations_of([raw], start=start))]
         if not any(block.inputs):
             return self._call(block, {"function": {"arguments": "{}"}})
         return []
@@ -173,14 +160,14 @@ class ConverseStreamDecoder:
         if not self._calls and not self._text_length:
             delta["content"] = ""
         self._stopped = True
-        return [*chunks, self._chunk(delta, finish=finish, native_finish_reason=reason)]
+        return [*chunks, self.chunk(delta, finish=finish, native_finish_reason=reason)]
 
     def metadata(self, event: Json) -> list[ChatCompletionChunk]:
         """The terminator, with the cost."""
         self.over = self._stopped
         if not self._usage_wanted:
             return []
-        chunk = {**self._head, "choices": [], "usage": usage_of(event["usage"])}
+        chunk = {**self.head, "choices": [], "usage": usage_of(event["usage"])}
         chunk |= {name: value for name, value in event.items() if name not in {"usage", "p"}}
         return [build_value(ChatCompletionChunk, chunk)]
 
@@ -191,18 +178,14 @@ class ConverseStreamDecoder:
 
     def _text(self, text: str) -> list[ChatCompletionChunk]:
         self._text_length += len(text)
-        return [self._chunk({"content": text})] if text else []
+        return [self.chunk({"content": text})] if text else []
 
     def _call(self, block: Block, call: Json) -> list[ChatCompletionChunk]:
         if block.call is None:
             return []  # a server tool's: kept with its block
         if not self._reader.legacy:
-            return [self._chunk({"tool_calls": [{"index": block.call, **call}]})]
-        return [self._chunk({"function_call": call["function"]})] if block.call == 0 else []
-
-    def _chunk(self, delta: Json, *, finish: str | None = None, **extra: Any) -> ChatCompletionChunk:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None, **extra}
-        return build_value(ChatCompletionChunk, {**self._head, "choices": [choice]})
+            return [self.chunk({"tool_calls": [{"index": block.call, **call}]})]
+        return [self.chunk({"function_call": call["function"]})] if block.call == 0 else []
 
 
 def _parsed(text: str) -> Any:

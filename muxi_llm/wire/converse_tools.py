@@ -12,6 +12,7 @@ from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.wire.anthropic_thinking import ClaudeProfile
 from muxi_llm.wire.base import plain
 from muxi_llm.wire.json_schema import closed_schema
+from muxi_llm.wire.requesting import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,22 +48,23 @@ class Tools:
         Returns the fields for the model itself.
         """
         choice = body.get("tool_choice") or body.get("function_call")
+        mode, names = chosen(choice)
         used = _used(out["messages"])
-        if tools and choice not in ("none", {"type": "none"}):
+        if tools and mode != "none":
             out["toolConfig"] = {"tools": tools}
-            return self._choose(body, choice, out["toolConfig"])
+            native = self._native_choice(mode, names) if choice else None
+            return self._choose(body, native, out["toolConfig"])
         if used:  # Bedrock refuses calls and results in the history without the tools they are of
             out["toolConfig"] = {"tools": tools or [_placeholder(name) for name in used]}
             system.append({"text": NO_CALLS})
             self._ledger.changed("tool_choice", "Converse cannot forbid calls; asked for in words")
         elif tools:
             self._ledger.changed("tools", "Converse cannot forbid calls; left out", loss=False)
-        elif choice and choice not in ("none", "auto"):
+        elif mode not in {"none", "auto"}:
             self._ledger.dropped("tool_choice", "there are no tools to choose from")
         return {}
 
-    def _choose(self, body: Mapping[str, Any], choice: Any, config: Json) -> Json:
-        native = self._native_choice(choice) if choice else None
+    def _choose(self, body: Mapping[str, Any], native: Json | None, config: Json) -> Json:
         if native:
             config["toolChoice"] = native
         if body.get("parallel_tool_calls") is not False and not self._reader.legacy:
@@ -74,18 +76,17 @@ class Tools:
         self._ledger.dropped("parallel_tool_calls", "Converse has no such parameter for this")
         return {}
 
-    def _native_choice(self, choice: Any) -> Json | None:
-        if isinstance(choice, str):
-            choice = {"type": choice}
-        name = (choice.get("function") or choice.get("custom") or choice).get("name")
-        if name is None and choice.get("type") not in TOOL_CHOICES:
-            self._ledger.dropped("tool_choice", f"{choice!r} has no counterpart in Converse")
+    def _native_choice(self, mode: str, names: list[str] | None) -> Json | None:
+        is_one = mode == "required" and names is not None and len(names) == 1
+        if mode not in TOOL_CHOICES or (names is not None and not is_one):
+            told = mode if names is None else f"{mode} of {', '.join(names)}"
+            self._ledger.dropped("tool_choice", f"{told!r} has no counterpart in Converse")
             return None
-        kind = "tool" if name is not None else TOOL_CHOICES[choice["type"]]
+        kind = "tool" if names else TOOL_CHOICES[mode]
         if kind != "auto" and not getattr(self._profile, "forced_tools", True):
             self._ledger.changed("tool_choice", "this model cannot be made to call a tool; sent as 'auto'")
             return {"auto": {}}
-        return {kind: {} if name is None else {"name": self._reader.short_name(name)}}
+        return {kind: {"name": self._reader.short_name(names[0])} if names else {}}
 
     def _checked(self, tool: Json, at: str) -> list[Json]:
         try:
@@ -127,4 +128,4 @@ def _placeholder(name: str) -> Json:
 
 NO_CALLS = "Do not call any tool now. Answer in words."
 
-TOOL_CHOICES = {"auto": "auto", "required": "any", "any": "any"}
+TOOL_CHOICES = {"auto": "auto", "required": "any"}

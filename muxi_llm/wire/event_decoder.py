@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm.models import ChatCompletionChunk
 from muxi_llm.wire.base import Json, WireError, build_value
+from muxi_llm.wire.reading import SENSELESS, senseless
 from muxi_llm.wire.sse import SSEDecoder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from muxi_llm.wire.jsonl import LinesDecoder
 
 
@@ -28,9 +31,13 @@ class EventDecoder:
         """What every chunk begins with."""
         self.over = False
 
-    def read(self, name: bytes, data: bytes) -> list[ChatCompletionChunk]:
+    def read(self, name: bytes, data: bytes) -> Sequence[ChatCompletionChunk | WireError]:
         """The chunks one event amounts to. What it raises for senseless data ends the stream."""
         raise NotImplementedError
+
+    def ended(self) -> list[ChatCompletionChunk | WireError]:
+        """What the connection's end amounts to where the stream had none of its own."""
+        return [self._cut()]
 
     def feed(self, data: bytes) -> list[ChatCompletionChunk | WireError]:
         """The chunks completed by *data*."""
@@ -40,14 +47,11 @@ class EventDecoder:
         """The last chunks, or an error if the answer is not whole."""
         items = self._decode(self._sse.finish())
         last = items[-1] if items else None
-        if isinstance(last, WireError) and last.kind == "malformed":  # half an event: the connection was cut
-            items.pop()
-            self.over = False
-        if not self.over:
-            items.append(WireError("incomplete", f"the stream ended without {self.terminator}"))
-        return items
+        if isinstance(last, WireError) and last.kind == "malformed":
+            items[-1] = self._cut()  # half an event
+        return items if self.over else items + self.ended()
 
-    def _decode(self, events: list[tuple[bytes, bytes]]) -> list[ChatCompletionChunk | WireError]:
+    def _decode(self, events: Iterable[tuple[Any, bytes]]) -> list[ChatCompletionChunk | WireError]:
         items: list[ChatCompletionChunk | WireError] = []
         for name, data in events:
             if self.over:
@@ -57,11 +61,13 @@ class EventDecoder:
             except WireError as error:
                 self.over = True
                 items.append(error)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except SENSELESS as error:
                 self.over = True
-                start = data[:200].decode("utf-8", "replace")
-                items.append(WireError("malformed", f"an event that makes no sense ({error!r}): {start}"))
+                items.append(senseless("an event that makes no sense", error, data))
         return items
+
+    def _cut(self) -> WireError:
+        return WireError("incomplete", f"the stream ended without {self.terminator}")
 
     def chunk(self, delta: Json, *, finish: str | None = None, **extra: Any) -> ChatCompletionChunk:
         """A chunk of the one answer there is."""

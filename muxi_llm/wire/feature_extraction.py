@@ -8,9 +8,10 @@ first token, last token), and a wrong guess gives bad vectors that look like goo
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.wire.base import Fault, Json, StreamDecoder, Wire, WireError, loads
+from muxi_llm.wire.base import Fault, Json, Wire, WireError, loads
 from muxi_llm.wire.vectors import embeddings_of, inputs_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class FeatureExtraction(Wire):
             raise InvalidRequestError(
                 f"{model}: embeddings come from {SERVED_BY} only, not from {served_by}", param="model"
             )
-        self.path = f"/{SERVED_BY}/models/{name}/pipeline/feature-extraction"
+        self.path = f"/{SERVED_BY}/models/{quote(name)}/pipeline/feature-extraction"
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
         if body.get("dimensions") is not None:
@@ -56,6 +57,3 @@ class FeatureExtraction(Wire):
             why = f"{self.model} gives a vector for each token, none for a text; take a model that pools them"
             raise WireError("fault", why, Fault(422, why))
         return embeddings_of(vectors, self.model, base64_wanted=self._base64_wanted)
-
-    def stream_decoder(self, *, created: int) -> StreamDecoder:
-        raise NotImplementedError("embeddings are not streamed")

@@ -15,6 +15,8 @@ from muxi_llm.wire.base import Json, Wire, WireError, build_value, loads
 from muxi_llm.wire.gemini_reply import AnswerReader, usage_of, whole_of
 from muxi_llm.wire.gemini_request import GenerateRequest
 from muxi_llm.wire.gemini_stream import GeminiStreamDecoder
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.requesting import usage_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +34,6 @@ class GenerateContent(Wire):
         self.path = model_path(model)
         self._request = GenerateRequest(model, ledger)
         self._config: Json = {}
-        self._answers = 1
         self._usage_wanted = False
 
     def path_for(self, *, stream: bool) -> str:
@@ -42,8 +43,8 @@ class GenerateContent(Wire):
     # ------------------------------------------------------------------------------ ours → theirs
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - the path says it
-        self._usage_wanted = bool((body.get("stream_options") or {}).get("include_usage"))
         encoded = self._request.encode(body)
+        self._usage_wanted = usage_wanted(body)
         self._config = encoded.pop("generationConfig", {})
         return encoded
 
@@ -55,7 +56,6 @@ class GenerateContent(Wire):
         given.update(_camel(given.pop("google", None) or {}))
         config = {**self._config, **_camel(given.pop("generationConfig", None) or {})}
         config.update({name: given.pop(name) for name in GENERATION_CONFIG & given.keys()})
-        self._answers = config.get("candidateCount", 1)
         body.clear()
         body.update({**given, **({"generationConfig": config} if config else {})})
 
@@ -64,26 +64,24 @@ class GenerateContent(Wire):
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
         raw = loads(data)
         reader = self._reader(created)
-        try:
+        with reading("not an answer", data):
             # A list is what a stream looks like where somebody on the way forgot `alt=sse`.
             choices = [
                 choice for reply in (raw if isinstance(raw, list) else [raw]) for choice in reader.read(reply)
             ]
-            choices += reader.end()
-            value = {**reader.head, "object": "chat.completion", "choices": whole_of(choices)}
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise WireError("malformed", f"not an answer ({error!r}): {str(raw)[:200]}") from error
-        except WireError as error:
-            if error.kind != "incomplete":
+            try:
+                choices += reader.end()
+            except WireError as error:
+                if error.kind == "incomplete":
+                    raise WireError("malformed", f"{error.message}: {str(raw)[:200]}") from error
                 raise
-            raise WireError("malformed", f"{error.message}: {str(raw)[:200]}") from error
-        if reader.usage:
-            value["usage"] = usage_of(reader.usage)
-        return build_value(ChatCompletion, value)
+            value = {**reader.head, "object": "chat.completion", "choices": whole_of(choices)}
+            if reader.usage:
+                value["usage"] = usage_of(reader.usage)
+            return build_value(ChatCompletion, value)
 
     def stream_decoder(self, *, created: int) -> GeminiStreamDecoder:
-        reader = self._reader(created)
-        return GeminiStreamDecoder(reader, answers=self._answers, usage=self._usage_wanted)
+        return GeminiStreamDecoder(self._reader(created), usage=self._usage_wanted)
 
     def _reader(self, created: int) -> AnswerReader:
         return AnswerReader(self._request.tools, model=self.model, created=created)

@@ -4,28 +4,18 @@ as many).
 
 from __future__ import annotations
 
-import base64
-import sys
-from array import array
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError
-from muxi_llm.models import CreateEmbeddingResponse
-from muxi_llm.wire.base import (
-    Json,
-    StreamDecoder,
-    Wire,
-    WireError,
-    build_value,
-    is_neutral,
-    loads,
-    raise_in_band,
-)
+from muxi_llm.wire.base import Json, Wire, loads, raise_in_band
 from muxi_llm.wire.gemini import model_path
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.requesting import drop_others
+from muxi_llm.wire.vectors import embeddings_of, texts_of, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from muxi_llm.models import CreateEmbeddingResponse
     from muxi_llm.wire.base import Ledger, Profile
 
 
@@ -39,16 +29,14 @@ class GeminiEmbeddings(Wire):
         super().__init__(model, ledger, profile)
         self.path = f"{model_path(model)}:{self.method_name}"
         self._texts: list[str] = []
-        self._asked_base64 = False
+        self._base64_wanted = False
 
     # ------------------------------------------------------------------------------ ours → theirs
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
-        self._texts = _texts(body["input"])
-        self._asked_base64 = body.get("encoding_format") == "base64"
-        for name, value in body.items():
-            if name not in TRANSLATED and not is_neutral(name, value):
-                self.ledger.dropped(name, "Gemini's embeddings have no such parameter", loss=name != "user")
+        self._texts = texts_of(body["input"], self.ledger.provider)
+        self._base64_wanted = body.get("encoding_format") == "base64"
+        drop_others(body, TRANSLATED, self.ledger, "Gemini's embeddings have no such parameter")
         return {"outputDimensionality": body["dimensions"]} if body.get("dimensions") else {}
 
     def settle(self, body: Json) -> None:
@@ -71,33 +59,14 @@ class GeminiEmbeddings(Wire):
     def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
         raw = loads(data)
         raise_in_band(raw)
-        try:
+        with reading("no embeddings", data):
             vectors, tokens = self.vectors(raw)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise WireError("malformed", f"no embeddings ({error!r}): {str(raw)[:200]}") from error
-        embeddings = [
-            {"object": "embedding", "index": index, "embedding": self._encoded(vector)}
-            for index, vector in enumerate(vectors)
-        ]
-        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        value = {"object": "list", "data": embeddings, "model": self.model, "usage": usage}
-        return build_value(CreateEmbeddingResponse, value)
+        return embeddings_of(vectors, self.model, tokens_of(tokens), base64_wanted=self._base64_wanted)
 
-    def vectors(self, raw: Json) -> tuple[list[list[float]], int]:
+    def vectors(self, raw: Json) -> tuple[list[list[float]], Any]:
         """The vectors of a reply, and what they cost."""
-        tokens = (raw.get("usageMetadata") or {}).get("promptTokenCount") or 0
+        tokens = (raw.get("usageMetadata") or {}).get("promptTokenCount")
         return [one["values"] for one in raw["embeddings"]], tokens
-
-    def _encoded(self, vector: list[float]) -> Any:
-        if not self._asked_base64:
-            return vector
-        values = array("f", vector)
-        if sys.byteorder == "big":  # pragma: no cover - no such machine to test on
-            values.byteswap()
-        return base64.b64encode(values.tobytes()).decode()
-
-    def stream_decoder(self, *, created: int) -> StreamDecoder:
-        raise NotImplementedError("embeddings are not streamed")
 
 
 class VertexPredict(GeminiEmbeddings):
@@ -117,18 +86,11 @@ class VertexPredict(GeminiEmbeddings):
             "parameters": parameters,
         }
 
-    def vectors(self, raw: Json) -> tuple[list[list[float]], int]:
+    def vectors(self, raw: Json) -> tuple[list[list[float]], Any]:
         """Each with the count of its own tokens."""
         made = [prediction["embeddings"] for prediction in raw["predictions"]]
         tokens = sum((one.get("statistics") or {}).get("token_count") or 0 for one in made)
-        return [one["values"] for one in made], int(tokens)
-
-
-def _texts(given: Any) -> list[str]:
-    texts = [given] if isinstance(given, str) else list(given)
-    if not all(isinstance(text, str) for text in texts):
-        raise InvalidRequestError("Google's embeddings take text, not tokens", param="input")
-    return texts
+        return [one["values"] for one in made], tokens
 
 
 # ------------------------------------------------------------------------------------------ tables

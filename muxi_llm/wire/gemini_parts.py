@@ -7,12 +7,12 @@ never changed.
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.wire.base import plain
+from muxi_llm.wire.requesting import taken_apart
 
 if TYPE_CHECKING:
     from muxi_llm.wire.base import Json, Ledger
@@ -65,12 +65,7 @@ def _held_at(url: str, media: str | None, at: str) -> Json:
     """A URL as it is (the provider fetches it, this library never does), a data URL taken apart."""
     if url.startswith(("http://", "https://", "gs://")):
         return _by_uri(url, media or _media_type(urlsplit(url).path))
-    head, comma, data = url.partition(",")
-    if not (comma and head.startswith("data:")):
-        raise InvalidRequestError(f"{at} must be an http(s), gs: or data: URL", param=at)
-    told, *options = head.removeprefix("data:").split(";")
-    if "base64" not in options:
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
+    told, data = taken_apart(url, at, "an http(s), gs: or data:")
     return _inline(told or media or "text/plain", data)
 
 

@@ -47,11 +47,6 @@ class AnswerReader:
             self._blocked = feedback
         return [self._turn(candidate).read(candidate) for candidate in raw.get("candidates") or ()]
 
-    def is_whole(self, answers: int) -> bool:
-        """Whether each of so many *answers* has told why it ended, and all of them what they cost."""
-        finished = [turn for turn in self._turns.values() if turn.reason]
-        return answers <= len(finished) == len(self._turns) and "totalTokenCount" in self.usage
-
     def end(self) -> list[Json]:
         """The last choices. Raises `WireError` if an answer is not whole."""
         if not self._turns and self._blocked:
@@ -61,7 +56,7 @@ class AnswerReader:
         return [self._turns[index].end() for index in sorted(self._turns)]
 
     def _turn(self, candidate: Json) -> Turn:
-        index = candidate.get("index", 0)
+        index = candidate.get("index") or 0
         if index not in self._turns:
             self._turns[index] = Turn(index, self._tools, self.head)
         return self._turns[index]
@@ -75,7 +70,8 @@ class Turn:
         self._tools = tools
         self._head = head
         self._parts: list[Json] = []
-        self._text = ""
+        self._fragments: list[list[str]] = []  # of each part's text: joined once, when the answer is whole
+        self._said: list[str] = []
         self._calls = 0
         self._last: Json = {}
 
@@ -106,10 +102,11 @@ class Turn:
         finish = FINISH_REASONS.get(reason, "stop")
         if finish == "stop" and self._calls:
             finish = "function_call" if self._tools.legacy else "tool_calls"
-        delta: Json = {} if self._text or self._calls else {"content": ""}
+        text = "".join(self._said)
+        delta: Json = {} if text or self._calls else {"content": ""}
         if finish == "content_filter":
             delta["refusal"] = said
-        delta.update(annotations_of(self._last.get("groundingMetadata") or {}, self._text))
+        delta.update(annotations_of(self._last.get("groundingMetadata") or {}, text))
         state = self._state()
         if state:
             delta["extra_content"] = {"google": state}
@@ -121,7 +118,7 @@ class Turn:
         if part.get("thought"):
             return {"reasoning_content": part["text"]} if part.get("text") else {}
         if part.get("text"):
-            self._text += part["text"]
+            self._said.append(part["text"])
             return {"content": part["text"]}
         return _media(part["inlineData"]) if "inlineData" in part else {}
 
@@ -159,18 +156,24 @@ class Turn:
             "thought",
         }
         if is_text and last and bool(part.get("thought")) is bool(last.get("thought")):
-            self._parts[-1] = {**last, **part, "text": last["text"] + (part.get("text") or "")}
+            last.update({name: value for name, value in part.items() if name != "text"})
+            self._fragments[-1].append(part.get("text") or "")
         else:
             self._parts.append(dict(part))
+            self._fragments.append([part.get("text") or ""])
 
     def _state(self) -> Json:
         """What must be sent back and has no other place in the message."""
-        parts = [part for part in self._parts if not (part.get("thought") and "thoughtSignature" not in part)]
+        whole = [
+            {**part, "text": "".join(fragments)} if "text" in part else part
+            for part, fragments in zip(self._parts, self._fragments, strict=True)
+        ]
+        parts = [part for part in whole if not (part.get("thought") and "thoughtSignature" not in part)]
         texts = [part for part in parts if part.keys() <= {"text", "thoughtSignature"}]
         calls = [part for part in parts if part.keys() <= {"functionCall", "thoughtSignature"}]
         signed = any("thoughtSignature" in part for part in calls)
         if len(texts) > 1 or parts != texts + calls or (self._tools.legacy and signed):
-            return {"parts": self._parts}
+            return {"parts": whole}
         signature = texts[0].get("thoughtSignature") if texts else None
         return {"thought_signature": signature} if signature else {}
 
@@ -260,7 +263,7 @@ def annotations_of(grounding: Json, text: str) -> Json:
         segment = support.get("segment") or {}
         start, end = (len(data[: segment.get(side) or 0].decode(errors="ignore")) for side in SIDES)
         for index in support.get("groundingChunkIndices") or ():
-            web = (chunks[index] if index < len(chunks) else {}).get("web")
+            web = (chunks[index] if 0 <= index < len(chunks) else {}).get("web")
             if web and web.get("uri"):
                 page = {
                     "url": web["uri"],

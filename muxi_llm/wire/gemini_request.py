@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from muxi_llm.errors import InvalidRequestError
-from muxi_llm.wire.anthropic_request import HARMLESS, RAW_ARGUMENTS
 from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.gemini_parts import parts_of
 from muxi_llm.wire.gemini_thinking import family_of, thinking_of
 from muxi_llm.wire.gemini_tools import Tools, gemini_schema
 from muxi_llm.wire.json_schema import json_instruction
+from muxi_llm.wire.requesting import arguments_of, check, drop_fields, drop_others, stops_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,14 +38,13 @@ class GenerateRequest:
 
     def encode(self, body: Mapping[str, Any]) -> Json:
         """The whole body. Parameters Gemini has no room for go to the ledger."""
+        check(body, "")
         out: Json = {}
         self.tools.encode(body, out)
         system, contents = self._contents(body["messages"])
         config = self._config(body)
         self._format(body, config, system)
-        for name, value in body.items():
-            if name not in TRANSLATED and not is_neutral(name, value):
-                self.ledger.dropped(name, "Gemini has no such parameter", loss=name not in WITHOUT_EFFECT)
+        drop_others(body, TRANSLATED, self.ledger, "Gemini has no such parameter")
         if system:
             out["systemInstruction"] = {"parts": system}
         return {"contents": contents, **out, **({"generationConfig": config} if config else {})}
@@ -78,9 +77,7 @@ class GenerateRequest:
             if role == "assistant"
             else parts_of(message.get("content"), at, self.ledger)
         )
-        for lost in ("name", "audio"):
-            if message.get(lost):
-                self.ledger.dropped(f"{at}.{lost}", f"Gemini's contents have no {lost}")
+        drop_fields(message, at, ("name", "audio"), self.ledger, "Gemini's contents")
         if not parts and role == "user":
             raise InvalidRequestError(f"{at}.content is empty; Gemini refuses that", param=f"{at}.content")
         if not parts:
@@ -119,23 +116,12 @@ class GenerateRequest:
         function = call.get("function") or call["custom"]
         name = self.tools.name(function["name"])
         arguments = function.get("arguments", function.get("input"))
-        made: Json = {"name": name, "args": self._arguments(arguments, at)}
+        made: Json = {"name": name, "args": arguments_of(arguments, at, self.ledger)}
         if call.get("id"):
             made["id"] = call["id"]
             self._called[call["id"]] = name
         signature = _state_of(call).get("thought_signature")
         return {"functionCall": made, **({"thoughtSignature": signature} if signature else {})}
-
-    def _arguments(self, arguments: Any, at: str) -> Json:
-        """An object, the only thing Gemini takes."""
-        try:
-            decoded = orjson.loads(arguments or "{}") if isinstance(arguments, str) else arguments or {}
-        except orjson.JSONDecodeError:
-            decoded = None
-        if isinstance(decoded, dict):
-            return decoded
-        self.ledger.changed(f"{at}.function.arguments", f"not a JSON object; sent under {RAW_ARGUMENTS!r}")
-        return {RAW_ARGUMENTS: arguments}
 
     def _add_result(self, message: Mapping[str, Any], at: str, contents: list[Json]) -> None:
         """All responses of a turn in one content, before anything else in it, in the order they came."""
@@ -167,13 +153,13 @@ class GenerateRequest:
             for name, native in CONFIG.items()
             if body.get(name) is not None and not (name == "n" and body[name] == 1)
         }
-        stop = [body["stop"]] if isinstance(body.get("stop"), str) else list(body.get("stop") or ())
+        stop = stops_of(body)
         if len(stop) > MOST_STOPS:
             self.ledger.dropped("stop", f"Gemini takes {MOST_STOPS} stop sequences, the first ones")
         if any(stop):
             config["stopSequences"] = [sequence for sequence in stop if sequence][:MOST_STOPS]
         if not is_neutral("modalities", body.get("modalities") or ["text"]):
-            config["responseModalities"] = [modality.upper() for modality in body["modalities"]]
+            config["responseModalities"] = [str(modality).upper() for modality in body["modalities"]]
         if (body.get("audio") or {}).get("voice"):
             voice = {"prebuiltVoiceConfig": {"voiceName": body["audio"]["voice"]}}
             config["speechConfig"] = {"voiceConfig": voice}
@@ -254,6 +240,3 @@ TRANSLATED = CONFIG.keys() | {
     "messages", "stop", "modalities", "audio", "reasoning_effort", "response_format", "tools", "tool_choice",
     "parallel_tool_calls", "functions", "function_call", "web_search_options", "stream", "stream_options",
 }  # fmt: skip
-
-WITHOUT_EFFECT = HARMLESS | {"user", "safety_identifier", "metadata"}
-"""Parameters whose absence changes no answer."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.wire.anthropic_tools import shortened
 from muxi_llm.wire.base import plain
+from muxi_llm.wire.requesting import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,29 +81,21 @@ class Tools:
         return out
 
     def _calling(self, choice: Any) -> Json | None:
-        if choice is None:
-            choice = "auto"
+        mode, names = chosen(choice)
         if not self.has_functions:
-            if choice not in {"auto", "none"}:
+            if mode not in {"auto", "none"}:
                 self._ledger.dropped("tool_choice", "there are no functions to choose from")
             return None
-        if (
-            choice == "auto"
-        ):  # the mode that keeps arguments to their schema, and still lets it answer in words
-            return {"mode": "VALIDATED"} if self._strict else None
-        if isinstance(choice, str) and choice in MODES:
-            return {"mode": MODES[choice]}
-        allowed = choice.get("allowed_tools") if isinstance(choice, dict) else None
-        if allowed:
-            mode = "ANY" if allowed.get("mode") == "required" else "VALIDATED"
-            return {"mode": mode, "allowedFunctionNames": [self._named(tool) for tool in allowed["tools"]]}
-        if isinstance(choice, dict) and (choice.get("function") or choice).get("name"):
-            return {"mode": "ANY", "allowedFunctionNames": [self._named(choice)]}
-        self._ledger.dropped("tool_choice", f"{choice!r} has no counterpart at Gemini")
+        # The mode that keeps arguments to their schema, and still lets it answer in words.
+        kind = "ANY" if mode == "required" else "VALIDATED"
+        if names is not None:
+            return {"mode": kind, "allowedFunctionNames": [self.name(name) for name in names]}
+        if mode == "auto":
+            return {"mode": kind} if self._strict else None
+        if mode in MODES:
+            return {"mode": MODES[mode]}
+        self._ledger.dropped("tool_choice", f"{mode!r} has no counterpart at Gemini")
         return None
-
-    def _named(self, choice: Json) -> str:
-        return self.name((choice.get("function") or choice)["name"])
 
 
 # ----------------------------------------------------------------------------------------- schemas
@@ -123,7 +116,7 @@ def _read(node: Any, lost: set[str]) -> Any:
     node = _by_rules(node, lost)
     out: Json = {}
     for key, value in node.items():
-        if key in NAMED:
+        if key in NAMED and isinstance(value, dict):
             out[key] = {name: _read(sub, lost) for name, sub in value.items()}
         elif key in SCHEMAS:
             out[key] = [_read(sub, lost) for sub in value] if isinstance(value, list) else _read(value, lost)
@@ -152,7 +145,7 @@ def _by_rules(node: Json, lost: set[str]) -> Json:
             node["enum"] = named
     if "$ref" not in node:
         return node
-    ref = node.pop("$ref").replace("#/definitions/", "#/$defs/")
+    ref = str(node.pop("$ref")).replace("#/definitions/", "#/$defs/")
     siblings = {key: value for key, value in node.items() if not key.startswith("$") and key not in SILENT}
     if not siblings:
         return {**node, "$ref": ref}
@@ -161,7 +154,7 @@ def _by_rules(node: Json, lost: set[str]) -> Json:
 
 # ------------------------------------------------------------------------------------------ tables
 
-MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "any": "ANY"}
+MODES = {"none": "NONE", "required": "ANY"}
 
 RENAMED = {"definitions": "$defs"}
 NAMED = {"properties", "$defs"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm.models import Model, ModelList
-from muxi_llm.wire.base import Json, StreamDecoder, Wire, WireError, loads, raise_in_band
+from muxi_llm.wire.base import Json, Wire, WireError, loads, raise_in_band
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +53,3 @@ class ModelsList(Wire):
                 "id": str(row[self.name]).removeprefix(self.prefix),
             }
         )
-
-    def stream_decoder(self, *, created: int) -> StreamDecoder:
-        raise NotImplementedError("lists are not streamed")

@@ -20,6 +20,8 @@ from muxi_llm.wire.event_decoder import EventDecoder
 from muxi_llm.wire.jsonl import LinesDecoder
 from muxi_llm.wire.ollama_request import OllamaRequest, settle
 from muxi_llm.wire.openai_completions import CompletionsOverChat
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.requesting import usage_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +47,7 @@ class OllamaChat(Wire):
 
     def addressed(self, encoded: Json, body: Mapping[str, Any], *, stream: bool) -> Json:
         """*encoded* for this model. Ollama streams unless told not to."""
-        self._usage_wanted = bool((body.get("stream_options") or {}).get("include_usage"))
+        self._usage_wanted = usage_wanted(body)
         return {"model": self.model, **encoded, "stream": stream}
 
     def settle(self, body: Json) -> None:
@@ -56,12 +58,10 @@ class OllamaChat(Wire):
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
         raw = loads(data)
         raise_in_band(raw)
-        try:
+        with reading("not an answer", data):
             if raw.get("done") is False:
                 raise WireError("incomplete", "the answer ends before it is done")
             return build_value(ChatCompletion, self._value_of(raw, created))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise WireError("malformed", f"not an answer ({error!r}): {str(raw)[:200]}") from error
 
     def _value_of(self, raw: Json, created: int) -> Json:
         text, thinking, calls = said_in(raw, 0)

@@ -13,12 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
-from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.json_schema import json_instruction
+from muxi_llm.wire.requesting import arguments_of, check, chosen, drop_others, stops_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +34,7 @@ class OllamaRequest:
 
     def chat(self, body: Mapping[str, Any]) -> Json:
         """The body of `/api/chat`."""
+        check(body, "Ollama")
         messages = [self._checked(message, index) for index, message in enumerate(body["messages"])]
         out: Json = {"messages": messages}
         self._tools(body, out)
@@ -46,6 +44,7 @@ class OllamaRequest:
 
     def completion(self, body: Mapping[str, Any]) -> Json:
         """The body of `/api/generate`."""
+        check(body, "Ollama")
         prompt = body["prompt"]
         if isinstance(prompt, list) and len(prompt) == 1:
             prompt = prompt[0]
@@ -118,21 +117,13 @@ class OllamaRequest:
     def _call(self, call: Mapping[str, Any], at: str) -> Json:
         function = call.get("function") or call["custom"]
         given = function.get("arguments", function.get("input"))
-        out: Json = {"function": {"name": function["name"], "arguments": self._arguments(given, at)}}
+        out: Json = {
+            "function": {"name": function["name"], "arguments": arguments_of(given, at, self._ledger)}
+        }
         if call.get("id"):
             out["id"] = call["id"]
             self._called[call["id"]] = function["name"]
         return out
-
-    def _arguments(self, given: Any, at: str) -> Json:
-        try:
-            arguments = orjson.loads(given or b"{}") if isinstance(given, str | None) else given
-        except orjson.JSONDecodeError:
-            arguments = None
-        if isinstance(arguments, dict):
-            return arguments
-        self._ledger.changed(f"{at}.function.arguments", f"not a JSON object; sent under {RAW_ARGUMENTS!r}")
-        return {RAW_ARGUMENTS: given}
 
     def _result(self, message: Mapping[str, Any], out: Json) -> None:
         """A tool's result; Ollama goes by the tool's name, newer versions by the call's id as well."""
@@ -148,9 +139,9 @@ class OllamaRequest:
             self.legacy = True
             tools += [{"type": "function", "function": function} for function in body["functions"]]
         tools = [self._tool(tool, f"tools[{index}]") for index, tool in enumerate(tools)]
-        choice = body.get("tool_choice") or body.get("function_call") or "auto"
-        if tools and choice != "auto":
-            tools = self._chosen(tools, choice)
+        mode, names = chosen(body.get("tool_choice") or body.get("function_call"))
+        if tools and (mode != "auto" or names is not None):
+            tools = self._chosen(tools, mode, names)
         if tools:
             out["tools"] = tools
 
@@ -162,14 +153,16 @@ class OllamaRequest:
             self._ledger.dropped(f"{at}.function.strict", "Ollama does not enforce a tool's schema")
         return {"type": "function", "function": function}
 
-    def _chosen(self, tools: list[Json], choice: Any) -> list[Json]:
+    def _chosen(self, tools: list[Json], mode: str, names: list[str] | None) -> list[Json]:
         """Ollama's models call as they please; what can be said is which tools there are."""
-        if choice == "none":
+        if mode == "none":
             self._ledger.moved("tool_choice", "Ollama has none; sent without tools")
             return []
-        name = (choice.get("function") or choice).get("name") if isinstance(choice, dict) else None
-        self._ledger.dropped("tool_choice", "Ollama's models cannot be made to call a tool")
-        return [tool for tool in tools if name in {None, tool["function"]["name"]}]
+        if mode == "auto":
+            self._ledger.moved("tool_choice", "Ollama has none; sent with the allowed tools alone")
+        else:
+            self._ledger.dropped("tool_choice", "Ollama's models cannot be made to call a tool")
+        return [tool for tool in tools if names is None or tool["function"].get("name") in names]
 
     # -------------------------------------------------------------------------------- parameters
 
@@ -190,7 +183,7 @@ class OllamaRequest:
         if limit is not None:
             out["num_predict"] = limit
         if body.get("stop"):
-            out["stop"] = [body["stop"]] if isinstance(body["stop"], str) else list(body["stop"])
+            out["stop"] = stops_of(body)
         if body.get("reasoning_effort") is not None:
             out["think"] = self._think(body["reasoning_effort"])
         self._logprobs(body, out)
@@ -216,12 +209,10 @@ class OllamaRequest:
             out["top_logprobs"] = most
 
     def _refuse_the_rest(self, body: Mapping[str, Any], translated: set[str]) -> None:
-        for name in ("n", "best_of"):
-            if (body.get(name) or 1) > 1:
-                raise UnsupportedParameterError(f"{name}: Ollama gives one answer a call", param=name)
-        for name, value in body.items():
-            if name not in translated and not is_neutral(name, value) and (name, value) not in NEUTRAL:
-                self._ledger.dropped(name, "Ollama has no such parameter", loss=name not in HARMLESS)
+        if body.get("best_of") not in {None, 1}:
+            raise UnsupportedParameterError("best_of: Ollama gives one answer a call", param="best_of")
+        asked = {name: value for name, value in body.items() if (name, value) not in NEUTRAL}
+        drop_others(asked, translated, self._ledger, "Ollama has no such parameter")
 
 
 def settle(body: Json) -> None:
@@ -251,12 +242,6 @@ CHAT = BOTH | {
 COMPLETION = BOTH | {"prompt", "suffix", "best_of"}
 
 NEUTRAL = (("parallel_tool_calls", True), ("echo", False), ("verbosity", "medium"), ("service_tier", "auto"))
-
-HARMLESS = {
-    "metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier",
-    "service_tier", "store", "user",
-}  # fmt: skip
-"""Parameters whose absence changes no answer."""
 
 OPTIONS = {
     "draft_num_predict", "frequency_penalty", "main_gpu", "min_p", "mirostat", "mirostat_eta", "mirostat_tau",

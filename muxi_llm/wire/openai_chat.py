@@ -15,12 +15,12 @@ from muxi_llm.wire.base import Inbound, Json, Wire, WireError, decode_fault, loa
 from muxi_llm.wire.sse import SSEDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import BaseModel
 
     from muxi_llm.errors import APIError
-    from muxi_llm.models import DeltaToolCall
+    from muxi_llm.models import CustomToolCall, DeltaToolCall, FunctionToolCall
 
 Chunk = TypeVar("Chunk", ChatCompletionChunk, Completion)
 DONE = b"[DONE]"
@@ -51,15 +51,21 @@ class OpenAIChat(Wire):
             return read_value(ChatCompletion, data)
         value = read_value(ChatCompletion, data, mend_answer)
         for choice in value.choices:
-            for position, call in enumerate(choice.message.tool_calls or ()):
-                call.id = call.id or f"call_{value.id}_{position}"  # its result will name it
-                function = getattr(call, "function", None)
-                if function is not None:
-                    function.arguments = function.arguments or "{}"
+            if choice.message.tool_calls:
+                complete(choice.message.tool_calls, value.id)
         return value
 
     def stream_decoder(self, *, created: int) -> OpenAIStreamDecoder[ChatCompletionChunk]:  # noqa: ARG002
         return OpenAIStreamDecoder(ChatCompletionChunk, mend_chunk, answers=self._answers)
+
+
+def complete(calls: Sequence[FunctionToolCall | CustomToolCall], answer_id: str) -> None:
+    """Give tool calls what they lack, in place."""
+    for position, call in enumerate(calls):
+        call.id = call.id or f"call_{answer_id}_{position}"  # its result will name it
+        function = getattr(call, "function", None)
+        if function is not None:
+            function.arguments = function.arguments or "{}"
 
 
 def answers_of(body: Mapping[str, Any]) -> int:
@@ -120,13 +126,14 @@ class OpenAIStreamDecoder(Generic[Chunk]):
             self.over = True
             return error
         for choice in chunk.choices:
+            index = choice.index
             if choice.finish_reason:  # some servers say "" until there is one
-                self._finished.add(choice.index)
-                self._open.discard(choice.index)
-            elif choice.index not in self._finished:
-                self._open.add(choice.index)
+                self._finished.add(index)
+                self._open.discard(index)
+            elif index not in self._finished:
+                self._open.add(index)
             if isinstance(choice, ChunkChoice) and choice.delta.tool_calls:
-                self._calls.setdefault(choice.index, _CallPlaces(chunk.id)).settle(choice.delta.tool_calls)
+                self._calls.setdefault(index, _CallPlaces(chunk.id)).settle(choice.delta.tool_calls)
         return chunk
 
 
@@ -175,6 +182,8 @@ def mend_answer(raw: Json) -> None:
             raise WireError("malformed", f"the reply has no message: {str(raw)[:200]}")
         message["role"] = message.get("role") or "assistant"
         mend_finish(choice)
+        if choice["finish_reason"] is None:  # Snowflake: a whole answer has ended, and callers ask how
+            choice["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
         mend_content(message)
         for tool_call in objects(message.get("tool_calls")):
             tool_call["type"] = tool_call.get("type") or "function"

@@ -12,14 +12,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import orjson
 
-from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.models import ChatCompletion, Model
-from muxi_llm.wire.base import Fault, Json, Wire, WireError, build_value, is_neutral, loads
+from muxi_llm.wire.base import Fault, Json, Wire, WireError, build_value, loads
 from muxi_llm.wire.event_decoder import EventDecoder
 from muxi_llm.wire.models_list import ModelsList
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.requesting import check, drop_fields, drop_others, stops_of, text_of, transcript
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,47 +61,45 @@ class ReplicatePrediction(Wire):
         name, _, version = model.partition(":")
         self._version = version or (name if "/" not in name else "")
         kind = "" if name.startswith("deployments/") else "models/"
-        self.path = "/predictions" if self._version else f"/{kind}{name}/predictions"
+        self.path = "/predictions" if self._version else f"/{kind}{quote(name)}/predictions"
         self._names = next(inputs for pattern, inputs in FAMILIES if re.match(pattern, name))
         self._input: Json = {}
 
     # ------------------------------------------------------------------------------ ours → theirs
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
-        if (body.get("n") or 1) > 1:
-            raise UnsupportedParameterError("n: a prediction is one answer; ask n times", param="n")
+        check(body, "Replicate")
         self._input = {**self._said(body["messages"]), **self._parameters(body)}
-        for name, value in body.items():
-            if name not in TRANSLATED and not is_neutral(name, value):
-                why = (
-                    "no input of Replicate's language models; what a model has of its own goes by extra_body"
-                )
-                self.ledger.dropped(name, why, loss=name not in HARMLESS)
+        why = "no input of Replicate's language models; what a model has of its own goes by extra_body"
+        drop_others(body, TRANSLATED, self.ledger, why)
         out: Json = {"version": self._version} if self._version else {}
         return {**out, "input": self._input, "stream": True} if stream else {**out, "input": self._input}
 
     def _said(self, messages: list[Mapping[str, Any]]) -> Json:
-        system = "\n\n".join(_text(message) for message in messages if message["role"] == "system")
-        turns = [message for message in messages if message["role"] != "system"]
-        pictures = [url for message in turns for url in _pictures(message)]
+        said, pictures = [], []
+        for index, message in enumerate(messages):
+            at = f"messages[{index}]"
+            drop_fields(message, at, LOST, self.ledger, "Replicate's inputs")
+            said.append((message["role"], text_of(message, at, "Replicate", {"image_url"})))
+            pictures += _pictures(message, at)
+        turns = [(role, text) for role, text in said if role != "system"]
         images = self._images(pictures) if pictures else {}
+        system = "\n\n".join(text for role, text in said if role == "system")
         if not turns:
             self.ledger.moved("messages", "there is no prompt but the system message; sent as one")
-            return {"prompt": system}
+            return {"prompt": system, **images}
         if self._names.messages and len(turns) > 1:
-            told = [
-                {"role": message["role"] if message["role"] in ROLES else "user", "content": _text(message)}
-                for message in messages
-            ]
+            told = [{"role": role if role in ROLES else "user", "content": text} for role, text in said]
             return {self._names.messages: told, **images}
-        prompt = _text(turns[0]) if len(turns) == 1 else self._transcript(turns)
+        if said[-len(turns) :] != turns:
+            self.ledger.moved("messages", "system messages go before all others; sent as the system prompt")
+        prompt = turns[0][1] if len(turns) == 1 else self._transcript(turns)
         return {**({self._names.system: system} if system else {}), "prompt": prompt, **images}
 
-    def _transcript(self, turns: list[Mapping[str, Any]]) -> str:
+    def _transcript(self, turns: list[tuple[str, str]]) -> str:
         why = "this model takes one prompt; the conversation is sent as a transcript"
         self.ledger.changed("messages", why)
-        told = [f"{ROLES.get(turn['role'], turn['role'])}: {_text(turn)}" for turn in turns]
-        return "\n\n".join([*told, f"{ROLES['assistant']}:"])
+        return transcript(turns)
 
     def _images(self, pictures: list[str]) -> Json:
         if self._names.images:
@@ -112,7 +113,7 @@ class ReplicatePrediction(Wire):
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         if limit:
             found[self._names.max_tokens] = limit
-        stop = [body["stop"]] if isinstance(body.get("stop"), str) else list(body.get("stop") or ())
+        stop = stops_of(body)
         usable = [sequence for sequence in stop if "," not in sequence]
         if len(usable) < len(stop):
             self.ledger.dropped(
@@ -132,7 +133,11 @@ class ReplicatePrediction(Wire):
 
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
         raw = loads(data)
-        status = raw.get("status") if isinstance(raw, dict) else None
+        with reading("no prediction", data):
+            return build_value(ChatCompletion, self._value_of(raw, created))
+
+    def _value_of(self, raw: Json, created: int) -> Json:
+        status = raw["status"]
         if status in FAILURES:
             raise failure(status, raw.get("error"))
         if status != "succeeded":
@@ -149,7 +154,7 @@ class ReplicatePrediction(Wire):
         usage = usage_of(raw.get("metrics") or {})
         if usage:
             value["usage"] = usage
-        return build_value(ChatCompletion, value)
+        return value
 
     def stream_decoder(self, *, created: int) -> PredictionStreamDecoder:
         return PredictionStreamDecoder(model=self.model, created=created)
@@ -212,18 +217,14 @@ def usage_of(metrics: Mapping[str, Any]) -> Json | None:
     return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
 
-def _text(message: Mapping[str, Any]) -> str:
-    content = message.get("content") or ""
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text") or "" for part in content if part["type"] == "text")
-
-
-def _pictures(message: Mapping[str, Any]) -> list[str]:
+def _pictures(message: Mapping[str, Any], at: str) -> list[str]:
     content = message.get("content")
     parts = content if isinstance(content, list) else []
-    images = [part["image_url"] for part in parts if part["type"] == "image_url"]
-    return [image if isinstance(image, str) else image["url"] for image in images]
+    found = [part.get("image_url") for part in parts if part["type"] == "image_url"]
+    urls: list[Any] = [image.get("url") if isinstance(image, dict) else image for image in found]
+    if not all(isinstance(url, str) for url in urls):
+        raise InvalidRequestError(f"{at}.content: an image_url part without a URL", param=f"{at}.content")
+    return urls
 
 
 # ------------------------------------------------------------------------------------------ tables
@@ -246,10 +247,10 @@ SAME_NAME = (
 
 TRANSLATED = {*SAME_NAME, "messages", "n", "max_tokens", "max_completion_tokens", "stop", "stream_options"}
 
-HARMLESS = {"metadata", "prompt_cache_key", "safety_identifier", "service_tier", "store", "user"}
-"""Parameters whose absence changes no answer."""
+ROLES = {"system", "user", "assistant"}
 
-ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
+LOST = ("name", "audio", "tool_calls", "function_call")
+"""Fields of a message that are not told in its text."""
 
 PREDICTION = {"input", "version", "stream", "webhook", "webhook_events_filter"}
 """Fields of a prediction beside its input."""

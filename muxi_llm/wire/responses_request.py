@@ -102,7 +102,7 @@ class Conversation:
             turn.message["content"] = "".join(texts) if texts else None
             if refusals:
                 turn.message["refusal"] = "".join(refusals)
-        turn.items.append(item)
+        turn.items.append({"type": "message", **item})  # OpenAI takes it without
         if any(isinstance(part, dict) and part.get("annotations") for part in parts):
             self._ledger.moved(
                 f"{at}.content", "citations: only a provider that speaks Responses can be told"

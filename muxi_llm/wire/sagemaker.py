@@ -12,11 +12,13 @@ from urllib.parse import quote
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.aws_faults import decode_aws_fault, raise_exception
 from muxi_llm.wire.base import Fault, Json, StreamDecoder, Wire, WireError, loads
-from muxi_llm.wire.bedrock_embeddings import embeddings_value, texts_of
 from muxi_llm.wire.eventstream import EventStreamDecoder, Frame
 from muxi_llm.wire.openai_chat import OpenAIChat
 from muxi_llm.wire.openai_completions import as_completion
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.requesting import drop_others
 from muxi_llm.wire.tgi import TGI
+from muxi_llm.wire.vectors import embeddings_of, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,22 +80,22 @@ class SageMakerEmbeddings(Container):
     """`{"inputs": [texts]}`, as Text Embeddings Inference and Hugging Face's toolkit take it."""
 
     endpoint = "embedding"
-    _as_base64 = False
+    _base64_wanted = False
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
-        self._as_base64 = body.get("encoding_format") == "base64"
-        for name in body.keys() - {"input", "encoding_format"}:
-            self.ledger.dropped(name, "the container's wire has no such parameter", loss=name != "user")
+        self._base64_wanted = body.get("encoding_format") == "base64"
+        known = {"input", "encoding_format"}
+        drop_others(body, known, self.ledger, "the container's wire has no such parameter")
         return {"inputs": texts_of(body["input"], self.ledger.provider)}
 
     def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
-        raw = loads(data)
-        vectors = raw
-        if isinstance(raw, dict):
-            vectors = next((raw[name] for name in VECTORS if name in raw), None)
-            if isinstance(raw.get("data"), list):
-                vectors = [row.get("embedding") for row in raw["data"]]
-        return embeddings_value(raw, vectors, self.model, as_base64=self._as_base64)
+        vectors = raw = loads(data)
+        with reading("no embeddings", data):
+            if isinstance(raw, dict):
+                vectors = next((raw[name] for name in VECTORS if name in raw), None)
+                if isinstance(raw.get("data"), list):
+                    vectors = [row["embedding"] for row in raw["data"]]
+        return embeddings_of(vectors, self.model, base64_wanted=self._base64_wanted)
 
 
 class Payloads:

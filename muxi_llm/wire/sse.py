@@ -31,7 +31,8 @@ class SSEDecoder:
             # A CR at the very end may be the first half of a CRLF: it waits for the next bytes.
             held = b"\r" if buffer.endswith(b"\r") else b""
             buffer = buffer[: len(buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
-        *blocks, rest = buffer.split(b"\n\n")
+        blocks = buffer.split(b"\n\n")
+        rest = blocks.pop()
         self._pieces = [rest] if rest else []
         return _parse(blocks)
 
@@ -43,12 +44,16 @@ class SSEDecoder:
 
 
 def _parse(blocks: list[bytes]) -> list[tuple[bytes, bytes]]:
-    return [event for block in blocks for event in _parse_block(block)]
+    events = []
+    for block in blocks:
+        if block.startswith(b"data: ") and b"\n" not in block:  # nearly every event of nearly every provider
+            events.append((b"", block[6:]))
+        else:
+            events += _parse_block(block)
+    return events
 
 
 def _parse_block(block: bytes) -> list[tuple[bytes, bytes]]:
-    if block.startswith(b"data: ") and b"\n" not in block:  # nearly every event of nearly every provider
-        return [(b"", block[6:])]
     event, data = b"", []
     for line in block.split(b"\n"):
         name, _, value = line.partition(b":")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from muxi_llm.wire.base import Json, StreamDecoder, Wire, WireError, loads
+from muxi_llm.wire.base import Json, Wire, loads
 from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
+from muxi_llm.wire.reading import reading
 from muxi_llm.wire.vectors import embeddings_of, inputs_of
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class TextEmbeddings(OpenAIEmbeddings):
 
     def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:
         value = super().decode_response(data, created=created)
-        usage: Any = value.usage  # off the schema, any of it may be missing
-        if usage is not None and usage.prompt_tokens is None:  # Voyage tells the total alone
+        usage: Any = value.usage  # off the schema, it may be anything
+        if getattr(usage, "prompt_tokens", 0) is None:  # Voyage tells the total alone
             usage.prompt_tokens = usage.total_tokens
         return value
 
@@ -64,14 +65,6 @@ class NomicEmbed(Wire):
 
     def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
         raw = loads(data)
-        if not isinstance(raw, dict) or not isinstance(raw.get("embeddings"), list):
-            raise WireError("malformed", f"the reply has no embeddings: {str(raw)[:200]}")
-        return embeddings_of(
-            raw["embeddings"],
-            raw.get("model") or self.model,
-            raw.get("usage"),
-            base64_wanted=self._base64_wanted,
-        )
-
-    def stream_decoder(self, *, created: int) -> StreamDecoder:
-        raise NotImplementedError("embeddings are not streamed")
+        with reading("no embeddings", data):
+            vectors, model = raw["embeddings"], raw.get("model") or self.model
+        return embeddings_of(vectors, model, raw.get("usage"), base64_wanted=self._base64_wanted)

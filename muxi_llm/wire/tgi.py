@@ -10,13 +10,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import UnsupportedParameterError
-from muxi_llm.models import ChatCompletion, ChatCompletionChunk
-from muxi_llm.wire.base import Json, Wire, WireError, build_value, is_neutral, loads, raise_in_band
-from muxi_llm.wire.sse import SSEDecoder
+from muxi_llm.models import ChatCompletion
+from muxi_llm.wire.base import Json, Wire, build_value, loads, raise_in_band
+from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.reading import reading
+from muxi_llm.wire.requesting import (
+    check,
+    drop_fields,
+    drop_others,
+    stops_of,
+    text_of,
+    transcript,
+    usage_wanted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from muxi_llm.models import ChatCompletionChunk
     from muxi_llm.wire.base import StreamDecoder
 
 
@@ -25,6 +36,7 @@ class TGI(Wire):
 
     stream_headers = {"accept": "text/event-stream"}
     _inputs = ""
+    _usage_wanted = False
 
     def path_for(self, *, stream: bool) -> str:
         return "/generate_stream" if stream else "/generate"
@@ -32,40 +44,35 @@ class TGI(Wire):
     # ------------------------------------------------------------------------------ ours → theirs
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
+        check(body, "TGI")
+        if body.get("tools") or body.get("functions"):
+            raise UnsupportedParameterError("tools: TGI completes text, it cannot call tools", param="tools")
         self._inputs = self._prompt(body["messages"])
+        self._usage_wanted = usage_wanted(body)
         parameters: Json = {"details": True, "return_full_text": False}
         for name, theirs in PARAMETERS.items():
             if body.get(name) is not None:
                 parameters[theirs] = body[name]
-        if isinstance(parameters.get("stop"), str):
-            parameters["stop"] = [parameters["stop"]]
+        if "stop" in parameters:
+            parameters["stop"] = stops_of(body)
         if "temperature" in parameters:
             parameters["do_sample"] = parameters["temperature"] > 0
             if not parameters["do_sample"]:
                 del parameters["temperature"]  # it must be above 0; greedy is what 0 means
-        if (body.get("n") or 1) > 1:
-            raise UnsupportedParameterError("n: TGI gives one answer a call; ask n times", param="n")
-        for name in body.keys() - PARAMETERS.keys() - TRANSLATED:
-            if not is_neutral(name, body[name]):
-                self.ledger.dropped(name, "TGI has no such parameter", loss=name != "user")
+        drop_others(body, TRANSLATED, self.ledger, "TGI has no such parameter")
         encoded: Json = {"inputs": self._inputs, "parameters": parameters}
         return {**encoded, "stream": True} if stream else encoded
 
     def _prompt(self, messages: list[Json]) -> str:
-        texts = [self._text(message, f"messages[{index}]") for index, message in enumerate(messages)]
-        if len(texts) == 1 and messages[0]["role"] == "user":
-            return texts[0]
+        turns = []
+        for index, message in enumerate(messages):
+            at = f"messages[{index}]"
+            drop_fields(message, at, LOST, self.ledger, "texts")
+            turns.append((message["role"], text_of(message, at, "TGI")))
+        if len(turns) == 1 and turns[0][0] == "user":
+            return turns[0][1]
         self.ledger.changed("messages", "written out as text: the model's chat template is not known here")
-        turns = [f"{m['role'].capitalize()}: {text}" for m, text in zip(messages, texts, strict=True)]
-        return "\n\n".join([*turns, "Assistant:"])
-
-    def _text(self, message: Json, at: str) -> str:
-        content = message.get("content") or ""
-        if isinstance(content, str):
-            return content
-        if any(part["type"] != "text" for part in content):
-            raise UnsupportedParameterError(f"{at}: TGI takes text alone", param=at)
-        return "".join(part["text"] for part in content)
+        return transcript(turns)
 
     # ------------------------------------------------------------------------------ theirs → ours
 
@@ -73,70 +80,52 @@ class TGI(Wire):
         raw = loads(data)
         answer = raw[0] if isinstance(raw, list) and raw else raw
         raise_in_band(answer)
-        if not isinstance(answer, dict) or not isinstance(answer.get("generated_text"), str):
-            raise WireError("malformed", f"the reply has no generated_text: {str(raw)[:200]}")
-        details = answer.get("details") or {}
-        reason = details.get("finish_reason") or "eos_token"
-        text = answer["generated_text"].removeprefix(self._inputs)  # some containers repeat the prompt
-        choice: Json = {"index": 0, "logprobs": None, "finish_reason": FINISH_REASONS.get(reason, "stop")}
-        choice |= {"message": {"role": "assistant", "content": text}, "native_finish_reason": reason}
-        value = {"id": "", "object": "chat.completion", "created": created, "model": self.model}
-        return build_value(ChatCompletion, {**value, "choices": [choice], **usage_of(details)})
+        with reading("not a generated text", data):
+            # Some containers repeat the prompt.
+            message = {"role": "assistant", "content": answer["generated_text"].removeprefix(self._inputs)}
+            details = answer.get("details") or {}
+            reason = details.get("finish_reason") or "eos_token"
+            choice: Json = {"index": 0, "logprobs": None, "finish_reason": FINISH_REASONS.get(reason, "stop")}
+            choice |= {"message": message, "native_finish_reason": reason}
+            value = {"id": "", "object": "chat.completion", "created": created, "model": self.model}
+            return build_value(ChatCompletion, {**value, "choices": [choice], **usage_of(details)})
 
     def stream_decoder(self, *, created: int) -> StreamDecoder:
-        return TGIStreamDecoder(self.model, created)
+        return TGIStreamDecoder(model=self.model, created=created, usage=self._usage_wanted)
 
 
-class TGIStreamDecoder:
-    """Tokens → chunks. The answer is whole with the event that has the `generated_text` or the `details`."""
+class TGIStreamDecoder(EventDecoder):
+    """Tokens → chunks. The answer is whole with the event that has the `generated_text` or the `details`.
 
-    def __init__(self, model: str, created: int) -> None:
-        self._sse = SSEDecoder()
-        self._head: Json = {"id": "", "object": "chat.completion.chunk", "created": created, "model": model}
-        self._begun = False
-        self.over = False
+    usage: whether to end with a chunk of it.
+    """
 
-    def feed(self, data: bytes) -> list[ChatCompletionChunk | WireError]:
-        return self._decode(self._sse.feed(data))
+    terminator = "generated_text"
+    _begun = False
 
-    def finish(self) -> list[ChatCompletionChunk | WireError]:
-        items = self._decode(self._sse.finish())
-        if not self.over:
-            items.append(WireError("incomplete", "the stream ended before the answer was finished"))
-        return items
+    def __init__(self, *, model: str, created: int, usage: bool) -> None:
+        super().__init__(model=model, created=created)
+        self._usage_wanted = usage
 
-    def _decode(self, events: list[tuple[bytes, bytes]]) -> list[ChatCompletionChunk | WireError]:
-        items: list[ChatCompletionChunk | WireError] = []
-        for _, data in events:
-            if self.over or not data:
-                continue
-            try:
-                items += self._event(loads(data))
-            except WireError as error:
-                self.over = True
-                items.append(error)
-            except (KeyError, TypeError, AttributeError) as error:
-                self.over = True
-                items.append(WireError("malformed", f"an event that makes no sense: {error!r}"))
-        return items
-
-    def _event(self, event: Json) -> list[ChatCompletionChunk]:
+    def read(self, name: bytes, data: bytes) -> list[ChatCompletionChunk]:  # noqa: ARG002 - none has one
+        """The chunks one token amounts to."""
+        if not data:
+            return []
+        event = loads(data)
         raise_in_band(event)
         token = event.get("token") or {}
         delta: Json = {} if self._begun else {"role": "assistant"}
         if token.get("text") and not token.get("special"):
             delta["content"] = token["text"]
         details = event.get("details")
-        self.over = details is not None or event.get("generated_text") is not None
         self._begun = True
-        if not self.over:
-            return [self._chunk(delta, None, {})] if delta else []
-        return [self._chunk(delta, (details or {}).get("finish_reason") or "eos_token", details or {})]
-
-    def _chunk(self, delta: Json, reason: str | None, details: Json) -> ChatCompletionChunk:
-        finish = FINISH_REASONS.get(reason, "stop") if reason else None
-        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return build_value(ChatCompletionChunk, {**self._head, "choices": [choice], **usage_of(details)})
+        if details is None and event.get("generated_text") is None:
+            return [self.chunk(delta)] if delta else []
+        reason = (details or {}).get("finish_reason") or "eos_token"
+        last = self.chunk(delta, finish=FINISH_REASONS.get(reason, "stop"))
+        self.over = True
+        used = usage_of(details or {}) if self._usage_wanted else {}
+        return [last, self.usage_chunk(used["usage"])] if used else [last]
 
 
 def usage_of(details: Json) -> Json:
@@ -166,7 +155,10 @@ PARAMETERS = {
     "frequency_penalty": "frequency_penalty",
 }
 
-TRANSLATED = {"messages", "stream", "stream_options", "n"}
+TRANSLATED = PARAMETERS.keys() | {"messages", "stream", "stream_options", "n", "tools", "functions"}
+
+LOST = ("name", "audio", "tool_calls", "function_call")
+"""Fields of a message that are not told in its text."""
 
 FINISH_REASONS = {"length": "length", "eos_token": "stop", "stop_sequence": "stop"}
 """Anything else, nothing included, is `stop`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ from muxi_llm.errors import (
     RateLimitError,
 )
 from muxi_llm.harness.events import HarnessEvent, Listeners
-from muxi_llm.harness.pipeline import Harness, Stages
+from muxi_llm.harness.cache import Caches, MemoryTier, TwoTierCache
+from muxi_llm.harness.pipeline import PLACES, Harness, Stages
+from muxi_llm.harness.replies import Replies, request_key
+from muxi_llm.models import RawValue, Report
 from muxi_llm.providers.openai import OpenAIProvider
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 from muxi_llm.transport.scripted import Answer, Scripted
@@ -277,6 +281,16 @@ class Turning(Scripted):
         return await super().send(call)
 
 
+def test_places_are_bounded() -> None:
+    """However many base URLs callers come with."""
+    around = Harness(Stages(breaker=1))
+    for number in range(PLACES + 5):
+        around.place_of(
+            Candidate(ModelRef("openai", "m"), OpenAIProvider(base_url=f"http://{number}.invalid"))
+        )
+    assert len(around._places) == PLACES
+
+
 # ------------------------------------------------------------------------------------------ cache
 
 
@@ -311,6 +325,61 @@ def test_another_call_is_another(driver: Driver, other: dict[str, Any]) -> None:
     asked(driver, said("One"))
     value, _ = asked(driver, said("Two"), **other)
     assert value.choices[0].message.content == "Two"
+
+
+def key(provider: OpenAIProvider, **wanted: Any) -> str:
+    return request_key(Request("chat", {}, **wanted), [Candidate(ModelRef("openai", "m"), provider)])
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_same"),
+    [
+        ({"x-customer": "a"}, False),
+        ({"OpenAI-Project": "p"}, False),
+        ({"anthropic-version": "2023-06-01"}, False),
+        ({"Authorization": "Bearer sk-2", "x-stainless-lang": "python", "user-agent": "x"}, True),
+        ({"idempotency-key": "1", "traceparent": "00-1-2-01", "x-client-request-id": "1"}, True),
+    ],
+    ids=["one's own", "a project", "a version", "whose and with what", "which call it is"],
+)
+def test_headers_that_make_a_call_another(headers: dict[str, str], *, is_same: bool) -> None:
+    """All but those that say who calls, with what program, and which call it is."""
+    assert (key(OpenAIProvider(headers=headers)) == key(OpenAIProvider())) == is_same
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_same"),
+    [("api_version", False), ("project_id", False), ("session_token", True), ("ad_token_provider", True)],
+)
+def test_settings_that_make_a_call_another(setting: str, *, is_same: bool) -> None:
+    """All but credentials."""
+    assert (key(OpenAIProvider(settings={setting: "x"})) == key(OpenAIProvider())) == is_same
+
+
+def test_media_are_fetched_or_not() -> None:
+    """Where they are not they may be left out, and the answer is another."""
+    assert key(OpenAIProvider()) != key(OpenAIProvider(), fetch=lambda *_: None)
+
+
+def test_calls_that_may_take_longer_share_no_flight() -> None:
+    """But share what is kept."""
+    replies = Replies(Caches(None, MemoryTier()))
+    flights = {
+        replies.flight_key(Request("chat", {}, limits=limits), "k")
+        for limits in (Limits(), Limits(timeout=1.0), Limits(deadline=1.0), Limits(retries=1), Limits())
+    }
+    assert len(flights) == 4
+
+
+def test_a_stream_of_nothing_is_not_kept() -> None:
+    assert Replies(Caches(None, MemoryTier())).written([], Report("m", (), (), 0.0)) is None
+
+
+def test_what_is_no_text_is_not_kept() -> None:
+    """And breaks nothing."""
+    cache = TwoTierCache()
+    Replies(Caches(None, MemoryTier())).learn(cache, "k", RawValue(b"\xff"), Report("m", (), (), 0.0), 0.0)
+    assert len(cache.memory) == 0
 
 
 def test_keys_are_no_part_of_it(driver: Driver) -> None:
@@ -497,11 +566,14 @@ def test_nobody_listens() -> None:
         ({"breakers": 3}, TypeError, "no 'breakers'; did you mean 'breaker'"),
         ({"zzz": 3}, TypeError, "known: cache, cache_ttl"),
         ({"cache": "disk"}, ValueError, "cache must be one of memory, redis, redis-or-memory, not 'disk'"),
-        ({"breaker": 0}, ValueError, "breaker must be a number above 0, not 0"),
+        ({"breaker": 0}, ValueError, "breaker must be a whole number above 0, not 0"),
         ({"cache_ttl": "1h"}, ValueError, "cache_ttl must be a number above 0, not '1h'"),
         ({"concurrency": 2}, ValueError, "concurrency must be 4"),
+        ({"breaker": True}, ValueError, "breaker must be a whole number above 0, not True"),
+        ({"cache_items": 1.5}, ValueError, "cache_items must be a whole number above 0, not 1.5"),
+        ({"cache_ttl": float("inf")}, ValueError, "cache_ttl must be a number above 0, not inf"),
     ],
-    ids=["unknown", "far off", "strategy", "zero", "text", "window"],
+    ids=["unknown", "far off", "strategy", "zero", "text", "window", "switch", "half", "endless"],
 )
 def test_settings_that_cannot_be(wanted: dict[str, Any], error: type[Exception], message: str) -> None:
     """Refused at once, and nothing changes."""
@@ -516,6 +588,29 @@ def test_equal_settings_share_their_state(driver: Driver) -> None:
     asked(driver, failed(500), retries=0)
     harness.configure(breaker=1)
     assert isinstance(asked(driver)[0], CircuitOpenError)
+
+
+def test_settings_do_not_show_the_password_of_redis() -> None:
+    assert "secret" not in repr(harness.configure(redis_url="redis://:secret@localhost"))
+
+
+@dataclass
+class Equal:
+    """A listener like any other of its kind, and without a hash."""
+
+    heard: list[HarnessEvent] = field(default_factory=list, compare=False)
+
+    def record(self, event: HarnessEvent) -> None:
+        self.heard.append(event)
+
+
+def test_a_listener_is_itself_alone(driver: Driver) -> None:
+    """However equal another one is; what they listen to is the same."""
+    one, other = Equal(), Equal()
+    for listener in (one, other, one):
+        harness.configure(telemetry=[listener])
+        asked(driver, said())
+    assert ([len(heard) for heard in (one.heard, other.heard)], one) == ([4, 2], other)
 
 
 def test_a_calls_cache_is_checked() -> None:

@@ -229,6 +229,17 @@ def test_writes_that_cannot_keep_up_are_dropped(server: RedisServer) -> None:
     assert 1 <= server.client.dbsize() <= 5
 
 
+def test_at_the_interpreters_end_a_write_is_dropped() -> None:
+    """No thread begins any more then; the call, in somebody's `atexit`, goes on."""
+    program = (
+        "import atexit, concurrent.futures.thread, muxi_llm.harness.redis_tier as r\n"
+        "tier = r.RedisTier('redis://127.0.0.1:1', backlog=1)\n"
+        "atexit.register(lambda: print(tier.keep('k', 'v', 1.0), tier._backlog.acquire(blocking=False)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("None True\n", "")
+
+
 def test_a_tier_can_be_used_after_it_was_closed_and_after_a_fork(
     server: RedisServer, tier: RedisTier
 ) -> None:

@@ -122,6 +122,69 @@ def test_an_error_is_everyones(error: Exception) -> None:
     asyncio.run(scenario())
 
 
+def test_an_error_keeps_its_cause() -> None:
+    async def scenario() -> None:
+        error = InvalidRequestError("no")
+        error.__cause__ = KeyError("why")
+        flights, upstream = Singleflight(), Upstream(error)
+        tasks = await joined(flights, upstream, 2)
+        upstream.go.set()
+        raised = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [e.__cause__ for e in raised if isinstance(e, Exception)] == [error.__cause__] * 2
+
+    asyncio.run(scenario())
+
+
+def test_what_is_copied_is_nobodys() -> None:
+    """The first one may change its answer before the others have theirs."""
+
+    async def scenario() -> None:
+        flights, upstream = Singleflight(), Upstream()
+        tasks = await joined(flights, upstream, 2)
+        tasks[0].add_done_callback(lambda task: task.result()["text"].clear())
+        upstream.go.set()
+        await asyncio.wait(tasks[:1])
+        assert upstream.answer == {"text": ["hi"]}
+        assert await tasks[1] == {"text": ["hi"]}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("everything", [True, False], ids=["its loop cancels everything", "it is cancelled"])
+def test_a_flight_that_never_began_is_flown_by_who_waits(*, everything: bool) -> None:
+    """Whether the first caller goes alone just then, or with all else on its loop."""
+    flights, upstream = Singleflight(), Upstream()
+    upstream.go.set()
+
+    async def scenario() -> Any:
+        leader, follower = (asyncio.create_task(flights.do(ASYNC, "k", upstream)) for _ in range(2))
+        await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task(), follower} if everything else {leader}:
+            task.cancel()
+        async with asyncio.timeout(5):
+            answer = await follower
+        assert leader.cancelled()
+        return answer
+
+    assert asyncio.run(scenario()) == {"text": ["hi"]}
+    assert (upstream.asked, len(flights)) == (1, 0)
+
+
+def test_a_sync_call_inside_a_loop_does_not_wait_for_that_loop() -> None:
+    async def scenario() -> Any:
+        flights, upstream = Singleflight(), Upstream()
+        (task,) = await joined(flights, upstream, 1)
+
+        async def alone() -> str:
+            return "alone"
+
+        answer = run_sync(flights.do(BLOCKING, "k", alone))
+        upstream.go.set()
+        return answer, await task
+
+    assert asyncio.run(scenario()) == ("alone", {"text": ["hi"]})
+
+
 def in_thread(work: Any) -> tuple[threading.Thread, list[Any]]:
     out: list[Any] = []
 

@@ -172,6 +172,35 @@ def test_no_credentials(driver, upstream, monkeypatch, profile, why):
     assert upstream.requests == []
 
 
+def test_credentials_that_come_later(driver, upstream, monkeypatch, tmp_path):
+    """Somebody logs in: what was not there is looked for again."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(MissingCredentialsError):
+        ask(driver, upstream)
+    (tmp_path / "credentials").write_text(
+        "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n"
+    )
+    ask(driver, upstream)
+    assert verified(upstream.requests[0], "bedrock")
+
+
+def test_a_role_that_may_not_be_taken(driver, upstream, monkeypatch, tmp_path):
+    """AWS's refusal of the role, not of the call."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    (tmp_path / "config").write_text(
+        "[profile source]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n"
+        "[profile team]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = source\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", upstream.url)
+    refusal = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
+    with pytest.raises(MissingCredentialsError, match="AccessDenied"):
+        ask(driver, upstream, Respond(403, body=refusal.encode(), headers={"content-type": "text/xml"}))
+
+
 def test_without_botocore(driver, upstream, monkeypatch):
     """The error names the extra."""
     hide_botocore(monkeypatch)
@@ -375,6 +404,21 @@ def test_embeddings_of_cohere(driver, upstream, vectors):
     assert upstream.requests[0].json == sent
     assert [item.embedding for item in value.data] == [[0.5], [1.0]]
     assert value.usage.total_tokens == 4
+
+
+def test_what_embeddings_are_for(driver, upstream):
+    """Cohere wants to be told; a default that the caller overrides is not told as one."""
+    raw = {"embeddings": [[0.5]]}
+    default = embed(driver, upstream, raw, "cohere.embed-v4:0", input="a")
+    given = embed(
+        driver, upstream, raw, "cohere.embed-v4:0", input="a", extra_body={"input_type": "search_query"}
+    )
+    assert [received.json["input_type"] for received in upstream.requests] == [
+        "search_document",
+        "search_query",
+    ]
+    assert [entry.param for entry in default.muxi.adaptations] == ["input_type"]
+    assert given.muxi.adaptations == ()
 
 
 def test_embeddings_as_base64(driver, upstream):

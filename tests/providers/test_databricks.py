@@ -11,9 +11,11 @@ from urllib.parse import parse_qs
 import openai
 import pytest
 
+from muxi_llm import ChatCompletion
 from muxi_llm.providers import tokens
 from muxi_llm.runtime import prepare_models, using
 from muxi_llm.transport.scripted import Answer, Scripted
+from muxi_llm.utils.streaming import collect
 from tests.core import REFUSED, ask, said, text_of
 from tests.support.bodies import HELLO
 
@@ -74,11 +76,52 @@ def test_a_token_that_ends(driver, principal):
     assert len(tokens.KEPT) == 1
 
 
-def test_a_token_withdrawn(driver, principal):
-    """A 401 forgets it: the next call begins with a new one."""
+def test_a_new_token_that_is_refused(driver, principal):
+    """A 401 forgets it: the next call begins with another."""
     raised, _ = ask(driver, GRANTED, Answer(status=401, json={}), model="databricks/m")
     assert isinstance(raised, openai.AuthenticationError)
     assert tokens.KEPT == {}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_kept_token_that_is_refused(driver, principal, stream):
+    """It was withdrawn, or ran out while this machine slept: a new one is asked for, once."""
+    refusal = Answer(status=401, chunks=[b"{}"]) if stream else Answer(status=401, json={})
+    answers = (GRANTED, said("a"), refusal, Answer(json={"access_token": "t2"}), said("b"))
+    with using(Scripted(*answers)) as script:
+        for text in "ab":
+            value = driver.create(ChatCompletion, model="databricks/m", messages=HELLO, stream=stream)
+            assert text_of(collect(value) if stream else value) == text
+    assert [call.headers["authorization"][:9] for call in script.calls] == [
+        "Basic aWQ", "Bearer t1", "Bearer t1", "Basic aWQ", "Bearer t2"
+    ]  # fmt: skip
+
+
+def test_each_principal_has_a_token_of_its_own(driver, principal, monkeypatch):
+    ask(driver, GRANTED, said(), model="databricks/m")
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", "another")
+    _, script = ask(
+        driver, Answer(json={"access_token": "t2", "expires_in": 90}), said(), model="databricks/m"
+    )
+    assert script.calls[1].headers["authorization"] == "Bearer t2"
+    assert len(tokens.KEPT) == 2
+
+
+def test_the_token_takes_its_share_of_the_time(driver, principal):
+    """An attempt's time is one, however many requests it takes."""
+    slow = Answer(json={"access_token": "t1", "expires_in": 3600}, delay=7)
+    _, script = ask(driver, slow, said(), model="databricks/m", timeout=10)
+    assert [call.timeout for call in script.calls] == [10, 3]
+    raised, _ = ask(driver, said(), model="databricks/m", timeout=10)
+    assert text_of(raised) == "Hi"
+
+
+@pytest.mark.parametrize("lasts", [{}, {"expires_in": None}, {"expires_in": "30"}], ids=str)
+def test_a_token_that_does_not_last(driver, principal, lasts):
+    """Is good for one call."""
+    value, _ = ask(driver, Answer(json={"access_token": "t1", **lasts}), said(), model="databricks/m")
+    again, script = ask(driver, GRANTED, said(), model="databricks/m")
+    assert (text_of(value), text_of(again), len(script.calls)) == ("Hi", "Hi", 2)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +130,12 @@ def test_a_token_withdrawn(driver, principal):
         (Answer(status=401, json={"error": "invalid_client"}), openai.AuthenticationError, "invalid_client"),
         (Answer(status=400, json={"error": "invalid_client"}), openai.AuthenticationError, "invalid_client"),
         (Answer(json={"nothing": 1}), openai.InternalServerError, "answered without a token"),
+        (Answer(json={"access_token": None}), openai.InternalServerError, "answered without a token"),
+        (Answer(json=[]), openai.InternalServerError, "answered without a token"),
         (Answer(content=b"<html>"), openai.InternalServerError, "answered without a token"),
         (Answer(error=REFUSED), openai.APIConnectionError, "connection refused"),
     ],
-    ids=["401", "400", "no-token", "no-json", "no-answer"],
+    ids=["401", "400", "no-token", "null", "a-list", "no-json", "no-answer"],
 )
 def test_a_token_service_that_fails(driver, principal, refusal, error, message):
     """Its refusal is the call's, as what it is: a wrong key is not a wrong request."""

@@ -107,10 +107,11 @@ def test_a_question_that_fails_for_now_is_asked_again(driver, status):
         ([RUNNING, prediction("failed", error="Out of memory")], openai.InternalServerError, "Out of memory"),
         ([prediction("canceled")], openai.APIStatusError, "canceled"),
         ([Answer(content=b"<html>")], openai.APIResponseValidationError, "not JSON"),
+        ([prediction([])], openai.APIResponseValidationError, "no prediction"),
         ([Answer(content=b"[]")], openai.APIResponseValidationError, "no prediction"),
         ([RUNNING, Answer(error=TransportError("reset"))], openai.APIConnectionError, "reset"),
     ],
-    ids=["key", "input", "lost", "failed", "canceled", "HTML", "a list", "reset"],
+    ids=["key", "input", "lost", "failed", "canceled", "status", "HTML", "a list", "reset"],
 )  # fmt: skip
 def test_errors(driver, answers, kind, said):
     error, script = ask(driver, *answers, retries=0)
@@ -163,7 +164,6 @@ def test_the_key_goes_to_its_own_provider_only(driver):
     ("url", "has_key"),
     [
         (f"{API}/streams/1", True),
-        ("http://api.replicate.com/v1/streams/1", False),
         ("https://api.replicate.com:8443/v1/streams/1", False),
         ("https://api.replicate.com.evil.test/v1/streams/1", False),
     ],
@@ -171,6 +171,18 @@ def test_the_key_goes_to_its_own_provider_only(driver):
 def test_what_is_its_own_host(driver, url, has_key):
     _, script = ask(driver, streamable(url), Answer(chunks=told("Hi")), stream=True)
     assert ("authorization" in script.calls[1].headers) is has_key
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [{"stream": "http://169.254.169.254/"}, {"stream": "llama-cpp:///chat?model=x.gguf"}, {"stream": 1}, []],
+    ids=str,
+)
+def test_a_reply_does_not_name_just_any_place(driver, urls):
+    """What is no place of Replicate's is not opened: the prediction is waited for."""
+    chunks, script = ask(driver, prediction("starting", urls=urls), DONE, stream=True)
+    assert collect(chunks).choices[0].message.content == "Hi you"
+    assert sent(script)[1] == ("GET", f"{API}/predictions/p1")
 
 
 def test_questions_go_to_the_base_url_whatever_the_reply_says(driver):

@@ -214,6 +214,17 @@ def test_default_credentials(driver, upstream, identity):
     assert [one.headers["authorization"] for one in upstream.requests] == ["Bearer ya29.one"] * 2
 
 
+def test_credentials_of_the_package(upstream, identity, monkeypatch, tmp_path):
+    """Named in the program, not in the environment."""
+    file = service_account(tmp_path / "mine.json", identity, project_id="mine")
+    monkeypatch.delenv("VERTEXAI_PROJECT")
+    muxi_llm.vertex_credentials = str(file)
+    identity.script, upstream.script = [token("ya29.mine")], [Respond(json=reply("Hi"))]
+    call(api_key=None)
+    assert upstream.requests[0].headers["authorization"] == "Bearer ya29.mine"
+    assert upstream.requests[0].path.startswith("/v1beta1/projects/mine/")
+
+
 @pytest.mark.usefixtures("account")
 def test_a_token_that_expired(upstream, identity):
     identity.script = [token("ya29.one", seconds=1), token("ya29.two")]

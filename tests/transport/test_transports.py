@@ -57,6 +57,12 @@ def test_a_header_that_is_not_ascii_is_left_out(wired: Wired, upstream: Upstream
     assert headers["x-request-id"] == "r1"
 
 
+def test_a_header_that_comes_twice_has_both_values(wired: Wired, upstream: Upstream) -> None:
+    upstream.script = [Respond(json={}, headers={"Warning": "one", "warning": "two", "x-request-id": "r1"})]
+    headers = wired.send(call_to(upstream)).headers
+    assert (headers["warning"], headers["x-request-id"]) == ("one, two", "r1")
+
+
 @pytest.mark.parametrize("status", [200, 204, 400, 401, 404, 429, 500, 503, 529])
 def test_every_status_is_a_reply(wired: Wired, upstream: Upstream, status: int) -> None:
     """What it means is not the transport's to say."""

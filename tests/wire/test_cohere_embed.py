@@ -77,6 +77,13 @@ def test_the_user_is_told_to_be_left_out():
     assert told[0] == ("user", "dropped", False)
 
 
+@pytest.mark.parametrize("odd", [None, 1.5])
+def test_inputs_that_are_none(odd):
+    with pytest.raises(InvalidRequestError, match="Cohere embeds texts and parts, not") as caught:
+        encode([odd])
+    assert caught.value.param == "input"
+
+
 def test_tokens_are_refused():
     with pytest.raises(InvalidRequestError, match="Cohere embeds texts"):
         encode([[1, 2]])

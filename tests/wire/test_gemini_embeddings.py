@@ -58,7 +58,7 @@ def test_a_request_to_vertex():
 
 
 def test_fault_43_tokens_are_no_text():
-    with pytest.raises(InvalidRequestError, match="take text, not tokens"):
+    with pytest.raises(InvalidRequestError, match="must be text, not tokens"):
         wire_of(input=[[1, 2]])
 
 

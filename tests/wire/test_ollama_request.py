@@ -200,8 +200,13 @@ def test_tools_that_are_no_functions(odd):
         ("required", ["f", "g"], [("tool_choice", "dropped", True)]),
         ({"type": "function", "function": {"name": "g"}}, ["g"], [("tool_choice", "dropped", True)]),
         ({"type": "function", "name": "g"}, ["g"], [("tool_choice", "dropped", True)]),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [tool("g")]}},
+            ["g"],
+            [("tool_choice", "moved", False)],
+        ),
     ],
-    ids=["auto", "none", "required", "named", "named-flat"],
+    ids=["auto", "none", "required", "named", "named-flat", "allowed"],
 )
 def test_pitfall_65_tool_choice(choice, names, told):
     """Ollama has none: which tools there are is all that can be said."""

@@ -172,13 +172,13 @@ def test_reasoning_has_one_name() -> None:
 
 
 def test_an_answer_without_labels() -> None:
-    """Indexes and the object's name are made up for; what is missing besides is null."""
+    """Indexes, the object's name and why it ended are made up for; what is missing besides is null."""
     value = decoded(
         {"choices": [{"message": {"content": "a"}}, {"message": {"content": "b"}, "index": None}]}
     )
     assert [(c.index, c.message.content, c.finish_reason) for c in value.choices] == [
-        (0, "a", None),
-        (1, "b", None),
+        (0, "a", "stop"),
+        (1, "b", "stop"),
     ]
     assert (value.object, value.id, value.usage) == ("chat.completion", None, None)
 

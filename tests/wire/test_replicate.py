@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.utils.streaming import collect
 from muxi_llm.wire.base import Fault, Ledger, Profile, WireError
 from muxi_llm.wire.replicate import ReplicateModels, ReplicatePrediction
@@ -83,7 +83,7 @@ def test_several_turns_are_a_transcript():
     """Which is told: the model sees one prompt."""
     history = [SYSTEM, *TURNS, {"role": "tool", "content": None}]
     body, lost = encode(history)
-    prompt = "User: Hello\n\nAssistant: Hi\n\nUser: And?\n\ntool: \n\nAssistant:"
+    prompt = "User: Hello\n\nAssistant: Hi\n\nUser: And?\n\nTool: \n\nAssistant:"
     assert body["input"] == {"system_prompt": "Be terse.", "prompt": prompt}
     assert lost == [("messages", "changed", True)]
 
@@ -164,6 +164,31 @@ def test_what_is_lost_is_told(params, lost):
     body, entries = encode(**params)
     assert entries == lost
     assert set(body["input"]) <= {"prompt", "stop_sequences"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        ([{**USER, "name": "Ann"}], ("messages[0].name", "dropped", True)),
+        (
+            [USER, {"role": "assistant", "content": "Hm", "tool_calls": [{"id": "1"}]}],
+            ("messages[1].tool_calls", "dropped", True),
+        ),
+        ([USER, SYSTEM], ("messages", "moved", False)),
+    ],
+    ids=["a name", "a call", "a later system message"],
+)
+def test_what_a_prompt_cannot_hold_is_told(messages, told):
+    wire = codec()
+    wire.encode_request({"messages": messages}, stream=False)
+    assert told in [(entry.param, entry.action, entry.loss) for entry in wire.ledger.entries]
+
+
+@pytest.mark.parametrize("image", [None, {}, {"url": None}, 3], ids=str)
+def test_a_picture_without_a_url(image):
+    part = {"type": "image_url", "image_url": image}
+    with pytest.raises(InvalidRequestError, match=r"messages\[0\].content: an image_url part without a URL"):
+        encode([{"role": "user", "content": [part]}])
 
 
 def test_pitfall_63_several_answers_are_refused():
@@ -255,7 +280,7 @@ def test_failures(body, fault):
 
 @pytest.mark.parametrize("body", [[], {}, prediction("processing")], ids=["a list", "no status", "not done"])
 def test_replies_that_make_no_sense(body):
-    with pytest.raises(WireError, match="no prediction that has succeeded") as caught:
+    with pytest.raises(WireError, match="no prediction") as caught:
         read(body)
     assert caught.value.kind == "malformed"
 

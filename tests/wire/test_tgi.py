@@ -96,7 +96,11 @@ def test_no_temperature_is_no_sampling():
 
 @pytest.mark.parametrize(
     ("body", "why"),
-    [({"n": 2}, "ask n times"), ({"messages": [user([{"type": "image_url"}])]}, "TGI takes text alone")],
+    [
+        ({"n": 2}, "ask n times"),
+        ({"tools": [{"type": "function"}]}, "cannot call tools"),
+        ({"messages": [user([{"type": "image_url"}])]}, "TGI takes no image_url parts"),
+    ],
 )
 def test_what_cannot_be_had(body, why):
     with pytest.raises(UnsupportedParameterError, match=why):
@@ -134,8 +138,9 @@ def test_replies_that_are_none(raw):
 @given(places=PLACES)
 def test_a_stream(places):
     """However it is cut: the role once, no special tokens, one end with the cost."""
-    items = Codec().items(*cut(events(token("Hi"), token(""), token("!"), END, END), places))
-    deltas = [item.choices[0].delta.model_dump(exclude_unset=True) for item in items]
+    codec = Codec(stream_options={"include_usage": True})
+    items = codec.items(*cut(events(token("Hi"), token(""), token("!"), END, END), places))
+    deltas = [item.choices[0].delta.model_dump(exclude_unset=True) for item in items[:-1]]
     assert deltas == [{"role": "assistant", "content": "Hi"}, {"content": "!"}, {}]
     value = collect(items)
     assert value.choices[0].message.content == "Hi!"

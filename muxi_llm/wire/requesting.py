@@ -1,0 +1,178 @@
+"""What the codecs that are not OpenAI's share, ours → theirs: the types they rely on, what they have no room
+for, messages as mere text, tool choices and the arguments of calls.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+import orjson
+
+from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
+from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
+from muxi_llm.wire.base import is_neutral
+from muxi_llm.wire.reading import SENSELESS
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from muxi_llm.wire.base import Json, Ledger
+
+
+def check(body: Mapping[str, Any], whose: str) -> None:
+    """Refuse what no codec can translate: parameters of another type than OpenAI's, and several answers
+    where *whose* API gives but one.
+    """
+    for name, kind in TYPES.items():
+        value = body.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise InvalidRequestError(f"{name} must be {WORDS[kind]}, not {value!r}", param=name)
+    if whose and (body.get("n") or 1) > 1:
+        raise UnsupportedParameterError(f"n: {whose} gives one answer a call; ask n times", param="n")
+
+
+def usage_wanted(body: Mapping[str, Any]) -> bool:
+    """Whether a stream is to end with its cost."""
+    return bool((body.get("stream_options") or {}).get("include_usage"))
+
+
+def stops_of(body: Mapping[str, Any]) -> list[str]:
+    """The `stop` sequences, as a list."""
+    stop = body.get("stop") or ()
+    stops = [stop] if isinstance(stop, str) else list(stop)
+    if not all(isinstance(sequence, str) for sequence in stops):
+        raise InvalidRequestError(f"stop must be a string or a list of strings, not {stop!r}", param="stop")
+    return stops
+
+
+def drop_others(body: Mapping[str, Any], known: Container[str], ledger: Ledger, why: str) -> None:
+    """Tell the ledger of every parameter that is not *known*."""
+    for name, value in body.items():
+        if name not in known and not is_neutral(name, value):
+            ledger.dropped(name, why, loss=name not in HARMLESS)
+
+
+def drop_fields(
+    message: Mapping[str, Any], at: str, fields: Iterable[str], ledger: Ledger, whose: str
+) -> None:
+    """Tell the ledger of those *fields* of the message *at* that *whose* messages have not."""
+    for name in fields:
+        if message.get(name):
+            ledger.dropped(f"{at}.{name}", f"{whose} have no {name}")
+
+
+def text_of(message: Mapping[str, Any], at: str, whose: str, beside: Container[str] = ()) -> str:
+    """The text of the message *at*. Parts of another kind are refused, but those taken *beside* it."""
+    content = message.get("content") or message.get("refusal") or ""
+    if isinstance(content, str):
+        return content
+    texts = []
+    for index, part in enumerate(content):
+        kind, place = part["type"], f"{at}.content[{index}]"
+        if kind in {"text", "refusal"}:
+            texts.append(part.get(kind) or "")
+            if not isinstance(texts[-1], str):
+                raise InvalidRequestError(f"{place}.{kind} must be a string", param=f"{place}.{kind}")
+        elif kind not in beside:
+            raise UnsupportedParameterError(f"{place}: {whose} takes no {kind} parts", param=place)
+    return "".join(texts)
+
+
+def taken_apart(url: str, at: str, wanted: str) -> tuple[str, str]:
+    """The media type of a data URL, if it tells one, and its data as base64. Another URL is refused with what
+    is *wanted* there.
+    """
+    head, comma, data = url.partition(",")
+    if not (comma and head.startswith("data:")):
+        raise InvalidRequestError(f"{at} must be {wanted} URL", param=at)
+    media, *options = head.removeprefix("data:").split(";")
+    if "base64" not in options:
+        data = base64.b64encode(unquote_to_bytes(data)).decode()
+    return media.lower(), data
+
+
+def transcript(turns: Iterable[tuple[str, str]]) -> str:
+    """Roles and texts written out, for a model that completes text, up to where it has its turn."""
+    return "\n\n".join([*(f"{role.capitalize()}: {text}" for role, text in turns), "Assistant:"])
+
+
+def arguments_of(given: Any, at: str, ledger: Ledger) -> Json:
+    """The arguments of the call *at* as an object, which others take nothing but."""
+    if isinstance(given, dict):
+        return given
+    try:
+        decoded = orjson.loads(given) if given else {}
+    except orjson.JSONDecodeError:
+        decoded = None
+    if isinstance(decoded, dict):
+        return decoded
+    ledger.changed(f"{at}.function.arguments", f"not a JSON object; sent under {RAW_ARGUMENTS!r}")
+    return {RAW_ARGUMENTS: given}
+
+
+def chosen(choice: Any) -> tuple[str, list[str] | None]:
+    """The mode that a `tool_choice` (or a `function_call`) of any form asks for, "auto", "none" or
+    "required", and the tools it names, `None` for all of them.
+    """
+    if choice is None or isinstance(choice, str):
+        return MODES.get(choice, choice), None  # type: ignore[return-value]  # None is among the modes
+    try:
+        mode, names = _chosen(choice)
+        ", ".join(names or ())
+    except SENSELESS as error:
+        wanted = "'auto', 'none', 'required' or {'type': 'function', 'function': {'name': ...}}"
+        raise InvalidRequestError(
+            f"tool_choice must be {wanted}, not {choice!r}", param="tool_choice"
+        ) from error
+    return MODES.get(mode, mode), names
+
+
+def _chosen(choice: Json) -> tuple[str, list[str] | None]:
+    allowed = choice.get("allowed_tools")
+    if allowed:
+        return str(allowed.get("mode") or "auto"), [_named(tool) for tool in allowed["tools"]]
+    name = _named(choice)
+    return (str(choice.get("type")), None) if name is None else ("required", [name])
+
+
+def _named(tool: Json) -> Any:
+    return (tool.get("function") or tool.get("custom") or tool).get("name")
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+NUMBER, STRINGS = (int, float), (str, list, tuple)
+TYPES: dict[str, Any] = {
+    "n": int,
+    "max_tokens": int,
+    "max_completion_tokens": int,
+    "temperature": NUMBER,
+    "top_p": NUMBER,
+    "stop": STRINGS,
+    "reasoning_effort": str,
+    "service_tier": str,
+    "stream_options": Mapping,
+    "audio": Mapping,
+    "modalities": list,
+}
+"""Parameters that are looked into, not just passed on."""
+
+WORDS: dict[Any, str] = {
+    int: "a whole number",
+    NUMBER: "a number",
+    str: "a string",
+    STRINGS: "a string or a list of strings",
+    list: "a list of strings",
+    Mapping: "a dict",
+}
+
+MODES: dict[str | None, str] = {None: "auto", "any": "required"}
+
+HARMLESS = {
+    "metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier",
+    "service_tier", "store", "user",
+}  # fmt: skip
+"""Parameters whose absence changes no answer."""
