@@ -81,6 +81,9 @@ def _content(content: object, where: str, needs: set[str]) -> list[Json]:
             )
         if kind != "text":
             needs.add(kind)
+        elif not isinstance(part.get("text"), str):
+            at = f"{where}[{index}].text"
+            raise InvalidRequestError(f"{at} must be a string, not {part.get('text')!r}", param=at)
         if "cache_control" in part:
             needs.add("cache_control")
         parts.append(part)

@@ -105,6 +105,10 @@ class Permits(Generic[Waiter]):
         self.out += 1
         return True
 
+    def overdraw(self) -> None:
+        """Take one more than there are."""
+        self.out += 1
+
     def queue(self, waiter: Waiter) -> None:
         """*waiter* wants the next one."""
         self._waiting[waiter] = None

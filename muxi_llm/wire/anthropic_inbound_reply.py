@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from muxi_llm.wire.anthropic_reply import EXTRA_USAGE
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
+from muxi_llm.wire.requesting import RAW_ARGUMENTS
 
 if TYPE_CHECKING:
     from muxi_llm.models import ChatCompletionMessage, Choice, ChunkChoice, CompletionUsage

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from muxi_llm.wire.anthropic_parts import Parts
 from muxi_llm.wire.anthropic_reply import ReplyReader
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS, SERVICE_TIERS
+from muxi_llm.wire.anthropic_request import SERVICE_TIERS
 from muxi_llm.wire.anthropic_thinking import BUDGETS, EFFORTS, ClaudeProfile
 from muxi_llm.wire.anthropic_tools import TOOL_CHOICES, Tools
 from muxi_llm.wire.base import WireError
 from muxi_llm.wire.json_schema import require_all
+from muxi_llm.wire.requesting import RAW_ARGUMENTS
 
 if TYPE_CHECKING:
     from muxi_llm.wire.base import Json, Ledger

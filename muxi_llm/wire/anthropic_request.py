@@ -11,22 +11,18 @@ import binascii
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
+from muxi_llm.errors import InvalidRequestError
 from muxi_llm.wire.anthropic_parts import Parts
 from muxi_llm.wire.anthropic_thinking import THINKING, ClaudeProfile, encode_thinking
 from muxi_llm.wire.anthropic_tools import Tools, shortened
 from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.json_schema import closed_schema, json_instruction
+from muxi_llm.wire.requesting import arguments_of, check, drop_others
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from muxi_llm.wire.base import Json, Ledger, Profile
-
-RAW_ARGUMENTS = "_raw_arguments"
-"""Where arguments that are no JSON object are kept: Anthropic takes nothing but an object."""
 
 
 class MessagesRequest:
@@ -45,6 +41,7 @@ class MessagesRequest:
         """The whole body. Parameters Anthropic has no room for go to the ledger, those that cannot be
         done without (`n` above 1) are refused.
         """
+        check(body, "Anthropic")
         tools = self.tools.definitions(body)
         system, turns = self._messages(body["messages"])
         out: Json = {"model": self.model, "max_tokens": self._max_tokens(body), "messages": turns}
@@ -60,7 +57,7 @@ class MessagesRequest:
             out["system"] = system[0]["text"] if only_text else system
         if stream:
             out["stream"] = True
-        self._refuse_the_rest(body)
+        self._drop_the_rest(body)
         return out
 
     # ---------------------------------------------------------------------------------- messages
@@ -139,7 +136,7 @@ class MessagesRequest:
             "type": "tool_use",
             "id": safe_id(call["id"]) if call.get("id") else self._next_id(),
             "name": self.tools.name(function["name"]),
-            "input": self._tool_input(arguments, at),
+            "input": arguments_of(arguments, at, self.ledger),
         }
 
     def _next_id(self) -> str:
@@ -147,18 +144,6 @@ class MessagesRequest:
         self._nameless += 1
         self._unanswered.append(f"muxi_call_{self._nameless}")
         return self._unanswered[-1]
-
-    def _tool_input(self, arguments: object, at: str) -> Json:
-        if isinstance(arguments, dict):
-            return arguments
-        try:
-            decoded = orjson.loads(arguments) if arguments else {}  # type: ignore[arg-type]  # anything else fails
-        except orjson.JSONDecodeError:
-            decoded = None
-        if isinstance(decoded, dict):
-            return decoded
-        self.ledger.changed(f"{at}.function.arguments", f"not a JSON object; sent under {RAW_ARGUMENTS!r}")
-        return {RAW_ARGUMENTS: arguments}
 
     def _tool_result(self, message: Mapping[str, Any], at: str) -> Json:
         call_id = message.get("tool_call_id")
@@ -242,14 +227,8 @@ class MessagesRequest:
         else:
             self.tools.force(spec, schema, out)
 
-    def _refuse_the_rest(self, body: Mapping[str, Any]) -> None:
-        if (body.get("n") or 1) > 1:
-            raise UnsupportedParameterError("n: Anthropic gives one answer a call; ask n times", param="n")
-        for name, value in body.items():
-            if name not in TRANSLATED and not is_neutral(name, value):
-                self.ledger.dropped(
-                    name, "Anthropic's messages have no such parameter", loss=name not in HARMLESS
-                )
+    def _drop_the_rest(self, body: Mapping[str, Any]) -> None:
+        drop_others(body, TRANSLATED, self.ledger, "Anthropic's messages have no such parameter")
         lost = (body.get("metadata") or {}).keys() - {"user_id"}
         if lost:
             self.ledger.dropped(
@@ -302,6 +281,3 @@ TRANSLATED = {
     "safety_identifier", "metadata", "service_tier", "tools", "tool_choice", "parallel_tool_calls",
     "functions", "function_call", "reasoning_effort", "response_format", "stream", "stream_options", "n",
 }  # fmt: skip
-
-HARMLESS = {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "store"}
-"""Parameters whose absence changes no answer."""

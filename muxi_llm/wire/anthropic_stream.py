@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from muxi_llm.wire.anthropic_reply import annotations_of, input_text, refusal_text, usage_of
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
 from muxi_llm.wire.anthropic_thinking import THINKING
 from muxi_llm.wire.base import Json, WireError, fault_of, loads
 from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.requesting import RAW_ARGUMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

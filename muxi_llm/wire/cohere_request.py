@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
 from muxi_llm.wire.anthropic_thinking import BUDGETS
 from muxi_llm.wire.json_schema import closed_schema, json_instruction
 from muxi_llm.wire.reading import SENSELESS
-from muxi_llm.wire.requesting import arguments_of, check, chosen, drop_others, stops_of
+from muxi_llm.wire.requesting import RAW_ARGUMENTS, arguments_of, check, chosen, drop_others, stops_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

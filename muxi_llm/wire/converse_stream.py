@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from muxi_llm.models import ChatCompletionChunk
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
 from muxi_llm.wire.aws_faults import raise_exception
 from muxi_llm.wire.base import Json, WireError, build_value, loads
 from muxi_llm.wire.converse_reply import annotations_of, is_call, thought_of, usage_of
 from muxi_llm.wire.event_decoder import EventDecoder
 from muxi_llm.wire.eventstream import EventStreamDecoder
+from muxi_llm.wire.requesting import RAW_ARGUMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

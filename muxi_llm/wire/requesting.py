@@ -12,7 +12,6 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
 from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.reading import SENSELESS
 
@@ -145,6 +144,9 @@ def _named(tool: Json) -> Any:
 # ------------------------------------------------------------------------------------------ tables
 
 NUMBER, STRINGS = (int, float), (str, list, tuple)
+RAW_ARGUMENTS = "_raw_arguments"
+"""Holds arguments that are no JSON object, where an object is wanted."""
+
 TYPES: dict[str, Any] = {
     "n": int,
     "max_tokens": int,

@@ -188,6 +188,11 @@ def test_controls_are_not_sent():
         ([{"role": "user", "content": [7]}], "messages[0].content[0]", "not int"),
         ([{"role": "user", "content": [None]}], "messages[0].content[0]", "not NoneType"),
         ([{"role": "user", "content": [{}]}], "messages[0].content[0].type", "must be a part with a type"),
+        (
+            [{"role": "user", "content": [{"type": "text", "text": None}]}],
+            "messages[0].content[0].text",
+            "must be a string, not None",
+        ),
         ([{"role": "user", "content": ["a", {"type": 7}]}], "messages[0].content[1].type", "with a type"),
         ([{"role": "user", "content": [["a"]]}], "messages[0].content[0]", "not list"),
         ([{"role": "assistant", "tool_calls": "f"}], "messages[0].tool_calls", "must be a list"),

@@ -16,6 +16,7 @@ from muxi_llm import ChatCompletion, Embedding, harness
 from muxi_llm.core.call import call
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.request import Candidate, Limits, ModelRef, Request
+from muxi_llm.core.step import run_sync
 from muxi_llm.errors import (
     APITimeoutError,
     AuthenticationError,
@@ -28,9 +29,9 @@ from muxi_llm.errors import (
     MuxiLLMError,
     RateLimitError,
 )
-from muxi_llm.harness.events import HarnessEvent, Listeners
 from muxi_llm.harness.cache import Caches, MemoryTier, TwoTierCache
-from muxi_llm.harness.pipeline import PLACES, Harness, Stages
+from muxi_llm.harness.events import HarnessEvent, Listeners
+from muxi_llm.harness.pipeline import PLACES, Harness, Stages, _permit
 from muxi_llm.harness.replies import Replies, request_key
 from muxi_llm.models import RawValue, Report
 from muxi_llm.providers.openai import OpenAIProvider
@@ -279,6 +280,21 @@ class Turning(Scripted):
         for _ in range(3):
             await asyncio.sleep(0)
         return await super().send(call)
+
+
+def test_a_sync_call_inside_a_loop_does_not_wait_for_that_loop() -> None:
+    """Those who have the permits may be on it: there is one more, for as long as the loop is held up."""
+
+    async def scenario() -> tuple[bool, int]:
+        place = Harness(Stages(window=1, minimum=1)).place_of(
+            Candidate(ModelRef("openai", "m"), OpenAIProvider())
+        )
+        assert place.permits is not None
+        assert place.permits.take()
+        io: Any = BlockingIO(None)  # type: ignore[arg-type]  # nothing is sent here
+        return run_sync(_permit(io, place, place.permits, 60.0)), place.permits.out
+
+    assert asyncio.run(scenario()) == (True, 2)
 
 
 def test_places_are_bounded() -> None:

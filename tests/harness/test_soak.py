@@ -244,7 +244,8 @@ def test_very_many_calls(heard: Heard, transport: str, monkeypatch: pytest.Monke
     all_accounted_for(ledger, heard, 2 * half)
     assert ledger.ends["CancelledError"] > 0
     assert end - middle < 16 * 1024 * 1024
-    assert sockets() - before <= 2 * WINDOW  # those kept for the next call
+    # Those kept for the next call. On the fast transport a cancelled call runs on beside its successor.
+    assert sockets() - before <= {"httpx2": 2, "fast": 8}[transport] * WINDOW
     nothing_is_held()
 
 

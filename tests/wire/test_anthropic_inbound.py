@@ -10,8 +10,8 @@ import pytest
 from muxi_llm.errors import InvalidRequestError, connection_error, incomplete_stream, status_error
 from muxi_llm.models import ChatCompletion
 from muxi_llm.wire.anthropic_inbound import AnthropicInbound
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
 from muxi_llm.wire.base import Ledger, fault_of
+from muxi_llm.wire.requesting import RAW_ARGUMENTS
 from tests.support.anthropic import Codec, call, text, tool_use
 from tests.support.anthropic_inbound import Client, signed
 from tests.support.anthropic_validator import read, validate

@@ -12,8 +12,8 @@ from muxi_llm.core.request import Request
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.providers.openai import OpenAIProvider
 from muxi_llm.wire.anthropic_inbound import AnthropicInbound
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
 from muxi_llm.wire.base import Ledger, Profile, WireError, dumps
+from muxi_llm.wire.requesting import RAW_ARGUMENTS
 from tests.support.anthropic import call, check, text, tool, tool_use
 from tests.support.anthropic_inbound import (
     EPHEMERAL,

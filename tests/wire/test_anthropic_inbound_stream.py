@@ -9,7 +9,7 @@ import pytest
 from anthropic import Anthropic
 
 from muxi_llm.errors import incomplete_stream, status_error
-from muxi_llm.wire.anthropic_request import RAW_ARGUMENTS
+from muxi_llm.wire.requesting import RAW_ARGUMENTS
 from tests.support.anthropic import Codec, text, tool_use
 from tests.support.anthropic import told as told_by_anthropic
 from tests.support.anthropic_inbound import Client, chunk_of, events, message, signed
