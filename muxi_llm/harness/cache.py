@@ -16,6 +16,8 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+from muxi_llm.harness.forks import outlives
+
 if TYPE_CHECKING:
     from muxi_llm.core.port import IO
     from muxi_llm.harness.redis_tier import RedisTier
@@ -54,8 +56,13 @@ class MemoryTier:
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._entries: OrderedDict[str, tuple[str, float, int]] = OrderedDict()
+        self.after_fork()
+        outlives(self)
+
+    def after_fork(self) -> None:
+        """What is kept is kept; it is counted anew, for a thread may have been about to."""
         self._lock = Lock()
-        self.size = 0
+        self.size = sum(size for _, _, size in self._entries.values())
         """Bytes in use, about."""
 
     def __len__(self) -> int:
@@ -160,6 +167,11 @@ class Caches:
         self._ttl = ttl
         self._redis: RedisTier | None = None
         self._made: dict[Strategy, TwoTierCache] = {}
+        self.after_fork()
+        outlives(self)
+
+    def after_fork(self) -> None:
+        """Nobody is making a cache."""
         self._lock = Lock()
 
     def of(self, wanted: Strategy | Literal[False] | None) -> TwoTierCache | None:

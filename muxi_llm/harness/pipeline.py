@@ -28,6 +28,7 @@ from muxi_llm.errors import (
 )
 from muxi_llm.harness.breaker import CircuitBreaker
 from muxi_llm.harness.events import Listeners
+from muxi_llm.harness.forks import outlives
 from muxi_llm.harness.keys import KeyRing, fingerprint
 from muxi_llm.harness.limiter import Permits, Window, requests_left
 from muxi_llm.harness.telling import told
@@ -65,7 +66,7 @@ class Stages:
 
 @dataclass(slots=True)
 class Place:
-    """One provider at one base URL: what its calls share. `lock` guards all of it."""
+    """One provider at one base URL: what its calls share, with one pool of keys. `lock` guards all of it."""
 
     provider: str
     breaker: CircuitBreaker | None
@@ -92,6 +93,11 @@ class Harness:
         self._kill_switch = kill_switch
         self._replies = replies
         self._flights = flights
+        self.after_fork()
+        outlives(self)
+
+    def after_fork(self) -> None:
+        """Nothing is known of any place, and no attempt is under way."""
         self._places: dict[tuple[str, str, tuple[str, ...]], Place] = {}
         self._lock = Lock()
 
@@ -146,9 +152,18 @@ class Harness:
         place = self._places.get(key)
         if place is None:
             with self._lock:
-                place = self._places.setdefault(key, self._new_place(candidate.ref.provider, provider.keys))
-                if len(self._places) > PLACES:
-                    del self._places[next(iter(self._places))]
+                place = self._places.get(key) or self._add_place(key)
+        return place
+
+    def _add_place(self, key: tuple[str, str, tuple[str, ...]]) -> Place:
+        place = self._new_place(key[0], key[2])
+        for (*where, _), other in self._places.items():
+            if where == [*key[:2]]:  # with other keys it is still the same server
+                place.breaker, place.permits, place.lock = other.breaker, other.permits, other.lock
+                break
+        if len(self._places) == PLACES:
+            del self._places[next(iter(self._places))]
+        self._places[key] = place
         return place
 
     def _new_place(self, provider: str, keys: tuple[str, ...]) -> Place:

@@ -32,6 +32,8 @@ except ImportError as error:  # pragma: no cover - tests have every extra
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from muxi_llm.harness.forks import outlives
+
 State = Literal["up", "resting", "trying"]
 
 TRANSITIONS: dict[tuple[State, str], State] = {
@@ -75,12 +77,18 @@ class RedisTier:
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )
-        self._lock = Lock()
+        self._room = backlog
         self._state: State = "up"
         self._first_rest = self._rest = rest
         self._until = 0.0
-        self._backlog = BoundedSemaphore(backlog)
         self._writers: dict[int, ThreadPoolExecutor] = {}
+        self.after_fork()
+        outlives(self)
+
+    def after_fork(self) -> None:
+        """Nothing waits to be written."""
+        self._lock = Lock()
+        self._backlog = BoundedSemaphore(self._room)
 
     @property
     def state(self) -> State:

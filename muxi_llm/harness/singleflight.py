@@ -21,6 +21,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from muxi_llm.errors import MuxiLLMError
+from muxi_llm.harness.forks import outlives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -59,6 +60,11 @@ class Singleflight:
     """The flights under way. Safe between threads, and between event loops."""
 
     def __init__(self) -> None:
+        self.after_fork()
+        outlives(self)
+
+    def after_fork(self) -> None:
+        """Nothing is under way."""
         self._lock = Lock()
         self._flights: dict[str, _Flight] = {}
 

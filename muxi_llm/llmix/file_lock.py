@@ -58,8 +58,17 @@ class FileLock:
         self.release()
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.acquire)
+        acquired = asyncio.ensure_future(asyncio.to_thread(self.acquire))
+        try:
+            await asyncio.shield(acquired)
+        except asyncio.CancelledError:
+            acquired.add_done_callback(self._given_up)  # its thread waits on, for a lock nobody wants then
+            raise
         return self
+
+    def _given_up(self, acquired: asyncio.Future[None]) -> None:
+        if not acquired.cancelled() and acquired.exception() is None:
+            self.release()
 
     async def __aexit__(self, *exc: object) -> None:
         self.release()

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from muxi_llm.errors import KeyPoolExhaustedError
+from muxi_llm.harness.forks import outlives
 from muxi_llm.harness.keys import KeyRing
 
 if TYPE_CHECKING:
@@ -24,9 +25,14 @@ class KeyPool:
     def __init__(self, keys: Iterable[str]) -> None:
         given = list(keys)
         self.ring = KeyRing(given)
-        self.lock = Lock()
+        self.after_fork()
+        outlives(self)
         self._known = {key.strip() for key in given}
         self._last: str | None = None
+
+    def after_fork(self) -> None:
+        """Nobody is choosing."""
+        self.lock = Lock()
 
     def select(self) -> str:
         """The next key in turn. Raises `KeyPoolExhaustedError` if all are dead."""

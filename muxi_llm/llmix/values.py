@@ -156,6 +156,19 @@ class PipelineConfig:
     telemetry: Listener | Sequence[Listener] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("max_retries", "retry_base_ms", "retry_max_delay_ms", "retry_jitter_ms"):
+        for name in NOT_BELOW_0:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)!r}")
+        if not self.circuit_breaker_cooldown_seconds > 0:
+            raise ValueError("circuit_breaker_cooldown_seconds must be above 0")
+        if not 1 <= self.semaphore_min <= self.semaphore_initial:
+            raise ValueError("semaphore_min must be 1 or more, and semaphore_initial no less than that")
+
+
+NOT_BELOW_0 = (
+    "max_retries",
+    "retry_base_ms",
+    "retry_max_delay_ms",
+    "retry_jitter_ms",
+    "circuit_breaker_threshold",
+)

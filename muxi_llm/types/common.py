@@ -41,8 +41,8 @@ class CallParams(TypedDict, total=False):
     on each model (default 2 without fallbacks, 0 with). timeout: seconds for each attempt.
     api_key, base_url: for the first model's provider, instead of the configured ones.
     extra_headers, extra_query, extra_body: sent as they are. provider_options: like `extra_body`, by
-    provider: `{"anthropic": {"top_k": 5}}`. adapt: `adapt`, `strict` or `passthrough`. cache: where answers are
-    kept and looked for, `False` for nowhere (default: as `muxi_llm.harness.configure` set it).
+    provider: `{"anthropic": {"top_k": 5}}`. adapt: `adapt`, `strict` or `passthrough`. cache: where answers
+    are kept and looked for, `False` for nowhere (default: as `muxi_llm.harness.configure` set it).
     """
 
     fallback_models: Sequence[str] | None

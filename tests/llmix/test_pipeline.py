@@ -183,11 +183,30 @@ def test_a_config_that_is_none() -> None:
     assert (response.provider, response.model) == ("", "")
 
 
-@pytest.mark.parametrize("name", ["max_retries", "retry_base_ms", "retry_max_delay_ms", "retry_jitter_ms"])
+@pytest.mark.parametrize(
+    "name",
+    ["max_retries", "retry_base_ms", "retry_max_delay_ms", "retry_jitter_ms", "circuit_breaker_threshold"],
+)
 def test_a_pipeline_config_that_cannot_be(name: str) -> None:
     """Numbers below 0."""
     with pytest.raises(ValueError, match=f"{name} must be 0 or more, not -1"):
         PipelineConfig(Script(), **{name: -1})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error"),
+    [
+        ({"semaphore_initial": 0}, "semaphore_initial no less"),
+        ({"semaphore_initial": 2}, "semaphore_initial no less"),
+        ({"semaphore_initial": 2, "semaphore_min": 0}, "semaphore_min must be 1"),
+        ({"circuit_breaker_cooldown_seconds": 0}, "must be above 0"),
+    ],
+    ids=repr,
+)
+def test_stages_that_cannot_be(wanted: dict[str, Any], error: str) -> None:
+    """Are refused where they are set, not in every call's response."""
+    with pytest.raises(ValueError, match=error):
+        PipelineConfig(Script(), **wanted)
 
 
 # ------------------------------------------------------------------------------------------ retries

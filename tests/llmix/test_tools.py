@@ -349,6 +349,20 @@ def test_a_lock_that_is_not_waited_for_any_longer(tmp_path: Path) -> None:
         pass
 
 
+def test_a_lock_that_a_task_waits_for_no_longer(tmp_path: Path) -> None:
+    """Is let go once its thread has it."""
+
+    async def main() -> None:
+        late = FileLock(tmp_path)
+        with FileLock(tmp_path), pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), late:
+                pass
+        async with asyncio.timeout(5), FileLock(tmp_path):
+            pass
+
+    asyncio.run(main())
+
+
 # ---------------------------------------------------------------------------------- clients, paths
 
 
