@@ -78,10 +78,12 @@ class Routed(Optioned):
     def _own(self, request: Any, options: Any, ours: Mapping[str, Any]) -> inbound.Own:
         client: Any = self
         seconds = (request.extensions.get("timeout") or {}).get("read")
+        base = str(client.base_url).rstrip("/")
         return inbound.Own(
             url=str(request.url),
+            base_url=base,
             headers=inbound.sendable(request.headers),
-            explicit=str(client.base_url).rstrip("/") != AnthropicProvider.base_url,
+            explicit=base != AnthropicProvider.base_url,
             timeout=NO_TIMEOUT if seconds is None else seconds,
             max_retries=options.get_max_retries(client.max_retries),
             provider="anthropic",

@@ -89,6 +89,7 @@ class Routed(Optioned):
     ) -> inbound.Own:
         return inbound.Own(
             url=url,
+            base_url=base,
             headers=headers,
             explicit=base != OpenAIProvider.base_url,
             timeout=NO_TIMEOUT if seconds is None else seconds,
@@ -131,14 +132,15 @@ class Routed(Optioned):
         """The original's headers of a plain call, made anew when what they tell of has changed."""
         client: Any = self
         key = (client.api_key, client.organization, client.project, timeout)
-        if self._quick is None or self._quick[0] != key:
+        quick = self._quick  # another thread may have another in its place at any time
+        if quick is None or quick[0] != key:
             options = FinalRequestOptions(method="post", url=path, json_data={}, timeout=timeout)
             options.timeout = (
                 timeout  # as it is: validation would make 600 of a client's 600.0, or the reverse
             )
             options.security = {"bearer_auth": True}
-            self._quick = key, inbound.sendable(client._build_headers(options))
-        return self._quick[1]
+            quick = self._quick = key, inbound.sendable(client._build_headers(options))
+        return quick[1]
 
     def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
         """As the original; what `parse` makes of an answer tells of its call as well."""

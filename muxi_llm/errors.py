@@ -33,6 +33,7 @@ An unknown keyword argument is a `TypeError`, as in the openai package.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -175,7 +176,7 @@ class CircuitOpenError(MuxiLLMError, APIConnectionError):
 
     def __init__(self, provider: str, base_url: str) -> None:
         super().__init__(
-            message=f"Circuit breaker OPEN for ({provider}, {base_url})",
+            message=f"Circuit breaker OPEN for ({provider}, {re.sub('//[^/@]*@', '//', base_url)})",
             request=httpx2.Request("POST", base_url or LOCAL_URL),
         )
 

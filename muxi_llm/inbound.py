@@ -70,11 +70,12 @@ OPTIONS = ("fallback_models", "fallback_config", "retries", "provider_options", 
 class Own:
     """What a client brought along: the request's URL and headers, and the client's settings.
 
-    provider: whose client it is. explicit: it was given a base URL of its own, so names of models may be
-    that server's.
+    provider: whose client it is. base_url: its server's. explicit: it was given that, so names of models
+    may be that server's.
     """
 
     url: str
+    base_url: str
     headers: Mapping[str, str]
     explicit: bool
     timeout: float
@@ -107,7 +108,7 @@ class OwnServer(OpenAICompatible, register=False):
     verbatim = True
 
     def __init__(self, own: Own, events: Events | None) -> None:
-        super().__init__(headers=own.headers, base_url=own.url)
+        super().__init__(headers=own.headers, base_url=own.base_url, settings={"url": own.url})
         self.name = own.provider  # type: ignore[misc]  # the class stands for whichever it is
         self._events = events
         self._tries = count()
@@ -133,7 +134,7 @@ class OwnServer(OpenAICompatible, register=False):
         self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
     ) -> WireCall:
         call = super().prepare(wire, body, stream=stream, extra=extra)
-        call.url = self.base_url
+        call.url = self.settings["url"]
         if TRIES in call.headers:  # their clients count their tries; here the plan tries, and prepares each
             call.headers[TRIES] = str(next(self._tries))
         return call

@@ -86,6 +86,8 @@ class Runtime:
                 from muxi_llm.harness import making  # noqa: PLC0415 - for those who switched it on
 
                 self._harnesses[settings] = making.harness_of(settings)
+                if len(self._harnesses) > HARNESSES:  # calls under way keep theirs
+                    del self._harnesses[next(iter(self._harnesses))]
             return self._harnesses[settings]
 
     def after_fork(self) -> None:
@@ -100,6 +102,9 @@ class Runtime:
         _parents_ports.append(self._ports)  # dropping them would close what the parent still uses
         self._ports = {}
 
+
+HARNESSES = 8
+"""How many settings' state is kept at most: who configures again and again must not fill the memory."""
 
 _parents_ports: list[object] = []
 _runtime = Runtime()

@@ -38,7 +38,9 @@ class IO(Protocol):
 
 
 class Event(Protocol):
-    """Happens once."""
+    """Happens once. holds_up_a_loop: to wait here stops an event loop, and with it who may be waited for."""
+
+    holds_up_a_loop: bool
 
     def set(self) -> None:
         """It happened; from any thread, and more than once if need be."""

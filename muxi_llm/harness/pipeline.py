@@ -123,7 +123,7 @@ class Harness:
         if self._kill_switch is not None:
             self._kill_switch.check()
         replies = self._replies
-        if replies is None:
+        if replies is None or replies.is_turn(request):
             return await work()
         flights = None if request.stream else self._flights
         cache = replies.cache_of(request, candidates)
@@ -326,7 +326,7 @@ async def _permit(io: IO, place: Place, permits: Permits[Event], seconds: float)
         if permits.take():
             return True
         event = io.event()
-        if getattr(event, "holds_up_a_loop", False):  # those who have the permits may be on that very loop
+        if event.holds_up_a_loop:  # those who have the permits may be on that very loop
             permits.overdraw()
             return True
         permits.queue(event)

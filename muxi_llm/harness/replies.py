@@ -1,8 +1,9 @@
 """What the cache keeps of a call, and how an answer is made of it again.
 
-Rules: the key is everything that shapes the answer (endpoint, chain, body, options, tenant), and no
-credential. Kept is what answered whole: no tool calls (their ids are one conversation's), nothing cut off.
-A streamed answer is kept as its chunks and comes back as a stream. What cannot be read back is a miss.
+Rules: the key is everything that shapes the answer (endpoint, chain, settings, headers, body, options,
+tenant), and no credential. Kept is what answered whole: no tool calls (their ids are one conversation's),
+nothing cut off. A streamed answer is kept as its chunks and comes back as a stream. What cannot be read
+back is a miss.
 """
 
 from __future__ import annotations
@@ -58,6 +59,9 @@ Any other may, whoever it is for."""
 SECRET = re.compile("key|secret|token|credential|password")
 """In the names of settings that say who calls, not what is asked."""
 
+REMEMBERED = {"container", "conversation", "thread"}
+"""Fields of the Responses and the Messages wire that name something on the server which changes."""
+
 NOT_KEPT = re.compile(
     rb'"stop_reason"\s*:\s*"(tool_use|max_tokens|pause_turn|refusal|model_context_window_exceeded)"'
     rb'|"status"\s*:\s*"(incomplete|failed|cancelled|queued)"|"type"\s*:\s*"[a-z_]*_call"'
@@ -104,6 +108,10 @@ class Replies:
         """tenant: part of every key; callers with another one share nothing."""
         self._caches = caches
         self._tenant = tenant
+
+    def is_turn(self, request: Request) -> bool:
+        """Whether *request* goes on with what its server remembers: then no other is equal to it."""
+        return request.verbatim is not None and not REMEMBERED.isdisjoint(request.verbatim)
 
     def cache_of(self, request: Request, candidates: Sequence[Candidate]) -> TwoTierCache | None:  # noqa: ARG002
         """The cache for *request*, `None` for none."""

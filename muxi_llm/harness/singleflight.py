@@ -98,7 +98,7 @@ class Singleflight:
             leads = flight is None
             if flight is None:
                 flight = self._flights[key] = _Flight()
-            elif getattr(seat, "holds_up_a_loop", False):
+            elif seat.holds_up_a_loop:
                 return None, seat, False
             flight.go("the first caller" if leads else "another caller")
             flight.seats.append(seat)

@@ -58,7 +58,7 @@ class FileLock:
         self.release()
 
     async def __aenter__(self) -> Self:
-        acquired = asyncio.ensure_future(asyncio.to_thread(self.acquire))
+        acquired = asyncio.get_running_loop().run_in_executor(None, self.acquire)  # a task might be cancelled
         try:
             await asyncio.shield(acquired)
         except asyncio.CancelledError:
@@ -67,7 +67,7 @@ class FileLock:
         return self
 
     def _given_up(self, acquired: asyncio.Future[None]) -> None:
-        if not acquired.cancelled() and acquired.exception() is None:
+        if acquired.exception() is None:
             self.release()
 
     async def __aexit__(self, *exc: object) -> None:

@@ -38,6 +38,8 @@ class BlockingEvent:
 class AsyncEvent:
     """A future of the loop it was made on."""
 
+    holds_up_a_loop = False
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._future: asyncio.Future[None] = self._loop.create_future()

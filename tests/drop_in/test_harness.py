@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,20 @@ def test_anthropics_own_answers_are_kept_byte_for_byte(upstream: Upstream, answe
     assert len(upstream.requests) == (1 if answer == "kept" else 2)
 
 
+@pytest.mark.parametrize("state", [{"container": "container_1"}, {"thread": {"type": "new"}}], ids=repr)
+def test_what_a_server_remembers_is_asked_each_time(upstream: Upstream, state: dict[str, Any]) -> None:
+    """The same words are another turn then, and must reach it."""
+    harness.configure(cache="memory", singleflight=True)
+    upstream.script = [Respond(json=message("One"), delay=0.1), Respond(json=message("Two"))]
+
+    async def scenario() -> list[str]:
+        async with muxi_llm.AsyncAnthropic(api_key="k", base_url=upstream.url) as client:
+            calls = [client.messages.create(**MESSAGE, extra_body=state) for _ in range(2)]
+            return [answer.content[0].text for answer in await asyncio.gather(*calls)]
+
+    assert sorted(asyncio.run(scenario())) == ["One", "Two"]
+
+
 def test_other_betas_are_other_questions(upstream: Upstream) -> None:
     harness.configure(cache="memory")
     upstream.script = [Respond(json=message("One")), Respond(json=message("Two"))]
@@ -115,6 +130,25 @@ def test_an_open_breaker_is_a_connection_error(client: Any, upstream: Upstream) 
     with pytest.raises(openai.APIConnectionError, match="Circuit breaker OPEN"):
         said(client)
     assert len(upstream.requests) == 1
+
+
+def test_a_breaker_is_its_servers(client: Any, upstream: Upstream) -> None:
+    """For every endpoint, and whoever calls."""
+    harness.configure(breaker=1)
+    upstream.script = [Respond(status=500, json={"error": {"message": "no"}})]
+    with pytest.raises(openai.InternalServerError):
+        said(client, retries=0)
+    with pytest.raises(openai.APIConnectionError, match=re.escape(f"OPEN for (openai, {upstream.url}/v1)")):
+        client.embeddings.create(model="e", input="x")
+    with pytest.raises(openai.APIConnectionError, match="Circuit breaker OPEN"):
+        muxi_llm.ChatCompletion.create("openai/m", HELLO, api_key="k", base_url=f"{upstream.url}/v1")
+    assert len(upstream.requests) == 1
+
+
+def test_another_url_of_the_same_server_is_another_call(client: Any, upstream: Upstream) -> None:
+    upstream.script = [Respond(json=chat("One")), Respond(json=chat("Two"))]
+    asked = [said(client, cache="memory", extra_query={"version": number}) for number in "112"]
+    assert asked == ["One", "One", "Two"]
 
 
 def test_an_open_breaker_on_anthropics_client(upstream: Upstream) -> None:

@@ -618,3 +618,14 @@ def test_no_schedule_of_outcomes_makes_more_attempts_than_planned(
         except (RateLimitError, AuthenticationError, BadRequestError, MuxiLLMError):
             pass
         assert len(script.calls) - sent <= 2 * (retries + 1 + keys - 1)
+
+
+def test_configuring_again_and_again_does_not_pile_up() -> None:
+    for number in range(20):
+        harness.configure(breaker=number + 1)
+        muxi_llm.runtime._runtime.harness(harness.own())
+    assert len(muxi_llm.runtime._runtime._harnesses) == 8
+
+
+def test_an_open_breaker_does_not_tell_the_urls_password() -> None:
+    assert "secret" not in str(CircuitOpenError("acme", "https://me:secret@llm.acme.test/v1"))

@@ -350,17 +350,21 @@ def test_a_lock_that_is_not_waited_for_any_longer(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_a_task_waits_for_no_longer(tmp_path: Path) -> None:
-    """Is let go once its thread has it."""
+    """Is let go once its thread has it, even if that is at its loop's end."""
+    late, holder = FileLock(tmp_path), FileLock(tmp_path)
 
     async def main() -> None:
-        late = FileLock(tmp_path)
-        with FileLock(tmp_path), pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05), late:
-                pass
-        async with asyncio.timeout(5), FileLock(tmp_path):
+        async with asyncio.timeout(0.05), late:
             pass
 
-    asyncio.run(main())
+    holder.acquire()
+    timer = threading.Timer(0.2, holder.release)
+    timer.start()
+    with pytest.raises(TimeoutError):
+        asyncio.run(main())
+    timer.join()
+    late.acquire()
+    late.release()
 
 
 # ---------------------------------------------------------------------------------- clients, paths
