@@ -308,7 +308,7 @@ def choices(draw: st.DrawFn, index: int) -> Json:
     if draw(st.booleans()):
         message["function_call"] = {"name": "f", "arguments": draw(TEXTS)}
     tokens = draw(st.none() | st.lists(st.builds(logprob, TEXTS), min_size=1, max_size=3))
-    finish = draw(st.sampled_from(["stop", "length", "tool_calls", "content_filter", "eos"]))
+    finish = draw(st.sampled_from(["stop", "length", "tool_calls", "content_filter", "function_call"]))
     logprobs = tokens and {"content": tokens, "refusal": None}
     return {"index": index, "message": message, "finish_reason": finish, "logprobs": logprobs}
 
