@@ -359,17 +359,12 @@ def batches(upstream, monkeypatch, tmp_path):
     return upstream
 
 
-UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""The command's connections end with its process, which is the tests' here."""
-
-
 def submitted(capsys, *arguments: str) -> str:
     status, out, err = run(capsys, "batch", "submit", "in.jsonl", "--model", "openai/m", *arguments)
     assert (status, err) == (0, "")
     return out.strip()
 
 
-@UNCLOSED
 def test_a_batch_is_submitted(capsys, batches):
     """Each line a call; its id is printed."""
     assert submitted(capsys, "--system", "Be brief", "--temperature", "0.5").endswith(":2:batch_1")
@@ -379,7 +374,6 @@ def test_a_batch_is_submitted(capsys, batches):
     assert lines[0]["body"]["messages"][0] == {"role": "system", "content": "Be brief"}
 
 
-@UNCLOSED
 def test_a_submitted_batch_is_asked_after_and_fetched(capsys, batches):
     batch_id = submitted(capsys)
     counts = {"total": 2, "completed": 1, "failed": 0}
