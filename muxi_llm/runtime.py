@@ -50,6 +50,7 @@ class Runtime:
         self._lock = threading.Lock()
         self._ports: dict[tuple[str, bool], IO] = {}
         self._harnesses: dict[harness.HarnessSettings, Harness] = {}
+        self._latest: tuple[harness.HarnessSettings, Harness] | None = None
         self._forked_from_fast = False
 
     def port(self, transport: str, *, blocking: bool) -> IO:
@@ -81,6 +82,9 @@ class Runtime:
 
     def harness(self, settings: harness.HarnessSettings) -> Harness:
         """The harness for *settings*: the same for equal ones, so that its state lasts."""
+        latest = self._latest
+        if latest is not None and latest[0] is settings:  # to hash that many takes longer than a stage
+            return latest[1]
         with self._lock:
             if settings not in self._harnesses:
                 from muxi_llm.harness import making  # noqa: PLC0415 - for those who switched it on
@@ -88,14 +92,15 @@ class Runtime:
                 self._harnesses[settings] = making.harness_of(settings)
                 if len(self._harnesses) > HARNESSES:  # calls under way keep theirs
                     del self._harnesses[next(iter(self._harnesses))]
-            return self._harnesses[settings]
+            self._latest = settings, self._harnesses[settings]
+            return self._latest[1]
 
     def after_fork(self) -> None:
         """In a child: sockets belong to the parent, the fast transport's runtime is dead, and a lock of the
         harness may be held by a thread that is not there.
         """
         self._lock = threading.Lock()
-        self._harnesses = {}
+        self._harnesses, self._latest = {}, None
         self._forked_from_fast = self._forked_from_fast or any(
             self._is_fast(transport) for transport, _ in self._ports
         )

@@ -88,6 +88,7 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         delattr(muxi_llm, name)
     harness._current = None
     muxi_llm.runtime._runtime._harnesses.clear()
+    muxi_llm.runtime._runtime._latest = None
 
 
 @pytest.fixture

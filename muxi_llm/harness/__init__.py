@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -101,7 +102,12 @@ def settings() -> HarnessSettings | None:
 
 def own() -> HarnessSettings:
     """The settings for a call that asks for something of its own where nothing is configured."""
-    return _current or HarnessSettings(redis_url=os.environ.get("REDIS_URL"))
+    return _current or _bare(os.environ.get("REDIS_URL"))
+
+
+@lru_cache
+def _bare(redis_url: str | None) -> HarnessSettings:
+    return HarnessSettings(redis_url=redis_url)
 
 
 STRATEGIES = get_args(CacheStrategy)
