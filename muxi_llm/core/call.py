@@ -42,7 +42,7 @@ async def call(
         value, report = await _run(io, request, candidates, None)
     else:
         value, report = await harness.answer(
-            io, request, candidates, lambda: _run(io, request, candidates, harness.passage())
+            io, request, candidates, lambda: _run(io, request, candidates, harness.passage(candidates))
         )
     if isinstance(value, StreamFlow):
         value.report = report

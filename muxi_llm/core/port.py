@@ -61,8 +61,8 @@ class Harness(Protocol):
     ) -> tuple[Any, Report]:
         """The value and the report of *work*, or of an equal call before or beside it."""
 
-    def passage(self) -> Passage:
-        """The way of one call through what stands around its attempts."""
+    def passage(self, candidates: Sequence[Candidate]) -> Passage | None:
+        """The way of one call through what stands around its attempts, if anything does."""
 
 
 class Passage(Protocol):

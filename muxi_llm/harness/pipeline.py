@@ -141,9 +141,11 @@ class Harness:
             return await asked()
         return await flights.do(io, replies.flight_key(request, key), asked)
 
-    def passage(self) -> Passage:
-        """The way of one call through the stages around its attempts."""
-        return Passage(self)
+    def passage(self, candidates: Sequence[Candidate]) -> Passage | None:
+        """The way of one call through the stages around its attempts, if there are any."""
+        stages = self._stages
+        is_needed = stages.breaker or stages.window or self.listeners
+        return Passage(self) if is_needed or any(c.provider.keys for c in candidates) else None
 
     def place_of(self, candidate: Candidate) -> Place:
         """What the calls to *candidate*'s provider, base URL and keys share."""
