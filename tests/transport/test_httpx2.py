@@ -277,6 +277,7 @@ def test_ctrl_c_ends_a_blocking_call(upstream: Upstream) -> None:
         from muxi_llm.transport.httpx2 import BlockingHttpx2
         from muxi_llm.wire.base import WireCall
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
         try:
             BlockingHttpx2().send(WireCall(os.environ["OPENAI_BASE_URL"], {}, b"{}"))

@@ -276,6 +276,7 @@ def test_a_program_ends_well(tiny, program, said):
 def test_ctrl_c_still_works(tiny):
     """While an answer is made, and after one: llama.cpp does not keep the signal to itself."""
     program = """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 text()
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
