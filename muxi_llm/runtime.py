@@ -128,6 +128,11 @@ def using(port: IO) -> Iterator[IO]:
         _scripted.reset(token)
 
 
+def current_port(*, blocking: bool) -> IO:
+    """The process' own port as it is configured, or what `using` has put in its place."""
+    return _scripted.get() or _runtime.port(config.settings().transport, blocking=blocking)
+
+
 # ---------------------------------------------------------------------------------- calling faces
 
 

@@ -14,8 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm import config
-from muxi_llm.core.request import Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.harness.keys import fingerprint
 from muxi_llm.llmix.batch_files import (
@@ -29,7 +27,7 @@ from muxi_llm.llmix.batch_files import (
     write_metadata,
 )
 from muxi_llm.llmix.batch_services import SERVICES
-from muxi_llm.runtime import Prepared
+from muxi_llm.runtime import current_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +95,7 @@ class BatchProcessor:
     ) -> str:
         """Hand in *prompts* (text, or messages) with parameters of a chat call; the batch's id."""
         asked = _asked(prompts, system_prompt, params)
-        return run_sync(self._submit(_port(blocking=True), provider, api_key, model, asked))
+        return run_sync(self._submit(current_port(blocking=True), provider, api_key, model, asked))
 
     async def asubmit(
         self,
@@ -110,24 +108,24 @@ class BatchProcessor:
     ) -> str:
         """`submit` on an event loop."""
         return await self._submit(
-            _port(blocking=False), provider, api_key, model, _asked(prompts, system_prompt, params)
+            current_port(blocking=False), provider, api_key, model, _asked(prompts, system_prompt, params)
         )
 
     def status(self, batch_id: str, api_key: str, *, state_dir: Folder = None) -> BatchStatus:
         """How the batch stands."""
-        return run_sync(self._status(_port(blocking=True), batch_id, api_key, state_dir))
+        return run_sync(self._status(current_port(blocking=True), batch_id, api_key, state_dir))
 
     async def astatus(self, batch_id: str, api_key: str, *, state_dir: Folder = None) -> BatchStatus:
         """`status` on an event loop."""
-        return await self._status(_port(blocking=False), batch_id, api_key, state_dir)
+        return await self._status(current_port(blocking=False), batch_id, api_key, state_dir)
 
     def results(self, batch_id: str, api_key: str, *, state_dir: Folder = None) -> list[BatchResult]:
         """One for each prompt, in order; none while the batch is under way. Fetched once, it is forgotten."""
-        return run_sync(self._results(_port(blocking=True), batch_id, api_key, state_dir))
+        return run_sync(self._results(current_port(blocking=True), batch_id, api_key, state_dir))
 
     async def aresults(self, batch_id: str, api_key: str, *, state_dir: Folder = None) -> list[BatchResult]:
         """`results` on an event loop."""
-        return await self._results(_port(blocking=False), batch_id, api_key, state_dir)
+        return await self._results(current_port(blocking=False), batch_id, api_key, state_dir)
 
     # ------------------------------------------------------------------------------- the one source
 
@@ -172,12 +170,6 @@ class BatchProcessor:
         if (kept.provider, kept.key_fingerprint, kept.n_prompts) != batch[:3]:
             raise ValueError(f"the file of batch {batch_id} does not agree with its id")
         return SERVICES[batch.provider](io, api_key), batch
-
-
-def _port(*, blocking: bool) -> IO:
-    """The process' own, or what `runtime.using` has put in its place."""
-    prepared = Prepared(Request("chat", {}), (), config.settings().transport)
-    return prepared._io(blocking=blocking)  # noqa: SLF001 - calls get theirs there
 
 
 def _asked(

@@ -31,15 +31,8 @@ class OpenAICompatible(Provider, register=False):
     closed: ClassVar[str] = ""
     """What became of a service that is no more. With a base URL, it is one like any other."""
 
-    def __init__(
-        self,
-        *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        settings: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(api_key=api_key, base_url=base_url, headers=headers, settings=settings)
+    def __init__(self, *, base_url: str | None = None, **given: Any) -> None:
+        super().__init__(base_url=base_url, **given)
         self._lacking = self._fill() if not base_url and "{" in self.base_url else ""
 
     def _fill(self) -> str:

@@ -8,12 +8,10 @@ from typing import Any
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from pydantic import BaseModel, TypeAdapter
 
-from muxi_llm.models import ChatCompletion
-from muxi_llm.providers.profiles import profile_of
-from muxi_llm.utils.streaming import collect
 from muxi_llm.wire.anthropic_messages import AnthropicMessages
-from muxi_llm.wire.base import Ledger, WireError, dumps
+from muxi_llm.wire.base import dumps
 from tests.support.bodies import HELLO, events, message
+from tests.support.codec import WireCodec
 
 PARAMS = TypeAdapter(MessageCreateParamsNonStreaming)
 CLAUDE = "claude-sonnet-4-5"
@@ -23,44 +21,10 @@ OF_AN_OLDER_VERSION = ("temperature", "top_p", "top_k")
 """What API version 2026-10-21 (and so the vendor's types) no longer has, and 2023-06-01, ours, does."""
 
 
-class Codec:
-    """A wire for one request, with what became of it."""
+class Codec(WireCodec):
+    """A Messages wire for one request."""
 
-    def __init__(
-        self,
-        messages: Any = HELLO,
-        *,
-        model: str = CLAUDE,
-        strict: bool = False,
-        native: Any = (),
-        **body: Any,
-    ) -> None:
-        self.ledger = Ledger("anthropic", strict=strict)
-        self.wire = AnthropicMessages(model, self.ledger, profile_of(model))
-        self.out = self.wire.encode_request({"messages": messages, **body}, stream=body.get("stream", False))
-        self.out.update(native)
-        self.wire.settle(self.out)
-
-    @property
-    def told(self) -> dict[str, tuple[str, bool]]:
-        """The ledger: parameter → what happened, and whether that is a loss."""
-        return {entry.param: (entry.action, entry.loss) for entry in self.ledger.entries}
-
-    def whole(self, raw: dict[str, Any]) -> ChatCompletion:
-        """The value of an unstreamed reply."""
-        return self.wire.decode_response(dumps(raw), created=1)
-
-    def items(self, *pieces: bytes) -> list[Any]:
-        """What the decoder gives for a stream that arrives in these pieces."""
-        decoder = self.wire.stream_decoder(created=1)
-        items = [item for piece in pieces for item in decoder.feed(piece)]
-        return items + decoder.finish()
-
-    def streamed(self, *pieces: bytes) -> ChatCompletion:
-        """The value that the stream's chunks add up to."""
-        items = self.items(*pieces)
-        assert not [item for item in items if isinstance(item, WireError)]
-        return collect(items)
+    provider, kind, model = "anthropic", AnthropicMessages, CLAUDE
 
 
 def encode(messages: Any = HELLO, **body: Any) -> dict[str, Any]:

@@ -16,12 +16,10 @@ from botocore.eventstream import EventStreamBuffer
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-from muxi_llm.models import ChatCompletion
-from muxi_llm.providers.profiles import profile_of
-from muxi_llm.utils.streaming import collect
-from muxi_llm.wire.base import Ledger, WireError, dumps
+from muxi_llm.wire.base import dumps
 from muxi_llm.wire.converse import Converse
 from tests.support.bodies import HELLO
+from tests.support.codec import WireCodec
 from tests.support.upstream import Received
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -42,46 +40,15 @@ ENVIRONMENT = {
 }
 
 
-class Codec:
-    """A wire for one request, with what became of it."""
+class Codec(WireCodec):
+    """A Converse wire for one request, which botocore has judged."""
 
-    def __init__(
-        self,
-        messages: Any = HELLO,
-        *,
-        model: str = CLAUDE,
-        strict: bool = False,
-        native: Any = (),
-        **body: Any,
-    ) -> None:
-        self.ledger = Ledger("bedrock", strict=strict)
-        self.wire = Converse(model, self.ledger, profile_of(model))
-        self.out = self.wire.encode_request({"messages": messages, **body}, stream=body.get("stream", False))
-        self.out.update(native)
-        self.wire.settle(self.out)
+    provider, kind, model = "bedrock", Converse, CLAUDE
+
+    def __init__(self, messages: Any = HELLO, **given: Any) -> None:
+        super().__init__(messages, **given)
         self.fields = self.out.get("additionalModelRequestFields")
         check(self.out)
-
-    @property
-    def told(self) -> dict[str, tuple[str, bool]]:
-        """The ledger: parameter → what happened, and whether that is a loss."""
-        return {entry.param: (entry.action, entry.loss) for entry in self.ledger.entries}
-
-    def whole(self, raw: dict[str, Any]) -> ChatCompletion:
-        """The value of an unstreamed reply."""
-        return self.wire.decode_response(dumps(raw), created=1)
-
-    def items(self, *pieces: bytes) -> list[Any]:
-        """What the decoder gives for a stream that arrives in these pieces."""
-        decoder = self.wire.stream_decoder(created=1)
-        items = [item for piece in pieces for item in decoder.feed(piece)]
-        return items + decoder.finish()
-
-    def streamed(self, *pieces: bytes) -> ChatCompletion:
-        """The value that the stream's chunks add up to."""
-        items = self.items(*pieces)
-        assert not [item for item in items if isinstance(item, WireError)]
-        return collect(items)
 
 
 def turns(*messages: dict[str, Any], **body: Any) -> list[dict[str, Any]]:

@@ -5,55 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from muxi_llm.models import ChatCompletion
-from muxi_llm.providers.profiles import profile_of
-from muxi_llm.utils.streaming import collect
-from muxi_llm.wire.base import Ledger, WireError, dumps
 from muxi_llm.wire.gemini import GenerateContent
 from tests.support.bodies import HELLO
+from tests.support.codec import WireCodec
 
 GEMINI = "gemini-2.5-flash"
 GEMINI_3 = "gemini-3-flash-preview"
 
 
-class Codec:
-    """A wire for one request, with what became of it."""
+class Codec(WireCodec):
+    """A generateContent wire for one request."""
 
-    def __init__(
-        self,
-        messages: Any = HELLO,
-        *,
-        model: str = GEMINI,
-        strict: bool = False,
-        native: Any = (),
-        **body: Any,
-    ) -> None:
-        self.ledger = Ledger("google", strict=strict)
-        self.wire = GenerateContent(model, self.ledger, profile_of(model))
-        self.out = self.wire.encode_request({"messages": messages, **body}, stream=body.get("stream", False))
-        self.out.update(native)
-        self.wire.settle(self.out)
-
-    @property
-    def told(self) -> dict[str, tuple[str, bool]]:
-        """The ledger: parameter → what happened, and whether that is a loss."""
-        return {entry.param: (entry.action, entry.loss) for entry in self.ledger.entries}
-
-    def whole(self, raw: Any) -> ChatCompletion:
-        """The value of an unstreamed reply."""
-        return self.wire.decode_response(dumps(raw), created=1)
-
-    def items(self, *pieces: bytes) -> list[Any]:
-        """What the decoder gives for a stream that arrives in these pieces."""
-        decoder = self.wire.stream_decoder(created=1)
-        items = [item for piece in pieces for item in decoder.feed(piece)]
-        return items + decoder.finish()
-
-    def streamed(self, *pieces: bytes) -> ChatCompletion:
-        """The value that the stream's chunks add up to."""
-        items = self.items(*pieces)
-        assert not [item for item in items if isinstance(item, WireError)]
-        return collect(items)
+    provider, kind, model = "google", GenerateContent, GEMINI
 
 
 def encode(messages: Any = HELLO, **body: Any) -> dict[str, Any]:

@@ -11,12 +11,11 @@ from openai.types.responses.response_create_params import ResponseCreateParamsNo
 from pydantic import BaseModel, TypeAdapter
 
 from muxi_llm.models import ChatCompletion
-from muxi_llm.providers.profiles import profile_of
-from muxi_llm.utils.streaming import collect
-from muxi_llm.wire.base import Ledger, WireError, dumps
+from muxi_llm.wire.base import Ledger, dumps
 from muxi_llm.wire.openai_responses import OpenAIResponses
 from muxi_llm.wire.responses_inbound import ResponsesInbound
 from tests.support.bodies import HELLO, events
+from tests.support.codec import WireCodec
 from tests.support.responses_validator import events_of, validate
 
 USER = {"role": "user", "content": "Hi"}
@@ -25,41 +24,22 @@ GPT = "gpt-4.1"
 REASONER = "gpt-5"
 
 
-class Codec:
-    """A wire for one request, with what became of it."""
+class Codec(WireCodec):
+    """A Responses wire for one request."""
+
+    provider, kind, model = "openai", OpenAIResponses, GPT
 
     def __init__(
         self,
         messages: Any = HELLO,
         *,
-        model: str = GPT,
+        model: str | None = None,
         strict: bool = False,
         stream: bool = False,
         **body: Any,
     ) -> None:
-        self.ledger = Ledger("openai", strict=strict)
-        self.wire = OpenAIResponses(model, self.ledger, profile_of(model))
+        self.begin(model, strict=strict)
         self.out = self.wire.encode_request({"messages": messages, **body}, stream=stream)
-
-    @property
-    def told(self) -> dict[str, tuple[str, bool]]:
-        """The ledger: parameter → what happened, and whether that is a loss."""
-        return {entry.param: (entry.action, entry.loss) for entry in self.ledger.entries}
-
-    def whole(self, raw: Any) -> ChatCompletion:
-        """The value of an unstreamed reply."""
-        return self.wire.decode_response(dumps(raw), created=1)
-
-    def items(self, *pieces: bytes) -> list[Any]:
-        """What the decoder gives for a stream that arrives in these pieces."""
-        decoder = self.wire.stream_decoder(created=1)
-        return [item for piece in pieces for item in decoder.feed(piece)] + decoder.finish()
-
-    def streamed(self, *pieces: bytes) -> ChatCompletion:
-        """The value that the stream's chunks add up to."""
-        items = self.items(*pieces)
-        assert not [item for item in items if isinstance(item, WireError)]
-        return collect(items)
 
 
 def encode(messages: Any = HELLO, **body: Any) -> dict[str, Any]:
