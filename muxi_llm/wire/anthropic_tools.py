@@ -9,9 +9,9 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.wire.base import plain
+from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.json_schema import closed_schema
+from muxi_llm.wire.requesting import tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,11 +39,9 @@ class Tools:
 
     def definitions(self, body: Mapping[str, Any]) -> list[Json]:
         """The tools of *body*, in the order given."""
-        tools = [tool if isinstance(tool, dict) else plain(tool) for tool in body.get("tools") or ()]
         if body.get("functions"):
             self.legacy = True
-            tools += [{"type": "function", "function": function} for function in body["functions"]]
-        return [self._checked(tool, f"tools[{index}]") for index, tool in enumerate(tools)]
+        return tools_of(body, self._definition)
 
     def encode(self, body: Mapping[str, Any], out: Json, tools: list[Json]) -> None:
         """Put *tools* and how they may be called into *out*, whose messages are there already."""
@@ -73,12 +71,6 @@ class Tools:
         if short != name:
             self.names[short] = name
         return short
-
-    def _checked(self, tool: Json, at: str) -> Json:
-        try:
-            return self._definition(tool, at)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InvalidRequestError(f"{at} is not a tool: {error!r}", param=at) from error
 
     def _definition(self, tool: Json, at: str) -> Json:
         if "custom" in tool:

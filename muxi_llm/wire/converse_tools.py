@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
+from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.anthropic_thinking import ClaudeProfile
-from muxi_llm.wire.base import plain
 from muxi_llm.wire.json_schema import closed_schema
-from muxi_llm.wire.requesting import chosen
+from muxi_llm.wire.requesting import chosen, tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,11 +35,9 @@ class Tools:
 
     def definitions(self, body: Mapping[str, Any]) -> list[Json]:
         """The tools of *body*, in the order given."""
-        tools = [tool if isinstance(tool, dict) else plain(tool) for tool in body.get("tools") or ()]
         if body.get("functions"):
             self._reader.legacy = True
-            tools += [{"type": "function", "function": function} for function in body["functions"]]
-        return [item for index, tool in enumerate(tools) for item in self._checked(tool, f"tools[{index}]")]
+        return [item for items in tools_of(body, self._marked) for item in items]
 
     def encode(self, body: Mapping[str, Any], out: Json, tools: list[Json], system: list[Json]) -> Json:
         """Put *tools* and how they may be called into *out*, whose messages are there already.
@@ -88,11 +85,9 @@ class Tools:
             return {"auto": {}}
         return {kind: {"name": self._reader.short_name(names[0])} if names else {}}
 
-    def _checked(self, tool: Json, at: str) -> list[Json]:
-        try:
-            return [self._definition(tool, at), *self._parts.mark(tool, tool=True)]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InvalidRequestError(f"{at} is not a tool: {error!r}", param=at) from error
+    def _marked(self, tool: Json, at: str) -> list[Json]:
+        """The tool *at*, and its cache point if it has one."""
+        return [self._definition(tool, at), *self._parts.mark(tool, tool=True)]
 
     def _definition(self, tool: Json, at: str) -> Json:
         if "toolSpec" in tool or "systemTool" in tool:

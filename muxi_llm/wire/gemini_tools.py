@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
+from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.anthropic_tools import shortened
-from muxi_llm.wire.base import plain
-from muxi_llm.wire.requesting import chosen
+from muxi_llm.wire.requesting import chosen, tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +33,7 @@ class Tools:
     def encode(self, body: Mapping[str, Any], out: Json) -> None:
         """Put the tools of *body*, and how they may be called, into *out*."""
         self.legacy = bool(body.get("functions"))
-        given = [tool if isinstance(tool, dict) else plain(tool) for tool in body.get("tools") or ()]
-        given += [{"type": "function", "function": function} for function in body.get("functions") or ()]
-        tools = [self._checked(tool, f"tools[{index}]") for index, tool in enumerate(given)]
+        tools = tools_of(body, self._definition)
         functions = [tool for tool in tools if "name" in tool]
         native = [tool for tool in tools if "name" not in tool]
         if body.get("web_search_options") is not None:
@@ -59,12 +56,6 @@ class Tools:
         if short != name:
             self.names[short] = name
         return short
-
-    def _checked(self, tool: Json, at: str) -> Json:
-        try:
-            return self._definition(tool, at)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InvalidRequestError(f"{at} is not a tool: {error!r}", param=at) from error
 
     def _definition(self, tool: Json, at: str) -> Json:
         if "custom" in tool:

@@ -6,19 +6,22 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import orjson
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.wire.base import is_neutral
+from muxi_llm.wire.base import is_neutral, plain
 from muxi_llm.wire.reading import SENSELESS
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from muxi_llm.wire.base import Json, Ledger
+
+
+Made = TypeVar("Made")
 
 
 def check(body: Mapping[str, Any], whose: str) -> None:
@@ -96,6 +99,20 @@ def taken_apart(url: str, at: str, wanted: str) -> tuple[str, str]:
 def transcript(turns: Iterable[tuple[str, str]]) -> str:
     """Roles and texts written out, for a model that completes text, up to where it has its turn."""
     return "\n\n".join([*(f"{role.capitalize()}: {text}" for role, text in turns), "Assistant:"])
+
+
+def tools_of(body: Mapping[str, Any], define: Callable[[Json, str], Made]) -> list[Made]:
+    """What *define* makes of each tool of *body* and its place, the older `functions` among them."""
+    given = [tool if isinstance(tool, dict) else plain(tool) for tool in body.get("tools") or ()]
+    given += [{"type": "function", "function": function} for function in body.get("functions") or ()]
+    made = []
+    for index, tool in enumerate(given):
+        at = f"tools[{index}]"
+        try:
+            made.append(define(tool, at))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InvalidRequestError(f"{at} is not a tool: {error!r}", param=at) from error
+    return made
 
 
 def arguments_of(given: Any, at: str, ledger: Ledger) -> Json:
