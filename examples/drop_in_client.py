@@ -1,7 +1,7 @@
 """Keep the code you have, change its import.
 
 Shows:      the openai package's own client with other providers behind model=; parse; fallback_models
-Exercises:  muxi_llm/client.py, muxi_llm/inbound.py
+Exercises:  muxi_llm/clients/openai.py, muxi_llm/inbound.py
 Run:        python examples/drop_in_client.py    (OPENAI_API_KEY, ANTHROPIC_API_KEY)
 Offline:    python -m examples.offline examples/drop_in_client.py
 """

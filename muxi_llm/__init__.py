@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from muxi_llm import config as config
     from muxi_llm import harness as harness
     from muxi_llm import runtime as runtime
-    from muxi_llm.anthropic_client import Anthropic as Anthropic
-    from muxi_llm.anthropic_client import AsyncAnthropic as AsyncAnthropic
     from muxi_llm.chat_completion import ChatCompletion as ChatCompletion
-    from muxi_llm.client import AsyncAzureOpenAI as AsyncAzureOpenAI
-    from muxi_llm.client import AsyncClient as AsyncClient
-    from muxi_llm.client import AsyncOpenAI as AsyncOpenAI
-    from muxi_llm.client import AzureOpenAI as AzureOpenAI
-    from muxi_llm.client import Client as Client
-    from muxi_llm.client import OpenAI as OpenAI
+    from muxi_llm.clients.anthropic import Anthropic as Anthropic
+    from muxi_llm.clients.anthropic import AsyncAnthropic as AsyncAnthropic
+    from muxi_llm.clients.openai import AsyncAzureOpenAI as AsyncAzureOpenAI
+    from muxi_llm.clients.openai import AsyncClient as AsyncClient
+    from muxi_llm.clients.openai import AsyncOpenAI as AsyncOpenAI
+    from muxi_llm.clients.openai import AzureOpenAI as AzureOpenAI
+    from muxi_llm.clients.openai import Client as Client
+    from muxi_llm.clients.openai import OpenAI as OpenAI
     from muxi_llm.completion import Completion as Completion
     from muxi_llm.embedding import Embedding as Embedding
     from muxi_llm.errors import *  # noqa: F403 - the tree, whole
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from muxi_llm.runtime import AdaptationWarning as AdaptationWarning
 
 _HOMES = {
-    "anthropic_client": ("Anthropic", "AsyncAnthropic"),
+    "clients.anthropic": ("Anthropic", "AsyncAnthropic"),
     "chat_completion": ("ChatCompletion",),
-    "client": (
+    "clients.openai": (
         "AsyncAzureOpenAI", "AsyncClient", "AsyncOpenAI", "AzureOpenAI", "Client", "OpenAI",
     ),
     "completion": ("Completion",),

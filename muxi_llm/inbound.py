@@ -24,14 +24,14 @@ from muxi_llm.errors import (
     MissingCredentialsError,
     malformed_reply,
 )
-from muxi_llm.kept_responses import KeptResponses
+from muxi_llm.kept.responses import KeptResponses
 from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.providers import registry
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.runtime import Prepared, candidate_of, fetcher_of, log
-from muxi_llm.wire.anthropic_inbound import AnthropicInbound
+from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError, loads
-from muxi_llm.wire.openai_chat import OpenAIChat, OpenAIInbound
+from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound
 from muxi_llm.wire.passthrough import MESSAGES, RESPONSES, Events, Passthrough
 
 if TYPE_CHECKING:

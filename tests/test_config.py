@@ -12,8 +12,8 @@ from muxi_llm.config import FallbackSettings, Settings
 from muxi_llm.providers import registry
 from muxi_llm.providers.base import Provider
 from muxi_llm.transport.scripted import Scripted
-from muxi_llm.wire.anthropic_messages import AnthropicMessages
-from muxi_llm.wire.openai_chat import OpenAIChat
+from muxi_llm.wire.anthropic.messages import AnthropicMessages
+from muxi_llm.wire.openai.chat import OpenAIChat
 from tests.core import ask, claude_said, failed, said, text_of
 
 PLAIN = [

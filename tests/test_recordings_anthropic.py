@@ -16,7 +16,7 @@ import pytest
 from muxi_llm import ChatCompletion, runtime
 from muxi_llm.models import ChatCompletion as Value
 from muxi_llm.transport.scripted import Scripted
-from muxi_llm.wire.anthropic_inbound_request import RequestReader
+from muxi_llm.wire.anthropic.inbound_request import RequestReader
 from muxi_llm.wire.base import Ledger
 from tests.support.anthropic import Codec, check, encode, result, tool, user
 from tests.support.bodies import HELLO

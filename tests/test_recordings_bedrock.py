@@ -18,10 +18,10 @@ from muxi_llm.models import ChatCompletion as Value
 from muxi_llm.providers.profiles import profile_of
 from muxi_llm.transport.scripted import Scripted
 from muxi_llm.utils.streaming import collect
-from muxi_llm.wire.anthropic_messages import AnthropicMessages
+from muxi_llm.wire.anthropic.messages import AnthropicMessages
+from muxi_llm.wire.aws.eventstream import EventStreamDecoder
 from muxi_llm.wire.base import Ledger
-from muxi_llm.wire.eventstream import EventStreamDecoder
-from muxi_llm.wire.openai_responses import OpenAIResponses
+from muxi_llm.wire.responses.responses import OpenAIResponses
 from tests.support.anthropic import result, tool, user
 from tests.support.aws import Codec, botocores_frames
 from tests.support.bodies import HELLO

@@ -9,7 +9,7 @@ import pytest
 
 from muxi_llm.utils.streaming import collect
 from muxi_llm.wire.base import Ledger, Profile, WireError
-from muxi_llm.wire.openai_chat import OpenAIChat, OpenAIInbound
+from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound
 from tests.support.recordings import (
     NOT_AN_ANSWER,
     body_of,

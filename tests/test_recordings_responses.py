@@ -14,8 +14,8 @@ from muxi_llm.models import ChatCompletion
 from muxi_llm.providers.profiles import DEFAULT
 from muxi_llm.utils.streaming import collect
 from muxi_llm.wire.base import Ledger, dumps
-from muxi_llm.wire.openai_responses import OpenAIResponses
-from muxi_llm.wire.responses_inbound import ResponsesInbound
+from muxi_llm.wire.responses.inbound import ResponsesInbound
+from muxi_llm.wire.responses.responses import OpenAIResponses
 from tests.support.cuts import bytewise
 from tests.support.recordings import (
     Json,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.models import CreateEmbeddingResponse
 from muxi_llm.providers.aws import AWSProvider
-from muxi_llm.wire.aws_faults import decode_aws_fault
-from muxi_llm.wire.bedrock_embeddings import BedrockEmbeddings
-from muxi_llm.wire.converse import Converse
+from muxi_llm.wire.aws.converse import Converse
+from muxi_llm.wire.aws.embeddings import BedrockEmbeddings
+from muxi_llm.wire.aws.faults import decode_aws_fault
 from muxi_llm.wire.models_list import ModelsList
 
 if TYPE_CHECKING:

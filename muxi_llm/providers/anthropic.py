@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from muxi_llm.providers.base import Provider
-from muxi_llm.wire.anthropic_messages import AnthropicMessages
+from muxi_llm.wire.anthropic.messages import AnthropicMessages
 from muxi_llm.wire.models_list import ModelsList
 
 

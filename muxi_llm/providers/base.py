@@ -22,9 +22,9 @@ from muxi_llm import errors
 from muxi_llm.providers.profiles import profile_of
 from muxi_llm.wire.base import Fault, Reply, Wire, WireCall, WireError, dumps
 from muxi_llm.wire.models_list import ModelsList
-from muxi_llm.wire.openai_chat import OpenAIChat
-from muxi_llm.wire.openai_completions import CompletionsOverChat, OpenAICompletions
-from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
+from muxi_llm.wire.openai.chat import OpenAIChat
+from muxi_llm.wire.openai.completions import CompletionsOverChat, OpenAICompletions
+from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping

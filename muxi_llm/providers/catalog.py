@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from muxi_llm.wire.anthropic_thinking import BUDGETS
+from muxi_llm.wire.anthropic.thinking import BUDGETS
 from muxi_llm.wire.base import Profile
 
 NO_SUCH_PARAMETER = "refused by this provider"

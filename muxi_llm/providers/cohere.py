@@ -6,8 +6,8 @@ from typing import Any
 
 from muxi_llm.providers.base import Provider
 from muxi_llm.wire.base import Profile
-from muxi_llm.wire.cohere_chat import CohereChat, CohereModels
-from muxi_llm.wire.cohere_embed import CohereEmbed
+from muxi_llm.wire.cohere.chat import CohereChat, CohereModels
+from muxi_llm.wire.cohere.embed import CohereEmbed
 
 
 class CohereProvider(Provider):

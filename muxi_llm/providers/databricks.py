@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from muxi_llm.providers.tokens import FORM, TokenProvider
 from muxi_llm.wire.base import WireCall
 from muxi_llm.wire.models_list import ModelsList
-from muxi_llm.wire.openai_chat import OpenAIChat
-from muxi_llm.wire.openai_completions import OpenAICompletions
-from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
+from muxi_llm.wire.openai.chat import OpenAIChat
+from muxi_llm.wire.openai.completions import OpenAICompletions
+from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
 
 
 class ServingEndpoints(ModelsList):

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.providers.base import Provider
-from muxi_llm.wire.gemini import GenerateContent
-from muxi_llm.wire.gemini_embeddings import GeminiEmbeddings
+from muxi_llm.wire.gemini.embeddings import GeminiEmbeddings
+from muxi_llm.wire.gemini.generate_content import GenerateContent
 from muxi_llm.wire.models_list import ModelsList
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.wire.feature_extraction import FeatureExtraction
 from muxi_llm.wire.models_list import ModelsList
-from muxi_llm.wire.openai_chat import OpenAIChat
-from muxi_llm.wire.openai_completions import OpenAICompletions
-from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
+from muxi_llm.wire.openai.chat import OpenAIChat
+from muxi_llm.wire.openai.completions import OpenAICompletions
+from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
 
 if TYPE_CHECKING:
     from muxi_llm.wire.base import Endpoint, Ledger, Wire

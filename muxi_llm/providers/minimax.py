@@ -8,7 +8,7 @@ from muxi_llm.models import ChatCompletion, ChatCompletionChunk
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.wire.base import Fault, Json, WireError, loads
 from muxi_llm.wire.models_list import ModelsList
-from muxi_llm.wire.openai_chat import OpenAIChat, OpenAIStreamDecoder, mend_chunk
+from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIStreamDecoder, mend_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.providers.base import Provider
-from muxi_llm.wire.ollama import OllamaChat, OllamaGenerate
-from muxi_llm.wire.ollama_embed import OllamaEmbed, OllamaTags
+from muxi_llm.wire.ollama.chat import OllamaChat, OllamaGenerate
+from muxi_llm.wire.ollama.embed import OllamaEmbed, OllamaTags
 
 
 class OllamaProvider(Provider):

@@ -9,8 +9,8 @@ from muxi_llm.models import CreateEmbeddingResponse
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.wire.base import WireError, read_value
 from muxi_llm.wire.models_list import ModelsList
-from muxi_llm.wire.openai_chat import OpenAIChat
-from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
+from muxi_llm.wire.openai.chat import OpenAIChat
+from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
 
 REFUSED = "Perplexity has no such parameter"
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from muxi_llm.wire.anthropic_thinking import ClaudeProfile
+from muxi_llm.wire.anthropic.thinking import ClaudeProfile
 from muxi_llm.wire.base import Profile
 
 

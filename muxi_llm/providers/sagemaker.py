@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from muxi_llm.providers.aws import AWSProvider
-from muxi_llm.wire.sagemaker import (
+from muxi_llm.wire.aws.sagemaker import (
     SageMakerChat,
     SageMakerCompletions,
     SageMakerEmbeddings,

@@ -16,8 +16,8 @@ from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.providers.google import GoogleProvider
 from muxi_llm.providers.google_credentials import default_credentials
 from muxi_llm.providers.tokens import left
-from muxi_llm.wire import gemini_vertex as wires
-from muxi_llm.wire.openai_completions import CompletionsOverChat
+from muxi_llm.wire.gemini import vertex as wires
+from muxi_llm.wire.openai.completions import CompletionsOverChat
 
 if TYPE_CHECKING:
     from muxi_llm.core.port import IO

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from muxi_llm.providers.tokens import FORM, TokenProvider
 from muxi_llm.wire.base import Json, Wire, WireCall, loads
 from muxi_llm.wire.models_list import ModelsList
-from muxi_llm.wire.openai_chat import OpenAIChat
+from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.reading import reading
 from muxi_llm.wire.vectors import embeddings_of, texts_of, tokens_of
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm.wire.base import Json, Wire, loads
-from muxi_llm.wire.openai_embeddings import OpenAIEmbeddings
+from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
 from muxi_llm.wire.reading import reading
 from muxi_llm.wire.vectors import embeddings_of, inputs_of
 

@@ -140,7 +140,7 @@ def test_options_that_cannot_be(driver, params, named):
 def test_extra_query_beside_one_of_the_base_url(driver):
     """A provider whose path has a query already."""
 
-    class Versioned(muxi_llm.wire.openai_chat.OpenAIChat):
+    class Versioned(muxi_llm.wire.openai.chat.OpenAIChat):
         path = "/chat?v=1"
 
     weak = candidate(wires={"chat": Versioned})
@@ -264,7 +264,7 @@ def test_retry_after_is_on_the_error(driver):
 # -------------------------------------------------------------------------------- bugs and endpoints
 
 
-class Broken(muxi_llm.wire.openai_chat.OpenAIChat):
+class Broken(muxi_llm.wire.openai.chat.OpenAIChat):
     """A codec with a bug."""
 
     def decode_response(self, data: bytes, *, created: int) -> Any:

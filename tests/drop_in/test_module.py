@@ -15,7 +15,7 @@ import openai
 import pytest
 
 import muxi_llm
-from muxi_llm import module_client
+from muxi_llm.clients import module as module_client
 from tests.support import bodies
 from tests.support.bodies import HELLO
 from tests.support.upstream import Respond, Upstream
@@ -151,7 +151,7 @@ import sys, muxi_llm
 heavy = {"openai", "httpx2", "httpx", "pydantic", "anthropic", "tiktoken", "asyncio"} & sys.modules.keys()
 import muxi_llm.types
 print(heavy, "openai" in sys.modules)
-import muxi_llm.module_client, openai
+import muxi_llm.clients.module, openai
 print(openai._client, openai.api_type)
 """
 

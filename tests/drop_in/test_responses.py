@@ -14,7 +14,7 @@ from openai.types.responses import Response
 from pydantic import BaseModel
 
 import muxi_llm
-from muxi_llm.response_store import Entry
+from muxi_llm.kept.store import Entry
 from tests.support import anthropic, responses
 from tests.support.bodies import CALL, chat, chat_stream, error, message
 from tests.support.responses_validator import events_of, validate

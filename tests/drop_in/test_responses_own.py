@@ -10,7 +10,7 @@ import openai
 import pytest
 
 import muxi_llm
-from muxi_llm.response_store import MemoryStore
+from muxi_llm.kept.store import MemoryStore
 from tests.drop_in.test_responses import CLAUDE, GIVEN, LLAMA, SAID, TEXT, THINKING, Talk
 from tests.support import anthropic, responses
 from tests.support.bodies import CALL, chat, error, message

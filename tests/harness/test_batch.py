@@ -337,7 +337,7 @@ def echo(received: Received) -> Respond:
 
 
 def start(upstream: Upstream, tmp_path: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "muxi_llm.cli", "batch", "run", str(tmp_path / "in.jsonl")]
+    command = [sys.executable, "-m", "muxi_llm.commands.main", "batch", "run", str(tmp_path / "in.jsonl")]
     command += ["--model", "openai/m", "--concurrency", str(AT_ONCE), *options]
     environment = {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": upstream.url, "PYTHONPATH": "."}
     return subprocess.Popen(

@@ -12,7 +12,7 @@ from muxi_llm.providers.base import CLASSES
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.runtime import prepare_models, using
 from muxi_llm.transport.scripted import Answer, Scripted
-from muxi_llm.wire.openai_chat import OpenAIChat
+from muxi_llm.wire.openai.chat import OpenAIChat
 from tests.core import ask, said, streamed, text_of
 from tests.support.bodies import HELLO, chat, embeddings
 

@@ -9,7 +9,7 @@ from anthropic.resources.messages.messages import DEPRECATED_MODELS
 from anthropic.types.model import Model
 
 from muxi_llm.providers.profiles import DEFAULT, FAMILIES, profile_of
-from muxi_llm.wire.anthropic_thinking import EFFORTS, ClaudeProfile
+from muxi_llm.wire.anthropic.thinking import EFFORTS, ClaudeProfile
 
 # Most output, thinking, how it is turned off, highest effort, schemas, sampling (both, one of two, none),
 # whether a call can be forced; then the names.

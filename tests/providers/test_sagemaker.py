@@ -17,8 +17,8 @@ from muxi_llm import ChatCompletion, Completion, Embedding
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.providers.sagemaker import SageMakerProvider
 from muxi_llm.utils.streaming import collect
+from muxi_llm.wire.aws.sagemaker import SageMakerChat
 from muxi_llm.wire.base import Ledger, Profile, WireError, dumps
-from muxi_llm.wire.sagemaker import SageMakerChat
 from tests.support.aws import ENVIRONMENT, event, exception, frame, verified
 from tests.support.bodies import HELLO, chat, chunk, embeddings
 from tests.support.cuts import PLACES, cut

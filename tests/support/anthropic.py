@@ -8,7 +8,7 @@ from typing import Any
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from pydantic import BaseModel, TypeAdapter
 
-from muxi_llm.wire.anthropic_messages import AnthropicMessages
+from muxi_llm.wire.anthropic.messages import AnthropicMessages
 from muxi_llm.wire.base import dumps
 from tests.support.bodies import HELLO, events, message
 from tests.support.codec import WireCodec

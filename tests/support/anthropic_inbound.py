@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk
-from muxi_llm.wire.anthropic_inbound import AnthropicInbound
+from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, build_value, dumps
 from tests.support.anthropic import CLAUDE, Codec
 from tests.support.anthropic_validator import read, told

@@ -16,8 +16,8 @@ from botocore.eventstream import EventStreamBuffer
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
+from muxi_llm.wire.aws.converse import Converse
 from muxi_llm.wire.base import dumps
-from muxi_llm.wire.converse import Converse
 from tests.support.bodies import HELLO
 from tests.support.codec import WireCodec
 from tests.support.upstream import Received

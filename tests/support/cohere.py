@@ -9,7 +9,7 @@ from muxi_llm.core.body import body_of
 from muxi_llm.models import Adaptation
 from muxi_llm.providers.cohere import CohereProvider
 from muxi_llm.wire.base import Ledger
-from muxi_llm.wire.cohere_chat import CohereChat
+from muxi_llm.wire.cohere.chat import CohereChat
 
 USAGE = {
     "billed_units": {"input_tokens": 3, "output_tokens": 2},

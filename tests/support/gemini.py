@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from muxi_llm.wire.gemini import GenerateContent
+from muxi_llm.wire.gemini.generate_content import GenerateContent
 from tests.support.bodies import HELLO
 from tests.support.codec import WireCodec
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from muxi_llm.models import ChatCompletion
 from muxi_llm.wire.base import Ledger, dumps
-from muxi_llm.wire.openai_responses import OpenAIResponses
-from muxi_llm.wire.responses_inbound import ResponsesInbound
+from muxi_llm.wire.responses.inbound import ResponsesInbound
+from muxi_llm.wire.responses.responses import OpenAIResponses
 from tests.support.bodies import HELLO, events
 from tests.support.codec import WireCodec
 from tests.support.responses_validator import events_of, validate

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
 from muxi_llm.utils.streaming import acollect, chunks_of, collect
 from muxi_llm.wire.base import WireError, build_value
-from muxi_llm.wire.openai_chat import OpenAIStreamDecoder, mend_chunk
+from muxi_llm.wire.openai.chat import OpenAIStreamDecoder, mend_chunk
 from tests.support.bodies import CALL, USAGE, chat, chunk, completion, sse
 from tests.support.cuts import PLACES, cut
 

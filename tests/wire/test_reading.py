@@ -11,20 +11,20 @@ from muxi_llm.providers.minimax import MiniMaxChat
 from muxi_llm.providers.perplexity import Int8Embeddings
 from muxi_llm.providers.profiles import profile_of
 from muxi_llm.providers.watsonx import WatsonxEmbeddings
+from muxi_llm.wire.aws.converse import Converse
+from muxi_llm.wire.aws.embeddings import BedrockEmbeddings
+from muxi_llm.wire.aws.sagemaker import SageMakerEmbeddings
 from muxi_llm.wire.base import Ledger, WireError, dumps
-from muxi_llm.wire.bedrock_embeddings import BedrockEmbeddings
-from muxi_llm.wire.cohere_chat import CohereChat
-from muxi_llm.wire.cohere_embed import CohereEmbed
-from muxi_llm.wire.converse import Converse
+from muxi_llm.wire.cohere.chat import CohereChat
+from muxi_llm.wire.cohere.embed import CohereEmbed
 from muxi_llm.wire.feature_extraction import FeatureExtraction
-from muxi_llm.wire.gemini import GenerateContent
-from muxi_llm.wire.gemini_embeddings import GeminiEmbeddings, VertexPredict
+from muxi_llm.wire.gemini.embeddings import GeminiEmbeddings, VertexPredict
+from muxi_llm.wire.gemini.generate_content import GenerateContent
 from muxi_llm.wire.models_list import ModelsList
-from muxi_llm.wire.ollama import OllamaChat
-from muxi_llm.wire.ollama_embed import OllamaEmbed
+from muxi_llm.wire.ollama.chat import OllamaChat
+from muxi_llm.wire.ollama.embed import OllamaEmbed
 from muxi_llm.wire.reading import reading
 from muxi_llm.wire.replicate import ReplicatePrediction
-from muxi_llm.wire.sagemaker import SageMakerEmbeddings
 from muxi_llm.wire.text_embeddings import NomicEmbed, TextEmbeddings
 from muxi_llm.wire.tgi import TGI
 from tests.support import aws, bodies, cohere, gemini, replicate

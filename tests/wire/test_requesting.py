@@ -9,11 +9,11 @@ import pytest
 from muxi_llm.core.body import body_of
 from muxi_llm.errors import InvalidRequestError, MuxiLLMError, UnsupportedParameterError
 from muxi_llm.providers.profiles import profile_of
+from muxi_llm.wire.aws.converse import Converse
 from muxi_llm.wire.base import Ledger
-from muxi_llm.wire.cohere_chat import CohereChat
-from muxi_llm.wire.converse import Converse
-from muxi_llm.wire.gemini import GenerateContent
-from muxi_llm.wire.ollama import OllamaChat
+from muxi_llm.wire.cohere.chat import CohereChat
+from muxi_llm.wire.gemini.generate_content import GenerateContent
+from muxi_llm.wire.ollama.chat import OllamaChat
 from muxi_llm.wire.replicate import ReplicatePrediction
 from muxi_llm.wire.requesting import (
     arguments_of,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.wire.base import WireError
-from muxi_llm.wire.openai_embeddings import floats
+from muxi_llm.wire.openai.embeddings import floats
 from muxi_llm.wire.vectors import embeddings_of, inputs_of, packed
 
 

@@ -1,0 +1,73 @@
+"""What a client may ask of a response that is kept here: to have it, its input, or to have it forgotten."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from muxi_llm.errors import LOCAL_URL, InvalidRequestError, status_error
+from muxi_llm.kept.store import chosen, is_ours
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from muxi_llm.wire.base import Json
+
+
+def told(method: str, path: str, query: Mapping[str, str]) -> Json | None:
+    """The answer to a request about a kept response, `None` for any other. Raises OpenAI's errors."""
+    found = ABOUT.search(path)
+    if found is None or not is_ours(found["id"]):
+        return None
+    key, ask = found["id"], (method, found["part"])
+    store = chosen()
+    entry = store.get(key) if store is not None else None
+    if store is None or entry is None:
+        message = f"Response with id '{key}' not found."
+        body = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+        raise status_error(404, message, url=LOCAL_URL, headers={}, body=body)
+    if ask == ("GET", "input_items"):
+        return _page(entry["input"], query)
+    if ask == ("DELETE", None):
+        store.delete(key)
+        return {"id": key, "object": "response", "deleted": True}
+    if ask != ("GET", None):
+        raise InvalidRequestError("Cannot cancel a synchronous response.")
+    if query.get("stream") == "true":
+        raise InvalidRequestError("stream: only responses made in the background can be", param="stream")
+    return entry["response"]
+
+
+def _page(items: list[Json], query: Mapping[str, str]) -> Json:
+    """Input items as pages, the last item first unless the query says otherwise."""
+    limit, after = query.get("limit", "20"), query.get("after")
+    if not limit.isdecimal() or not 1 <= int(limit) <= 100:
+        raise InvalidRequestError(f"limit must be a whole number from 1 to 100, not {limit}", param="limit")
+    ordered = items if query.get("order") == "asc" else items[::-1]
+    ids = [item["id"] for item in ordered]
+    if after is not None and after not in ids:
+        raise InvalidRequestError(f"Item with id '{after}' not found.", param="after")
+    start = 0 if after is None else ids.index(after) + 1
+    end = start + int(limit)
+    page = [_listed(item) for item in ordered[start:end]]
+    ends = (
+        {"first_id": page[0]["id"], "last_id": page[-1]["id"]}
+        if page
+        else {"first_id": None, "last_id": None}
+    )
+    return {"object": "list", "data": page, **ends, "has_more": end < len(items)}
+
+
+def _listed(item: Json) -> Json:
+    """An item as OpenAI lists it: what a client may leave out is said."""
+    told = {"type": "message", "status": "completed", **item}
+    if isinstance(item.get("content"), str):
+        kind = {"type": "output_text", "annotations": []} if item["role"] == "assistant" else INPUT_TEXT
+        told["content"] = [{**kind, "text": item["content"]}]
+    return told
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+INPUT_TEXT = {"type": "input_text"}
+ABOUT = re.compile(r"/responses/(?P<id>[^/]+)(?:/(?P<part>input_items|cancel))?$")

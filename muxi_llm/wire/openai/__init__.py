@@ -1,0 +1,1 @@
+"""OpenAI's wire, the pivot: `chat` both ways, then `completions` and `embeddings`."""

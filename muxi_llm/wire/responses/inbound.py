@@ -1,0 +1,243 @@
+"""OpenAI's Responses wire, inbound: a client's `responses.create` as chat parameters, and its answer.
+
+Source: https://platform.openai.com/docs/api-reference/responses. What a chat provider needs back in the
+next turn (signed thinking, opaque state) goes to the client sealed in `encrypted_content` of reasoning
+items, and comes back in them. A conversation kept on the server is its keeper's business: see `resume`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from muxi_llm.errors import InvalidRequestError
+from muxi_llm.wire.base import WireError, dumps
+from muxi_llm.wire.openai.chat import OpenAIInbound
+from muxi_llm.wire.responses.inbound_request import Conversation
+from muxi_llm.wire.responses.inbound_stream import Answer
+from muxi_llm.wire.responses.items import decode_choice, decode_format, decode_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from muxi_llm.errors import APIError
+    from muxi_llm.models import ChatCompletion, ChatCompletionChunk
+    from muxi_llm.wire.base import Json, Ledger
+
+
+class ResponsesInbound(OpenAIInbound):
+    """OpenAI's Responses, backwards.
+
+    keeps: whether the caller keeps responses; without that, what refers to one is refused. With it, a
+    decoded request tells `store`, whether it wants to be kept; `items`, the input to keep; and whether
+    `goes_on` from something kept, `previous_response_id`, `conversation`, or items it refers to: then it
+    has no messages until it is told by `resume`. `response_id` may be set, to say what the response is
+    to be called. not_kept: why what refers to something kept is refused.
+    """
+
+    not_kept = "responses are not kept here; send the whole conversation as input"
+
+    def __init__(self, ledger: Ledger, *, keeps: bool = False) -> None:
+        super().__init__(ledger)
+        self._keeps = keeps
+        self._asked: Json = {}
+        self._answer: Answer | None = None
+        self._fallback_id = ""
+        self.items: list[Json] = []
+        self.previous_response_id: str | None = None
+        self.conversation: str | None = None
+        self.store = False
+        self.response_id: str | None = None
+
+    # ------------------------------------------------------------------------------------ request
+
+    def decode_request(self, data: bytes) -> Json:
+        body = super().decode_request(data)
+        self._fallback_id = hashlib.sha256(data).hexdigest()[:24]
+        try:
+            return self._parameters({name: value for name, value in body.items() if value is not None})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise WireError("malformed", f"the request makes no sense ({error!r})") from error
+
+    def _parameters(self, asked: Json) -> Json:
+        self._asked = asked
+        for name, why in REFUSED.items():
+            if asked.get(name):
+                raise InvalidRequestError(f"{name}: {why}", param=name)
+        self._keep()
+        given = asked.get("input", ())
+        self.items = [{"role": "user", "content": given}] if isinstance(given, str) else list(given)
+        body: Json = {"messages": [] if self.goes_on else self._messages(self.items)}
+        for name, value in asked.items():
+            if name in LOST:
+                self.ledger.dropped(name, "has no counterpart in a chat", loss=value not in HARMLESS)
+            elif name not in TRANSLATED:
+                body[name] = value
+        if "max_output_tokens" in asked:
+            body["max_completion_tokens"] = asked["max_output_tokens"]
+        if asked.get("stream"):
+            body["stream_options"] = {"include_usage": True}
+        self._text(body)
+        self._reasoning(body)
+        self._tools(body)
+        return body
+
+    def _keep(self) -> None:
+        self.previous_response_id = self._asked.get("previous_response_id")
+        conversation = self._asked.get("conversation")
+        self.conversation = conversation["id"] if isinstance(conversation, dict) else conversation
+        for name in ("previous_response_id", "conversation"):
+            if self._asked.get(name) and not self._keeps:
+                raise InvalidRequestError(f"{name}: {self.not_kept}", param=name)
+        self.store = self._keeps and self._asked.get("store", True)
+        if self._asked.get("store") and not self._keeps:
+            self.ledger.dropped("store", "responses are not kept here", loss=False)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the request means nothing without what is kept."""
+        refers = any(item.get("type") == "item_reference" for item in self.items)
+        return bool(self.previous_response_id or self.conversation or (self._keeps and refers))
+
+    def resume(self, body: Json, history: Sequence[Json], known: Mapping[str, Json] | None = None) -> None:
+        """Give *body*, in place, its messages: *history* (`history_of`) and then its own. known: kept items
+        by id, of those that the input refers to.
+        """
+        kept = {item["id"]: item for item in history if item.get("id")} | dict(known or {})
+        self.items = [
+            kept.get(item["id"], item) if item.get("type") == "item_reference" else item
+            for item in self.items
+        ]
+        body["messages"] = self._messages([*history, *self.items])
+
+    def _messages(self, items: Sequence[Json]) -> list[Json]:
+        told = self._asked.get("instructions") or ()
+        first = [{"role": "system", "content": told}] if isinstance(told, str) else told
+        conversation = Conversation(self.ledger)
+        for index, item in enumerate(first):
+            conversation.add(item, f"instructions[{index}]")
+        for index, item in enumerate(items):
+            conversation.add(item, f"input[{index}]")
+        return conversation.messages()
+
+    def _text(self, body: Json) -> None:
+        text = self._asked.get("text") or {}
+        if text.get("format") and text["format"]["type"] != "text":
+            body["response_format"] = decode_format(text["format"])
+        if text.get("verbosity"):
+            body["verbosity"] = text["verbosity"]
+        include = set(self._asked.get("include") or ())
+        if "message.output_text.logprobs" in include or body.get("top_logprobs"):
+            body["logprobs"] = True
+        else:
+            body.pop("top_logprobs", None)  # 0 means none, which chat refuses without `logprobs`
+        for name in sorted(include - {"message.output_text.logprobs", "reasoning.encrypted_content"}):
+            self.ledger.dropped("include", f"a chat has no {name}")
+
+    def _reasoning(self, body: Json) -> None:
+        reasoning = self._asked.get("reasoning") or {}
+        for name, value in reasoning.items():
+            if name == "effort" and value:
+                body["reasoning_effort"] = value
+            elif name in {"summary", "generate_summary"} and value:
+                self.ledger.dropped(
+                    f"reasoning.{name}", "thinking is told wherever the provider tells it", loss=False
+                )
+            elif value:
+                self.ledger.dropped(f"reasoning.{name}", "has no counterpart in a chat")
+
+    def _tools(self, body: Json) -> None:
+        for index, tool in enumerate(self._asked.get("tools") or ()):
+            if tool["type"] not in {"function", "custom"}:
+                why = f"{tool['type']} is built into OpenAI; handed on as it is"
+                self.ledger.changed(f"tools[{index}]", why, loss=False)
+            body.setdefault("tools", []).append(decode_tool(tool))
+        if "tool_choice" in self._asked:
+            body["tool_choice"] = decode_choice(self._asked["tool_choice"])
+
+    # ------------------------------------------------------------------------------------- answer
+
+    def encode_response(self, value: ChatCompletion) -> bytes:  # type: ignore[override]  # chat only
+        answer = self._begin(value, listening=False)
+        answer.add(value)
+        return dumps(answer.finish())
+
+    def encode_chunk(self, chunk: ChatCompletionChunk) -> bytes:  # type: ignore[override]  # chat only
+        self._answer = self._answer or self._begin(chunk, listening=True)
+        self._answer.add(chunk)
+        return self._answer.events()
+
+    def encode_end(self) -> bytes:
+        answer = self._answer or self._begin(None, listening=True)
+        answer.finish()
+        return answer.events()
+
+    def encode_fault(self, error: APIError) -> bytes:
+        answer = self._answer or self._begin(None, listening=True)
+        answer.fail(error)
+        return answer.events()
+
+    def _begin(self, value: ChatCompletion | ChatCompletionChunk | None, *, listening: bool) -> Answer:
+        head: Json = {name: self._asked.get(name, default) for name, default in ECHOED.items()}
+        head["text"] = {**ECHOED["text"], **head["text"]}
+        if self.conversation:
+            head["conversation"] = {"id": self.conversation}
+        if value is not None and value.service_tier:
+            head["service_tier"] = value.service_tier
+        name = (value.id if value is not None else "") or self._fallback_id
+        for prefix in ("chatcmpl-", "msg_", "resp_"):
+            name = name.removeprefix(prefix)
+        head["id"] = self.response_id or f"resp_{name}"
+        head["model"] = self._asked.get("model")
+        head["created_at"] = value.created if value is not None else 0
+        head["store"] = self.store
+        return Answer(head, listening=listening)
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+REFUSED = {
+    "background": "responses are made while you wait here; poll for none",
+    "prompt": "templates are kept at OpenAI; send their text as instructions and input",
+}
+
+LOST = {
+    "access_programs", "context_management", "image", "max_tool_calls", "stream_options", "truncation",
+}  # fmt: skip
+"""Parameters without a counterpart in chat."""
+
+HARMLESS: tuple[Any, ...] = ("disabled", {"include_obfuscation": True}, {"include_obfuscation": False})
+"""Their values that ask for what happens anyway."""
+
+TRANSLATED = {
+    "input", "instructions", "max_output_tokens", "text", "reasoning", "tools", "tool_choice", "include",
+    "store", "previous_response_id", "conversation", *REFUSED,
+}  # fmt: skip
+"""Parameters that say the same in another place; all others have the same name and meaning."""
+
+ECHOED: Json = {
+    "object": "response",
+    "background": False,
+    "error": None,
+    "incomplete_details": None,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "reasoning": {"effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": None,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "usage": None,
+    "user": None,
+}
+"""What a response repeats of its request, with OpenAI's defaults."""
