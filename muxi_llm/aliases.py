@@ -83,6 +83,16 @@ MOVED = {
     "kept_responses": "kept.responses",
     "cli": "commands.main",
     "cli_batch": "commands.batch",
+    "llmix.batch_files": "llmix.batch.files",
+    "llmix.batch_service": "llmix.batch.service",
+    "llmix.batch_services": "llmix.batch.services",
+    "llmix.caching": "llmix.response_cache",
+    "llmix.clients": "llmix.http2",
+    "llmix.dispatch": "llmix.dispatchers",
+    "llmix.keys": "llmix.key_pool",
+    "llmix.kwargs": "llmix.provider_kwargs",
+    "llmix.paths": "llmix.config",
+    "llmix.semaphore": "llmix.adaptive_semaphore",
 }
 """Old paths of our own modules, under `muxi_llm`, and where they are now."""
 

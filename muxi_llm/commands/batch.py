@@ -25,7 +25,7 @@ from muxi_llm.chat_completion import ChatCompletion
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.harness.batch import Batch, Job, Journal, jobs
 from muxi_llm.llmix.batch import BatchProcessor, decode_batch_id
-from muxi_llm.llmix.batch_services import SERVICES
+from muxi_llm.llmix.batch.services import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

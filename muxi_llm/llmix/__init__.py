@@ -12,16 +12,10 @@ raises: what failed is on the response. `call_sync` does without an event loop.
 """
 
 from muxi_llm.errors import CircuitOpenError, KeyPoolExhaustedError, KillSwitchActiveError
+from muxi_llm.llmix.adaptive_semaphore import AdaptiveSemaphore, parse_openai_ratelimit_headers
 from muxi_llm.llmix.batch import BatchProcessor, BatchResult, BatchStatus
-from muxi_llm.llmix.caching import (
-    CacheResult,
-    TwoTierCache,
-    generate_cache_key,
-    resolve_response_cache_strategy,
-    should_skip_cache,
-)
-from muxi_llm.llmix.clients import PROVIDER_TRANSPORT, create_client_for_provider, get_provider_transport
-from muxi_llm.llmix.dispatch import (
+from muxi_llm.llmix.config import LLMixPathConfig, ResolvedConfigDir, resolve_config_dir
+from muxi_llm.llmix.dispatchers import (
     anthropic_dispatch,
     deepinfra_dispatch,
     gemini_dispatch,
@@ -32,9 +26,8 @@ from muxi_llm.llmix.dispatch import (
     together_dispatch,
 )
 from muxi_llm.llmix.file_lock import FileLock
-from muxi_llm.llmix.keys import KeyPool, load_keys_from_env
-from muxi_llm.llmix.kwargs import PROVIDER_KWARGS_REGISTRY, apply_transform_kwargs
-from muxi_llm.llmix.paths import LLMixPathConfig, ResolvedConfigDir, resolve_config_dir
+from muxi_llm.llmix.http2 import PROVIDER_TRANSPORT, create_client_for_provider, get_provider_transport
+from muxi_llm.llmix.key_pool import KeyPool, load_keys_from_env
 from muxi_llm.llmix.pipeline import CallPipeline
 from muxi_llm.llmix.pricing import (
     MODEL_PRICING,
@@ -45,6 +38,7 @@ from muxi_llm.llmix.pricing import (
     get_model_pricing,
     normalize_model_name,
 )
+from muxi_llm.llmix.provider_kwargs import PROVIDER_KWARGS_REGISTRY, apply_transform_kwargs
 from muxi_llm.llmix.resilience import (
     CircuitBreaker,
     CircuitState,
@@ -53,7 +47,13 @@ from muxi_llm.llmix.resilience import (
     Singleflight,
     is_retryable,
 )
-from muxi_llm.llmix.semaphore import AdaptiveSemaphore, parse_openai_ratelimit_headers
+from muxi_llm.llmix.response_cache import (
+    CacheResult,
+    TwoTierCache,
+    generate_cache_key,
+    resolve_response_cache_strategy,
+    should_skip_cache,
+)
 from muxi_llm.llmix.telemetry import LLMCallEventData, LLMixTelemetryProvider, TelemetryPlugin
 from muxi_llm.llmix.thinking import strip_thinking
 from muxi_llm.llmix.values import (

@@ -8,8 +8,8 @@ from muxi_llm.harness.cache import STRATEGIES
 from muxi_llm.harness.canonical import cache_key
 from muxi_llm.harness.pipeline import Harness, Place, Stages
 from muxi_llm.harness.replies import Replies
-from muxi_llm.llmix.config import key_fields
 from muxi_llm.llmix.dispatching import Answer, DispatchProvider
+from muxi_llm.llmix.spelling import key_fields
 from muxi_llm.llmix.values import ProviderResult
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.harness.cache import TwoTierCache as Tiers
-    from muxi_llm.llmix.caching import TwoTierCache
-    from muxi_llm.llmix.keys import KeyPool
+    from muxi_llm.llmix.key_pool import KeyPool
+    from muxi_llm.llmix.response_cache import TwoTierCache
     from muxi_llm.models import Adaptation, Report
 
 

@@ -1,105 +1,84 @@
-"""A call's config, whatever its spelling: camel case as in presets, or snake case as in Python."""
+"""Where presets are: `config/llm` in the project, unless somebody says otherwise."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from muxi_llm.llmix.values import Kwargs
-
-# Values under these are a provider's own: their keys are not ours to spell.
-OPAQUE = {
-    "deepinfra",
-    "logit_bias",
-    "metadata",
-    "novita",
-    "prediction",
-    "provider",
-    "reasoning",
-    "response_format",
-    "together",
-}
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 
-def snake_case(config: Mapping[str, Any]) -> dict[str, Any]:
-    """*config* with snake-case keys throughout; where both spellings are given, snake case wins."""
-    out: dict[str, Any] = {}
-    for key, value in config.items():
-        name = snake_name(key)
-        if name in out and name != key:
-            continue
-        out[name] = snake_case(value) if isinstance(value, Mapping) and name not in OPAQUE else value
-    return out
+@dataclass(frozen=True, slots=True)
+class LLMixPathConfig:
+    """Where to look. env_var: the variable's name, `LLMIX_CONFIG_DIR` by default; relative paths are
+    relative to *project_root*, which is found if it is not given.
+    """
+
+    config_dir: str | Path | None = None
+    env_var: str | None = None
+    default_path: str | None = None
+    project_root: str | Path | None = None
 
 
-def camel_case(value: Any) -> Any:
-    """*value* with camel-case keys throughout, for the cache key: the same in every language."""
-    if isinstance(value, Mapping):
-        return {
-            camel_name(str(key)): item if snake_name(str(key)) in OPAQUE else camel_case(item)
-            for key, item in value.items()
-        }
-    return value
+@dataclass(frozen=True, slots=True)
+class ResolvedConfigDir:
+    """An absolute path, and who said so."""
+
+    config_dir: str
+    source: Literal["explicit", "env", "default"]
 
 
-def snake_name(key: str) -> str:
-    """`maxOutputTokens` → `max_output_tokens`; names with dashes are providers', and stay."""
-    return re.sub(r"(?<=[a-zA-Z0-9])[A-Z]", lambda found: "_" + found[0].lower(), key)
+def resolve_config_dir(options: LLMixPathConfig | None = None) -> ResolvedConfigDir:
+    """The folder of presets: `config_dir`, else the variable's, else `config/llm` in the project."""
+    wanted = options or LLMixPathConfig()
+    if wanted.config_dir:
+        return ResolvedConfigDir(str(Path(wanted.config_dir).resolve()), "explicit")
+    root = Path(wanted.project_root) if wanted.project_root else find_project_root()
+    named = os.environ.get(wanted.env_var or "LLMIX_CONFIG_DIR")
+    if named:
+        return ResolvedConfigDir(str((root / named).resolve()), "env")
+    return ResolvedConfigDir(str((root / (wanted.default_path or "config/llm")).resolve()), "default")
 
 
-def camel_name(key: str) -> str:
-    """`max_output_tokens` → `maxOutputTokens`."""
-    return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), key)
+def find_project_root(start: str | Path | None = None) -> Path:
+    """The project around *start* (default: the working directory).
+
+    Going up: a package.json with `workspaces` wins, then the nearest lock file, then the nearest
+    pyproject.toml or package.json, then the working directory itself.
+    """
+    here = Path(start or Path.cwd()).resolve()
+    folders = [here, *here.parents]
+    for is_root in (_has_workspaces, _has_lockfile, _has_project):
+        found = next((folder for folder in folders if is_root(folder)), None)
+        if found is not None:
+            return found
+    return Path.cwd()
 
 
-def common_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The `common` part of a snake-case config."""
-    common = config.get("common") or {}
-    return common if isinstance(common, Mapping) else {}
+def _has_workspaces(folder: Path) -> bool:
+    with suppress(OSError, ValueError):
+        package = json.loads((folder / "package.json").read_bytes())
+        return isinstance(package, dict) and "workspaces" in package
+    return False
 
 
-def base_kwargs(config: Mapping[str, Any]) -> Kwargs:
-    """What a config says, by OpenAI's names; `None` where it is silent."""
-    common = common_of(config)
-    wanted = {name: common.get(source) for name, source in KWARGS.items()}
-    wanted["response_format"] = common.get("response_format", config.get("response_format"))
-    return wanted
+def _has_lockfile(folder: Path) -> bool:
+    return any((folder / name).exists() for name in LOCKFILES)
 
 
-def key_fields(config: Mapping[str, Any], messages: Any, base_url: str) -> dict[str, Any]:
-    """What the cache key is made of: see `muxi_llm.harness.canonical.FIELDS`."""
-    common = common_of(config)
-    return {
-        "provider": config["provider"],
-        "model": config["model"],
-        "messages": messages,
-        "baseUrl": base_url or None,
-        "responseFormat": common.get("response_format", config.get("response_format")),
-        "providerOptions": camel_case(config.get("provider_options")),
-        **{camel_name(name): common.get(name) for name in KEYED},
-    }
+def _has_project(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("pyproject.toml", "package.json"))
 
 
-KWARGS = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "max_tokens": "max_output_tokens",
-    "top_k": "top_k",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-    "stop": "stop_sequences",
-    "seed": "seed",
-}
-KEYED = (
-    "enable_thinking",
-    "frequency_penalty",
-    "max_output_tokens",
-    "presence_penalty",
-    "seed",
-    "stop_sequences",
-    "temperature",
-    "top_k",
-    "top_p",
+LOCKFILES = (
+    "bun.lock",
+    "pnpm-lock.yaml",
+    "package-lock.json",
+    "yarn.lock",
+    "uv.lock",
+    "poetry.lock",
+    "Pipfile.lock",
+    "pdm.lock",
 )

@@ -16,7 +16,7 @@ from openai.types import CompletionUsage
 
 from muxi_llm.core.port import TransportError
 from muxi_llm.errors import LOCAL_URL, InvalidRequestError
-from muxi_llm.llmix.kwargs import transform_kwargs
+from muxi_llm.llmix.provider_kwargs import transform_kwargs
 from muxi_llm.llmix.values import DispatchInput, ProviderResult
 from muxi_llm.models import Reported
 from muxi_llm.providers.base import Provider

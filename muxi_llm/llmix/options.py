@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.llmix.config import common_of, snake_case
+from muxi_llm.llmix.spelling import common_of, snake_case
 from muxi_llm.runtime import AdaptationWarning
 from muxi_llm.types.common import CallParams, ChatParams
 

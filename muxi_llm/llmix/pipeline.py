@@ -20,9 +20,9 @@ from muxi_llm.errors import APIConnectionError, APIStatusError, APITimeoutError
 from muxi_llm.harness.pipeline import Stages
 from muxi_llm.harness.singleflight import Singleflight
 from muxi_llm.llmix.around import Around, Texts
-from muxi_llm.llmix.config import common_of, snake_case
 from muxi_llm.llmix.dispatching import Answer, AsyncDispatch, BlockingDispatch, DispatchProvider
 from muxi_llm.llmix.resilience import KillSwitch, calculate_delay
+from muxi_llm.llmix.spelling import common_of, snake_case
 from muxi_llm.llmix.telemetry import Trackers
 from muxi_llm.llmix.thinking import strip_thinking
 from muxi_llm.llmix.values import CallInput, CallResponse, LLMUsage, PipelineConfig
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from muxi_llm.core.port import IO
-    from muxi_llm.llmix.keys import KeyPool
+    from muxi_llm.llmix.key_pool import KeyPool
 
 DEFAULT_TIMEOUT = 120.0
 """Seconds for a call, retries and all, where its config has no `timeout.totalTime`."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from muxi_llm.harness.events import Telemetry
-    from muxi_llm.llmix.caching import TwoTierCache
+    from muxi_llm.llmix.response_cache import TwoTierCache
     from muxi_llm.llmix.telemetry import LLMixTelemetryProvider
 
     Listener: TypeAlias = Telemetry | LLMixTelemetryProvider

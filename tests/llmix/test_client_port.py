@@ -27,7 +27,7 @@ from muxi_llm.llmix import (
     together_dispatch,
 )
 from tests.llmix.support import HELLO, ask_for
-from tests.llmix.test_dispatch import CLAUDE, GEMINI
+from tests.llmix.test_dispatchers import CLAUDE, GEMINI
 from tests.support.bodies import chat
 from tests.support.upstream import Respond, Upstream
 

@@ -21,7 +21,7 @@ from muxi_llm.llmix import (
 )
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.llmix.support import HELLO, USAGE, ask_for
-from tests.llmix.test_dispatch import call
+from tests.llmix.test_dispatchers import call
 from tests.support.bodies import chat
 
 # ------------------------------------------------------------------------------------ what comes back

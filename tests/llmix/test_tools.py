@@ -32,7 +32,7 @@ from muxi_llm.llmix import (
     load_keys_from_env,
     resolve_config_dir,
 )
-from muxi_llm.llmix.paths import find_project_root
+from muxi_llm.llmix.config import find_project_root
 from muxi_llm.llmix.resilience import calculate_delay, parse_retry_after
 from tests.llmix.support import half_open, refused
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.core.step import run_sync
 from muxi_llm.harness.keys import fingerprint
-from muxi_llm.llmix.batch_files import (
-    BatchMetadata,
+from muxi_llm.llmix.batch.files import (
     DecodedBatchId,
     decode_batch_id,
     delete_metadata,
@@ -26,29 +25,16 @@ from muxi_llm.llmix.batch_files import (
     read_metadata,
     write_metadata,
 )
-from muxi_llm.llmix.batch_services import SERVICES
+from muxi_llm.llmix.batch.services import SERVICES
 from muxi_llm.runtime import current_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from muxi_llm.core.port import IO
-    from muxi_llm.llmix.batch_files import Folder
-    from muxi_llm.llmix.batch_service import BatchState, Service
+    from muxi_llm.llmix.batch.files import Folder
+    from muxi_llm.llmix.batch.service import BatchState, Service
     from muxi_llm.llmix.values import Messages
-
-__all__ = [
-    "BatchMetadata",
-    "BatchProcessor",
-    "BatchResult",
-    "BatchStatus",
-    "DecodedBatchId",
-    "decode_batch_id",
-    "delete_metadata",
-    "encode_batch_id",
-    "read_metadata",
-    "write_metadata",
-]
 
 MISSING = "Missing result"
 

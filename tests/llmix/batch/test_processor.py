@@ -22,7 +22,7 @@ from muxi_llm.llmix.batch import (
     read_metadata,
     write_metadata,
 )
-from tests.llmix.test_dispatch import CLAUDE, GEMINI
+from tests.llmix.test_dispatchers import CLAUDE, GEMINI
 from tests.support.bodies import chat
 from tests.support.upstream import Received, Respond, Upstream
 

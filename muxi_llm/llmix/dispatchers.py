@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.errors import APIStatusError, InvalidRequestError, MissingCredentialsError, MuxiLLMError
 from muxi_llm.llmix import options
 from muxi_llm.llmix.client_port import CLIENTS, client_port
-from muxi_llm.llmix.config import snake_case
 from muxi_llm.llmix.options import asked_of
+from muxi_llm.llmix.spelling import snake_case
 from muxi_llm.llmix.values import LLMUsage, ProviderError, ProviderResult
 from muxi_llm.runtime import Prepared, prepare
 

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.llmix.config import base_kwargs, common_of
+from muxi_llm.llmix.spelling import base_kwargs, common_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

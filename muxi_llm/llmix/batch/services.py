@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import orjson
 
-from muxi_llm.llmix.batch_service import Service
+from muxi_llm.llmix.batch.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from muxi_llm.llmix.batch_service import Answer, Standing
+    from muxi_llm.llmix.batch.service import Answer, Standing
     from muxi_llm.wire.base import Json
 
 
