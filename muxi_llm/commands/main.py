@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from muxi_llm.providers.base import Provider
+    from muxi_llm.wire.base import Wire
 
 Row = dict[str, Any]
 
@@ -82,7 +83,7 @@ def _row(name: str, kind: type[Provider]) -> Row:
     talks = kind.wires.get("chat") or next(iter(kind.wires.values()))
     return {
         "name": name,
-        "wire": talks.__module__.rpartition(".")[2],
+        "wire": _name_of(talks),
         "endpoints": [endpoint for endpoint in ENDPOINTS if endpoint in kind.wires],
         "capabilities": [word for word, flag in CAPABILITIES.items() if getattr(kind, flag)]
         if "chat" in kind.wires
@@ -93,6 +94,12 @@ def _row(name: str, kind: type[Provider]) -> Row:
         "tier": "closed" if getattr(kind, "closed", "") else kind.tier,
         "configured": runtime.is_configured(kind),
     }
+
+
+def _name_of(wire: type[Wire]) -> str:
+    """The family and the form it is in, where there is a family: `openai_chat`."""
+    ours = wire.__module__.removeprefix("muxi_llm.wire.")
+    return ours.replace(".", "_") if ours != wire.__module__ else ours.rpartition(".")[2]
 
 
 def _table(rows: Sequence[Row], width: int) -> list[str]:
