@@ -30,8 +30,9 @@ Transport = Literal["auto", "httpx2", "fast"]
 Mode = Literal["adapt", "strict", "passthrough"]
 
 transport: Transport | None = None
-"""Which HTTP stack carries the calls; `None` leaves it to `MUXI_LLM_TRANSPORT`, then to `auto`:
-the fast one (extra `muxi-llm[fast]`) where it is installed, httpx2 elsewhere."""
+"""Which HTTP stack carries the calls; `None` leaves it to `MUXI_LLM_TRANSPORT`, then to `auto`, which is
+httpx2. `fast` (extra `muxi-llm[fast]`) is chosen by name alone: see `muxi_llm.transport.fast` for what it
+does otherwise."""
 
 mode: Mode = "adapt"
 """What happens to a request a provider cannot take as it is: adapted, refused, or sent unchanged."""

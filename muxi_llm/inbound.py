@@ -197,9 +197,7 @@ class Exchange:
             cache=cache_of(given),
             fetch=fetcher_of(settings.fetch_media),
         )
-        # `auto` is httpx2 here: what existing programs do to it (mocks, hooks, Ctrl-C) goes on working.
-        transport = "httpx2" if settings.transport == "auto" else settings.transport
-        return Prepared(request.checked(), candidates, transport, own.port)
+        return Prepared(request.checked(), candidates, settings.transport, own.port)
 
     def _own_body(self, raw: Json, candidates: Sequence[Candidate]) -> Json:
         """What the client's own server is asked: *raw* itself, unless that refers to what is kept here."""

@@ -64,21 +64,15 @@ class Runtime:
             return self._ports[transport, blocking]
 
     def _make(self, transport: str, *, blocking: bool) -> IO:
-        if self._is_fast(transport):
+        if transport == "fast" and not self._forked_from_fast:
+            if find_spec("pyreqwest") is None:
+                raise ImportError("the fast transport needs pyreqwest: pip install 'muxi-llm[fast]'")
             from muxi_llm.transport import fast  # noqa: PLC0415 - an extra, and only one of the two is loaded
 
             return BlockingIO(fast.BlockingFast()) if blocking else AsyncIO(fast.AsyncFast())
         from muxi_llm.transport import httpx2  # noqa: PLC0415 - likewise
 
         return BlockingIO(httpx2.BlockingHttpx2()) if blocking else AsyncIO(httpx2.AsyncHttpx2())
-
-    def _is_fast(self, transport: str) -> bool:
-        if transport == "httpx2" or self._forked_from_fast:
-            return False
-        installed = find_spec("pyreqwest") is not None
-        if transport == "fast" and not installed:
-            raise ImportError("the fast transport needs pyreqwest: pip install 'muxi-llm[fast]'")
-        return installed
 
     def harness(self, settings: harness.HarnessSettings) -> Harness:
         """The harness for *settings*: the same for equal ones, so that its state lasts."""
@@ -96,14 +90,12 @@ class Runtime:
             return self._latest[1]
 
     def after_fork(self) -> None:
-        """In a child: sockets belong to the parent, the fast transport's runtime is dead, and a lock of the
-        harness may be held by a thread that is not there.
+        """In a child: sockets belong to the parent, pyreqwest's runtime and the thread it hangs on are gone,
+        and a lock of the harness may be held by a thread that is not there.
         """
         self._lock = threading.Lock()
         self._harnesses, self._latest = {}, None
-        self._forked_from_fast = self._forked_from_fast or any(
-            self._is_fast(transport) for transport, _ in self._ports
-        )
+        self._forked_from_fast = "pyreqwest" in sys.modules
         _parents_ports.append(self._ports)  # dropping them would close what the parent still uses
         self._ports = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 from typing import Any
 
@@ -262,14 +263,14 @@ KINDS = {
     ("httpx2", False): "AsyncHttpx2",
     ("fast", True): "BlockingFast",
     ("fast", False): "AsyncFast",
-    ("auto", True): "BlockingFast",
-    ("auto", False): "AsyncFast",
+    ("auto", True): "BlockingHttpx2",
+    ("auto", False): "AsyncHttpx2",
 }
 
 
 @pytest.mark.parametrize(("transport", "blocking"), KINDS)
 def test_a_port_by_name(transport: str, blocking: bool) -> None:
-    """Made once; `auto` is the fast one where it is installed."""
+    """Made once; `auto` is never the fast one."""
     made = Runtime()
     port: Any = made.port(transport, blocking=blocking)
     assert type(port._transport).__name__ == KINDS[transport, blocking]
@@ -280,16 +281,37 @@ def test_a_port_by_name(transport: str, blocking: bool) -> None:
 
 @pytest.mark.parametrize("used", [(), ("httpx2",), ("fast",), ("auto",)])
 def test_after_a_fork(used: tuple[str, ...]) -> None:
-    """New ports, and httpx2 for ever where the fast runtime had been started."""
+    """New ports, and never the fast one where pyreqwest was there before: what it hangs on is gone."""
     made = Runtime()
     before = [made.port(transport, blocking=False) for transport in used]
-    made.after_fork()
+    assert "pyreqwest" in sys.modules
     made.after_fork()
     port: Any = made.port("fast", blocking=False)
     assert port not in before
-    assert type(port._transport).__name__ == (
-        "AsyncHttpx2" if used in {("fast",), ("auto",)} else "AsyncFast"
-    )
+    assert type(port._transport).__name__ == "AsyncHttpx2"
+
+
+def test_a_child_may_choose_the_fast_transport_first() -> None:
+    """Where its parent never loaded it."""
+    with Upstream(echo) as provider:
+        done = run_script(FORKED, provider, MUXI_LLM_TRANSPORT="fast")
+    assert (done.stdout.split(), done.stderr) == (["Hi", "True", "0"], "")
+
+
+FORKED = """
+    import os, sys
+    import muxi_llm, muxi_llm.runtime
+
+    def ask():
+        hi = [{"role": "user", "content": "Hi"}]
+        return muxi_llm.ChatCompletion.create(model="openai/gpt-4", messages=hi).choices[0].message.content
+
+    child = os.fork()
+    if not child:
+        print(ask(), "pyreqwest" in sys.modules, flush=True)
+        os._exit(0)
+    print(os.waitpid(child, 0)[1])
+"""
 
 
 CALL = """
@@ -302,8 +324,8 @@ CALL = """
 """
 ABSENT = "sys.modules['pyreqwest'] = None  # as if it were not installed"
 CHOICES: dict[str, tuple[str, str, dict[str, str], str]] = {
-    "auto": ("", "", {}, "Hi True"),
-    "the environment": ("", "", {"MUXI_LLM_TRANSPORT": "httpx2"}, "Hi False"),
+    "auto": ("", "", {}, "Hi False"),
+    "the environment": ("", "", {"MUXI_LLM_TRANSPORT": "fast"}, "Hi True"),
     "the configuration": (
         "",
         "muxi_llm.config.transport = 'httpx2'",
@@ -318,7 +340,7 @@ CHOICES: dict[str, tuple[str, str, dict[str, str], str]] = {
 def test_which_transport_carries_the_call(
     before: str, then: str, environment: dict[str, str], printed: str
 ) -> None:
-    """The configuration, then the environment, then what is installed."""
+    """The configuration, then the environment; whatever is installed."""
     with Upstream(echo) as provider:
         done = run_script(CALL.format(before=before, then=then), provider, **environment)
     assert (done.stdout.strip(), done.stderr) == (printed, "")

@@ -1,9 +1,11 @@
 """The fast transport, on pyreqwest (Rust's reqwest): a fraction of httpx2's CPU time a call.
 
-Extra `muxi-llm[fast]`. Three things to know of it:
+Extra `muxi-llm[fast]`, chosen by name (`muxi_llm.config.transport = "fast"`). What to know of it:
 
 - Its runtime does not survive `fork()`: an old client hangs and a new one raises, so `runtime` goes back
-  to httpx2 in a forked child.
+  to the default in a forked child.
+- It dies with the thread that imported it, and the process with it; hence `import_for_good`.
+- Mocks, cassettes and tracers of httpx2 do not see its calls.
 - A cancelled call ends at once, but until its reply's head is there its request runs on, unseen, up to
   the call's timeout: cancelling does not reach that far into pyreqwest.
 - A blocking call sees Ctrl-C when its reply (or a stream's next chunk) has come, not before.
@@ -20,13 +22,16 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pyreqwest.client import ClientBuilder, SyncClientBuilder
-from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError, RequestTimeoutError
-
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.step import run_sync
 from muxi_llm.transport.ports import CONNECT_TIMEOUT, LINGER, UNSENDABLE
+from muxi_llm.transport.staying import import_for_good
 from muxi_llm.wire.base import Reply
+
+import_for_good("pyreqwest.client")
+
+from pyreqwest.client import ClientBuilder, SyncClientBuilder  # noqa: E402 - not before the line above
+from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError, RequestTimeoutError  # noqa: E402
 
 if TYPE_CHECKING:
     from muxi_llm.wire.base import WireCall

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from muxi_llm.core.step import run_sync
 from muxi_llm.transport.fast import AsyncFast, BlockingFast, _two_digits
 from muxi_llm.transport.ports import AsyncIO
+from muxi_llm.transport.staying import import_for_good
+from tests.support.process import echo, run_script
 from tests.support.upstream import Respond, Upstream
 from tests.transport.conftest import call_to, until
 
@@ -142,3 +144,34 @@ def test_a_pause_is_rounded_up_by_a_tenth_at_most(seconds: float) -> None:
 def test_pauses_as_they_are_rounded(seconds: float, rounded: float) -> None:
     """Two digits, up."""
     assert _two_digits(seconds) == pytest.approx(rounded)
+
+
+FIRST_CALLS = """
+    import threading
+    import muxi_llm
+
+    def ask():
+        hi = [{"role": "user", "content": "Hi"}]
+        said.append(muxi_llm.ChatCompletion.create(model="openai/gpt-4", messages=hi).choices[0].message.content)
+
+    said = []
+    for _ in range(10):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    print(set(said), len(said))
+"""
+
+
+@pytest.mark.parametrize("transport", ["auto", "fast"])
+def test_first_calls_may_be_made_in_threads_that_end(transport: str) -> None:
+    """pyreqwest takes the process with it when the thread ends that imported it."""
+    with Upstream(echo) as provider:
+        done = run_script(FIRST_CALLS, provider, MUXI_LLM_TRANSPORT=transport)
+    assert (done.stdout, done.stderr) == ("{'Hi'} 10\n", "")
+
+
+def test_a_failing_import_fails_where_it_was_asked_for() -> None:
+    """Not on the thread that stays."""
+    with pytest.raises(ImportError, match="no_such_library"):
+        import_for_good("no_such_library")

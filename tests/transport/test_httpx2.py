@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import signal
 import threading
 import warnings
 from typing import Any
@@ -16,7 +18,7 @@ from muxi_llm.core.step import run_sync
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
 from muxi_llm.transport.ports import AsyncIO
 from tests.support.process import run_script
-from tests.support.upstream import Respond, Upstream
+from tests.support.upstream import Received, Respond, Upstream
 from tests.transport.conftest import call_to, open_files, read_all, until
 
 OK = Respond(json={})
@@ -270,17 +272,21 @@ def test_calls_wait_for_a_connection_instead_of_failing(upstream: Upstream) -> N
 
 def test_ctrl_c_ends_a_blocking_call(upstream: Upstream) -> None:
     """At once, and the connection with it."""
-    upstream.script = [Respond(json={}, delay=30)]
+
+    def interrupt(received: Received) -> Respond:
+        os.kill(int(received.body), signal.SIGINT)
+        return Respond(json={}, delay=30)
+
+    upstream.respond = interrupt
     done = run_script(
         """
-        import os, signal, threading
+        import os, signal
         from muxi_llm.transport.httpx2 import BlockingHttpx2
         from muxi_llm.wire.base import WireCall
 
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
         try:
-            BlockingHttpx2().send(WireCall(os.environ["OPENAI_BASE_URL"], {}, b"{}"))
+            BlockingHttpx2().send(WireCall(os.environ["OPENAI_BASE_URL"], {}, b"%d" % os.getpid()))
         except KeyboardInterrupt:
             print("interrupted")
         """,
