@@ -1,7 +1,7 @@
 """Continue a text.
 
 Shows:      Completion.create; what happens where a provider only chats
-Exercises:  muxi_llm/completion.py, muxi_llm/wire/openai_completions.py
+Exercises:  muxi_llm/completion.py, muxi_llm/wire/openai/completions.py
 Run:        python examples/completion.py    (Ollama on this machine, GROQ_API_KEY)
 Offline:    python -m examples.offline examples/completion.py
 """

@@ -1,7 +1,7 @@
 """Find the text that means most nearly the same.
 
 Shows:      Embedding.create; one call for many texts, vectors in their order
-Exercises:  muxi_llm/embedding.py, muxi_llm/wire/openai_embeddings.py
+Exercises:  muxi_llm/embedding.py, muxi_llm/wire/openai/embeddings.py
 Run:        python examples/embedding.py    (OPENAI_API_KEY)
 Offline:    python -m examples.offline examples/embedding.py
 """

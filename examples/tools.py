@@ -1,7 +1,7 @@
 """Let a model call your functions.
 
 Shows:      tools in OpenAI's form on another provider; sending messages back as they are
-Exercises:  muxi_llm/wire/anthropic_request.py, muxi_llm/wire/anthropic_messages.py
+Exercises:  muxi_llm/wire/anthropic/request.py, muxi_llm/wire/anthropic/messages.py
 Run:        python examples/tools.py    (ANTHROPIC_API_KEY)
 Offline:    python -m examples.offline examples/tools.py
 """

@@ -1,7 +1,7 @@
 """Show a model an image.
 
 Shows:      image_url parts, by URL and as base64 data, in OpenAI's form for every provider that sees
-Exercises:  muxi_llm/core/request.py, muxi_llm/wire/anthropic_request.py
+Exercises:  muxi_llm/core/request.py, muxi_llm/wire/anthropic/request.py
 Run:        python examples/vision.py    (OPENAI_API_KEY, ANTHROPIC_API_KEY)
 Offline:    python -m examples.offline examples/vision.py
 """

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from muxi_llm import cli
+from muxi_llm.commands import main as command
 
 README = Path(__file__).parents[1] / "README.md"
 
 
 def test_the_readmes_table_is_true():
     """After adding a provider: `python -m tests.test_provider_table` puts the table in its place."""
-    assert held() == cli.markdown()
+    assert held() == command.markdown()
 
 
 def held() -> str:
@@ -24,7 +24,7 @@ def write() -> None:
     before, begin, rest = README.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     assert all((begin, end)), f"README.md has no {BEGIN} ... {END}"
-    README.write_text(f"{before}{BEGIN}\n{cli.markdown()}\n{END}{after}")
+    README.write_text(f"{before}{BEGIN}\n{command.markdown()}\n{END}{after}")
 
 
 BEGIN, END = "<!-- providers -->", "<!-- /providers -->"

@@ -42,7 +42,7 @@ _client: openai.OpenAI | None = None
 
 def setting(name: str) -> Any:
     """A setting: what was set on `muxi_llm`, else the openai package's own."""
-    return vars(sys.modules[__package__]).get(name, getattr(openai, name))
+    return vars(sys.modules["muxi_llm"]).get(name, getattr(openai, name))
 
 
 class Resource(LazyProxy[Any]):
@@ -74,7 +74,7 @@ def reset() -> None:
 
 
 def _set(name: str, value: Any) -> None:
-    vars(sys.modules[__package__])[name] = value
+    vars(sys.modules["muxi_llm"])[name] = value
 
 
 def _kind() -> str:
