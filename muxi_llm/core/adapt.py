@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.core.habits import by_habits
+from muxi_llm.core.habits import by_family, by_habits, left_out
 from muxi_llm.core.media import KINDS, changed, unfetched
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.base import is_neutral
@@ -37,6 +37,7 @@ def adapt(
     if request.endpoint == "chat" and not provider.system_message_support:
         body = _system_as_user(body, provider, ledger)
     body = _by_tables(body, profile.renames, profile.drops, {}, ledger)
+    body = by_family(body, profile, ledger)
     body = by_habits(body, provider, ledger)
     body = _by_tables(body, provider.renames, provider.drops, provider.forces, ledger)
     if not request.stream or provider.streaming_support:
@@ -214,13 +215,12 @@ def _by_tables(
 ) -> Mapping[str, Any]:
     if not (drops or renames or forces):
         return body
-    for name in [name for name in drops if name in body]:  # in the table's order, not in a set's
-        if name in NEVER_DROPPED and not is_neutral(name, body[name]):
+    for name in NEVER_DROPPED & drops.keys() & body.keys():
+        if not is_neutral(name, body[name]):
             raise UnsupportedParameterError(
                 f"{ledger.provider}: {name}={body[name]!r}: {drops[name]}", param=name
             )
-        ledger.dropped(name, drops[name], loss=not is_neutral(name, body[name]))
-        body = {key: value for key, value in body.items() if key != name}
+    body = left_out(body, drops, ledger)
     for name in [name for name in renames if name in body]:
         ledger.renamed(name, renames[name])
         renamed = {renames[name]: body[name]}

@@ -111,8 +111,12 @@ class Provider:
     # family and those above.
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Parameter → the least and the most it may be; what is beyond is sent as the nearest."""
+    foreign: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that OpenAI alone has, and this service refuses or ignores."""
+    lengths: ClassVar[Mapping[str, int]] = {}
+    """Parameter → the most characters it may have; a longer one is sent as its hash (64 characters)."""
     stop_limit: ClassVar[int] = 0
-    """How many `stop` sequences it takes; 0: as many as OpenAI."""
+    """How many `stop` sequences it takes; 0: any number."""
     effort_fields: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """`reasoning_effort` → the fields that ask for it here (none: it is left out). Others go as they are."""
     tool_choices: ClassVar[Mapping[str, str]] = {}

@@ -19,6 +19,8 @@ LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 THINKING_OFF = {"thinking": {"type": "disabled"}}
 THREE_LEVELS = {"minimal": {"reasoning_effort": "low"}, "xhigh": {"reasoning_effort": "high"}}
 FIXED = "fixed by the service for this model"
+UNTHINKING = Profile(forced_calls="unthinking")
+"""Quirks of a model that refuses a forced `tool_choice` while it thinks, as it does by default."""
 
 
 def row(base_url: str, wires: str, can: str = "", keys: str = "", **columns: Any) -> dict[str, Any]:
@@ -96,7 +98,8 @@ ROWS: dict[str, dict[str, Any]] = {
         tool_choices={"required": "auto", "function": "auto"},
         string_content=frozenset({"tool"}),
     ),
-    # https://api-docs.deepseek.com/guides/json_mode, https://api-docs.deepseek.com/guides/thinking_mode
+    # https://api-docs.deepseek.com/guides/json_mode, .../thinking_mode, .../api/create-chat-completion,
+    # forced calls: https://github.com/deepseek-ai/DeepSeek-V3/issues/1376
     "deepseek": row(
         "https://api.deepseek.com",
         CHAT,
@@ -104,6 +107,8 @@ ROWS: dict[str, dict[str, Any]] = {
         renames=MAX_TOKENS,
         effort_fields={"none": THINKING_OFF},
         string_content=EVERY_ROLE,
+        stop_limit=16,
+        families={r"deepseek-(v[4-9]|reasoner)": UNTHINKING},
     ),
     # https://featherless.ai/docs/api-overview-and-common-options
     "featherless": row(
@@ -142,6 +147,7 @@ ROWS: dict[str, dict[str, Any]] = {
         drops=refused("logprobs", "top_logprobs", "logit_bias", "n"),
         effort_fields=THREE_LEVELS,
         message_drops={"name": NO_SUCH_PARAMETER},
+        stop_limit=4,
     ),
     # https://docs.helicone.ai/rest/ai-gateway/post-v1-chat-completions
     "helicone": row("https://ai-gateway.helicone.ai/v1", CHAT, OPEN),
@@ -199,7 +205,8 @@ ROWS: dict[str, dict[str, Any]] = {
         key_required=False,
         header_env={"modal-key": "MODAL_KEY", "modal-secret": "MODAL_SECRET"},
     ),
-    # https://platform.kimi.ai/docs/guide/migrating-from-openai-to-kimi, .../docs/api/models-overview
+    # https://platform.kimi.ai/docs/guide/migrating-from-openai-to-kimi, .../docs/api/models-overview; forced
+    # calls: https://github.com/can1357/oh-my-pi/issues/1077
     "moonshot": row(
         "https://api.moonshot.ai/v1",
         CHAT,
@@ -210,7 +217,10 @@ ROWS: dict[str, dict[str, Any]] = {
         effort_fields={"none": THINKING_OFF, **{level: {} for level in LEVELS}},
         families={
             r"kimi-k(2\.[5-9]|[3-9])": Profile(
-                drops=refused("temperature", "top_p", "n", "presence_penalty", "frequency_penalty", why=FIXED)
+                drops=refused(
+                    "temperature", "top_p", "n", "presence_penalty", "frequency_penalty", why=FIXED
+                ),
+                forced_calls="unthinking",
             )
         },
     ),
@@ -231,13 +241,15 @@ ROWS: dict[str, dict[str, Any]] = {
         namespaced_models=True,
         renames=MAX_TOKENS,
     ),
-    # https://openrouter.ai/docs/api-reference/overview
+    # https://openrouter.ai/docs/api-reference/overview, .../parameters
     "openrouter": row(
         "https://openrouter.ai/api/v1",
         ALL,
         "vision audio_input file_input file_url json_schema cache_control reasoning_replay",
         header_env={"http-referer": "OR_SITE_URL", "x-title": "OR_APP_NAME"},
         namespaced_models=True,
+        foreign=frozenset({"moderation", "prompt_cache_retention", "safety_identifier", "store"}),
+        lengths={"user": 128},
     ),
     # https://www.ovhcloud.com/en/public-cloud/ai-endpoints/catalog/
     "ovh": row(

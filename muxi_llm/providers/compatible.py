@@ -26,6 +26,19 @@ class OpenAICompatible(Provider, register=False):
     streaming_support = True
     token_by_token_support = True
 
+    foreign = frozenset(
+        {
+            "moderation",
+            "prediction",
+            "prompt_cache_key",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "store",
+            "verbosity",
+        }
+    )  # strict services answer 400 to each of them: https://github.com/zed-industries/zed/issues/36215
+
     paths: ClassVar[Mapping[str, str]] = {}
     """OpenAI's path → the one here, relative to the base URL."""
     closed: ClassVar[str] = ""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from muxi_llm.providers.compatible import OpenAICompatible
+from muxi_llm.providers.profiles import profile_within
+
+if TYPE_CHECKING:
+    from muxi_llm.wire.base import Profile
 
 
 class OpenAIProvider(OpenAICompatible):
@@ -21,3 +25,14 @@ class OpenAIProvider(OpenAICompatible):
     json_schema_support = True
     developer_message_support = True
     file_input_support = True
+
+    # https://platform.openai.com/docs/api-reference/chat/create; ids of calls: "maximum length 40"
+    # (https://github.com/agno-agi/agno/issues/5382)
+    foreign = frozenset()
+    stop_limit = 4
+    lengths = {"user": 64, "safety_identifier": 64, "prompt_cache_key": 64}
+    tool_call_id = r"(?s).{1,40}"
+
+    def profile(self, model: str) -> Profile:
+        """Of the model a fine-tuned one or a deployment is named for."""
+        return profile_within(model)

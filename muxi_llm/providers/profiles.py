@@ -18,34 +18,87 @@ from muxi_llm.wire.base import Profile
 @lru_cache(maxsize=1024)
 def profile_of(model: str) -> Profile:
     """The family profile of *model*, the default one for unknown families."""
-    bare = model.lower().rpartition("/")[2].rpartition("anthropic.")[2]
+    bare = _bare(model)
     return next((profile for pattern, profile in FAMILIES if pattern.match(bare)), DEFAULT)
+
+
+@lru_cache(maxsize=1024)
+def profile_within(name: str) -> Profile:
+    """`profile_of` the model whose name is part of *name*: a deployment's (`prod-gpt-5-mini`), a fine-tuned
+    model's (`ft:gpt-4o-mini:acme::id`).
+    """
+    bare = _bare(name)
+    words = [match.start() for match in re.finditer(r"[a-z0-9.]+", bare)]
+    found = (profile for start in words for pattern, profile in FAMILIES if pattern.match(bare, start))
+    return next(found, DEFAULT)
+
+
+def _bare(model: str) -> str:
+    return model.lower().rpartition("/")[2].rpartition("anthropic.")[2]
 
 
 DEFAULT = Profile()
 
+# OpenAI. What its reasoning models refuse:
+# https://platform.openai.com/docs/guides/reasoning#limitations,
+# https://learn.microsoft.com/en-us/azure/foundry/openai/how-to/reasoning#not-supported; `stop`, the levels:
+# https://platform.openai.com/docs/api-reference/chat/create, and what the API says of `minimal` on 5.1
+# (https://github.com/anomalyco/opencode/issues/4451) and 5.6 (https://github.com/livekit/agents/pull/7169);
+# most output: each model's page below https://platform.openai.com/docs/models. Function tools on chat, from
+# 5.4 on: "use /v1/responses or set reasoning_effort to 'none'"
+# (https://github.com/openai/openai-openapi/issues/541); 5.6 reasons unless told not to
+# (https://github.com/BerriAI/litellm/pull/34569), those from 5.1 to 5.5 only if told.
 REASONING = "reasoning models take no sampling parameters"
 REMOVED = "removed from this model's API"
+NO_STOP = {"stop": "reasoning models take no stop sequences"}
+NO_VERBOSITY = {"verbosity": "GPT-5 and later have it"}
+ONE_BY_ONE = {"parallel_tool_calls": "o-series models call as they see fit"}
+SAMPLING = dict.fromkeys(
+    (
+        "temperature",
+        "top_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+    ),
+    REASONING,
+)
+THREE = ("low", "medium", "high")
 
-# https://platform.openai.com/docs/guides/reasoning#limitations; those from 5.1 to 5.5 take sampling
-# parameters while they do not reason, which is their default: OpenAI judges.
-OPENAI_HYBRID = Profile(renames={"max_tokens": "max_completion_tokens"})
 OPENAI_REASONING = Profile(
     renames={"max_tokens": "max_completion_tokens"},
-    drops=dict.fromkeys(
-        (
-            "temperature",
-            "top_p",
-            "presence_penalty",
-            "frequency_penalty",
-            "logprobs",
-            "top_logprobs",
-            "logit_bias",
-        ),
-        REASONING,
-    ),
-    efforts=("minimal", "low", "medium", "high", "xhigh"),
+    drops={**SAMPLING, **NO_STOP},
+    max_output_tokens=128_000,
+    efforts=("minimal", *THREE),
+    reasons=True,
 )
+O_SERIES = replace(
+    OPENAI_REASONING,
+    drops={**OPENAI_REASONING.drops, **ONE_BY_ONE, **NO_VERBOSITY},
+    max_output_tokens=100_000,
+    efforts=THREE,
+)
+O1_EARLY = replace(O_SERIES, max_output_tokens=65_536, efforts=())
+GPT_5_PRO = replace(OPENAI_REASONING, max_output_tokens=272_000, efforts=("high",), responses="always")
+CODEX = replace(OPENAI_REASONING, efforts=THREE, responses="always")
+CODEX_MAX = replace(CODEX, efforts=(*THREE, "xhigh"))
+PRO = replace(CODEX, efforts=("medium", "high", "xhigh"))
+GPT_51 = replace(
+    OPENAI_REASONING,
+    drops=NO_STOP,
+    efforts=("none", *THREE),
+    reasons=False,
+    drops_while_reasoning=SAMPLING,
+)
+GPT_52 = replace(GPT_51, efforts=("none", *THREE, "xhigh"))
+GPT_54 = replace(GPT_52, responses="tools")
+GPT_56 = replace(GPT_54, reasons=True)
+OPENAI_PLAIN = Profile(drops=NO_VERBOSITY, max_output_tokens=4096, efforts=())
+GPT_4 = replace(OPENAI_PLAIN, max_output_tokens=8192)
+GPT_4O = replace(OPENAI_PLAIN, max_output_tokens=16_384)
+GPT_41 = replace(OPENAI_PLAIN, max_output_tokens=32_768)
 
 # Output maxima and thinking: https://platform.claude.com/docs/en/about-claude/models/overview, and each
 # model's migration guide; efforts: https://platform.claude.com/docs/en/build-with-claude/effort;
@@ -92,8 +145,23 @@ FAMILIES: list[tuple[re.Pattern[str], Profile]] = [
     (re.compile(pattern), profile)
     for pattern, profile in (
         (r"gpt-5[\w.-]*-chat", DEFAULT),
-        (r"gpt-5\.[1-5]", OPENAI_HYBRID),
-        (r"(o[1-9](-|$)|gpt-5|gpt-6|codex-)", OPENAI_REASONING),
+        (r"gpt-5-pro", GPT_5_PRO),
+        (r"gpt-5[\w.-]*-pro", PRO),
+        (r"gpt-5\.(1-codex-max|[2-9]-codex)", CODEX_MAX),
+        (r"(gpt-5[\w.-]*-codex|codex-)", CODEX),
+        (r"gpt-5\.1", GPT_51),
+        (r"gpt-5\.[23]", GPT_52),
+        (r"gpt-5\.[45]", GPT_54),
+        (r"gpt-(5\.\d|[6-9])", GPT_56),
+        (r"gpt-5", OPENAI_REASONING),
+        (r"(o[13]-pro|o\d-deep-research|o\d-mini-deep-research)", replace(O_SERIES, responses="always")),
+        (r"o1-(mini|preview)", O1_EARLY),
+        (r"o[1-9](-|$)", O_SERIES),
+        (r"gpt-4\.1", GPT_41),
+        (r"gpt-4o-2024-05-13", OPENAI_PLAIN),
+        (r"(gpt-4o|gpt-4\.5|chatgpt-4o)", GPT_4O),
+        (r"gpt-4(-0314|-0613|$)", GPT_4),
+        (r"(gpt-4-|gpt-3\.5|gpt-35)", OPENAI_PLAIN),
         (r"grok-(4.*non-reasoning|[23](-(?!mini)|$))", GROK_PLAIN),
         (r"grok-(4(-|$)|4\.1|4\.20(?!-multi)|code-)", GROK_UNRULED),
         (r"grok-([4-9]|3-mini)", GROK_REASONING),

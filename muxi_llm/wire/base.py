@@ -110,10 +110,21 @@ class Profile:
 
     renames: Mapping[str, str] = field(default_factory=dict)
     drops: Mapping[str, str] = field(default_factory=dict)
-    max_output_tokens: int = 64_000
+    max_output_tokens: int | None = None
+    """The most it can say; `None`: nobody knows."""
     thinking: Literal["none", "budget", "adaptive"] = "none"
-    efforts: tuple[str, ...] = ("low", "medium", "high")
+    """How Anthropic's wire asks for it."""
+    efforts: tuple[str, ...] | None = None
+    """Levels of `reasoning_effort`, rising; empty: it takes none of them; `None`: nobody knows."""
     json_schema_support: bool | None = None
+    reasons: bool = False
+    """It does where nobody says how much."""
+    drops_while_reasoning: Mapping[str, str] = field(default_factory=dict)
+    """`drops`, unless it is told not to reason, or does not by itself."""
+    forced_calls: Literal["taken", "unthinking"] = "taken"
+    """Whether `tool_choice` may demand a call: always, or only while it does not think."""
+    responses: Literal["", "tools", "always"] = ""
+    """What OpenAI's chat completions refuse of it and its Responses take: calls while it reasons, or all."""
 
 
 # ------------------------------------------------------------------------------------------ faults

@@ -340,7 +340,7 @@ def test_tables_apply_to_every_endpoint():
     out, _ = adapt(
         Request("embedding", body, needs=needs), provider_of(drops={"user": "no"}), Profile(), ledger
     )
-    assert (out, told(ledger.entries)) == ({"input": "x"}, [("user", "dropped", True)])
+    assert (out, told(ledger.entries)) == ({"input": "x"}, [("user", "dropped", False)])
 
 
 # -------------------------------------------------------------------------------------------- modes

@@ -8,7 +8,7 @@ import pytest
 from anthropic.resources.messages.messages import DEPRECATED_MODELS
 from anthropic.types.model import Model
 
-from muxi_llm.providers.profiles import DEFAULT, FAMILIES, profile_of
+from muxi_llm.providers.profiles import DEFAULT, FAMILIES, profile_of, profile_within
 from muxi_llm.wire.anthropic.thinking import EFFORTS, ClaudeProfile
 
 # Most output, thinking, how it is turned off, highest effort, schemas, sampling (both, one of two, none),
@@ -84,30 +84,70 @@ def test_every_model_the_vendor_has_given_up(name):
     assert profile_of(name) is not profile_of("claude-opus-5-5")
 
 
-REASONING = "o1 o3-mini o4-mini gpt-5 gpt-5-mini gpt-5-2025-08-07 openai/gpt-5-nano gpt-5.6-luna gpt-6-astra codex-mini"
-
-
-@pytest.mark.parametrize("name", REASONING.split())
-def test_openais_reasoning_models(name):
-    """Take the newer limit and no sampling."""
-    profile = profile_of(name)
-    assert profile.renames == {"max_tokens": "max_completion_tokens"}
-    assert {"temperature", "top_p", "logprobs", "presence_penalty"} <= profile.drops.keys()
-
-
-@pytest.mark.parametrize("name", ["gpt-5.1", "gpt-5.2-2025-12-11", "gpt-5.4-mini"])
-def test_openais_models_that_may_reason(name):
-    """Take sampling while they do not, which is their default: OpenAI judges."""
-    assert profile_of(name).renames == {"max_tokens": "max_completion_tokens"}
-    assert profile_of(name).drops == {}
+# Most output, levels of effort, whether it reasons by itself, where its tools are called; then the names.
+OPENAI = {
+    (100_000, "low medium high", True, ""): "o1 o1-2024-12-17 o3 o3-mini o4-mini openai/o4-mini-2025-04-16",
+    (100_000, "low medium high", True, "always"): "o1-pro o3-pro-2025-06-10 o3-deep-research",
+    (65_536, "", True, ""): "o1-mini o1-preview-2024-09-12",
+    (128_000, "minimal low medium high", True, ""): "gpt-5 gpt-5-mini gpt-5-2025-08-07 openai/gpt-5-nano",
+    (272_000, "high", True, "always"): "gpt-5-pro gpt-5-pro-2025-10-06",
+    (128_000, "low medium high", True, "always"): "gpt-5-codex gpt-5.1-codex gpt-5.1-codex-mini codex-mini-latest",
+    (128_000, "low medium high xhigh", True, "always"): "gpt-5.1-codex-max gpt-5.2-codex gpt-5.3-codex",
+    (128_000, "medium high xhigh", True, "always"): "gpt-5.2-pro gpt-5.4-pro",
+    (128_000, "none low medium high", False, ""): "gpt-5.1 gpt-5.1-2025-11-13",
+    (128_000, "none low medium high xhigh", False, ""): "gpt-5.2-2025-12-11 gpt-5.2",
+    (128_000, "none low medium high xhigh", False, "tools"): "gpt-5.4 gpt-5.4-mini gpt-5.5",
+    (128_000, "none low medium high xhigh", True, "tools"): "gpt-5.6-luna openai/gpt-5.6 gpt-6-astra",
+    (16_384, "", False, ""): "gpt-4o gpt-4o-mini gpt-4o-2024-08-06 chatgpt-4o-latest gpt-4.5-preview",
+    (4096, "", False, ""): "gpt-4o-2024-05-13 gpt-4-turbo gpt-4-1106-preview gpt-3.5-turbo gpt-35-turbo",
+    (8192, "", False, ""): "gpt-4 gpt-4-0613",
+    (32_768, "", False, ""): "gpt-4.1 gpt-4.1-mini-2025-04-14 openai/gpt-4.1-nano",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "name", ["gpt-4o", "gpt-5-chat-latest", "gpt-5.1-chat-latest", "llama-3", "mistral/o-large", "", "octo"]
+    ("name", "row"), [(name, row) for row, names in OPENAI.items() for name in names.split()]
+)
+def test_openai(name, row):
+    """By OpenAI's and OpenRouter's names."""
+    profile = profile_of(name)
+    levels = " ".join(profile.efforts or ())
+    assert (profile.max_output_tokens, levels, profile.reasons, profile.responses) == row
+
+
+@pytest.mark.parametrize("name", ["o3", "o4-mini", "gpt-5-mini", "gpt-5.1", "gpt-5.4", "gpt-5.6-luna"])
+def test_openais_reasoning_models(name):
+    """Take the newer limit, no stop sequences, and no sampling while they reason."""
+    profile = profile_of(name)
+    assert profile.renames == {"max_tokens": "max_completion_tokens"}
+    assert "stop" in profile.drops
+    assert {"temperature", "top_p", "logprobs"} <= {**profile.drops, **profile.drops_while_reasoning}.keys()
+    assert ("parallel_tool_calls" in profile.drops) == name.startswith("o")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gpt-5-chat-latest", "gpt-5.1-chat-latest", "llama-3", "mistral/o-large", "", "octo", "gpt-oss-20b"],
 )
 def test_everyone_else(name):
     """Has no quirk."""
     assert profile_of(name) is DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("prod-gpt-5-mini", "gpt-5-mini"),
+        ("team_a-o4-mini-eu", "o4-mini"),
+        ("ft:gpt-4o-mini-2024-07-18:acme::abc123", "gpt-4o-mini"),
+        ("gpt-5-mini", "gpt-5-mini"),
+        ("gpt-35-turbo", "gpt-3.5-turbo"),
+        ("marco-polo1", "unknown"),
+    ],
+)
+def test_names_around_a_models(name, model):
+    """A deployment and a fine-tuned model have the quirks of what they are named for."""
+    assert profile_within(name) is profile_of(model)
 
 
 def test_names_in_capitals():
@@ -118,7 +158,7 @@ def test_names_in_capitals():
 def test_efforts_are_known_and_rise():
     """Every row lists some of the known efforts, lowest first."""
     for _, profile in FAMILIES:
-        assert list(profile.efforts) == [effort for effort in EFFORTS if effort in profile.efforts]
+        assert list(profile.efforts or ()) == [name for name in EFFORTS if name in (profile.efforts or ())]
 
 
 # Refuses stop and penalties, refuses an effort; then the names.

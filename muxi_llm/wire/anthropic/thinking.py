@@ -23,6 +23,8 @@ THINKING = {"thinking", "redacted_thinking"}
 class ClaudeProfile(Profile):
     """What the Claude families differ in, beside `Profile`."""
 
+    max_output_tokens: int = 64_000
+    efforts: tuple[str, ...] = ("low", "medium", "high")
     thinking_off: Literal["disabled", "between_tools"] | None = "disabled"
     """The `thinking.type` that turns adaptive thinking off; `None`: it is always on."""
     forced_tools: bool = True
@@ -35,7 +37,8 @@ class ClaudeProfile(Profile):
         """*profile* itself, or what it says of a model that is no Claude but served the same way."""
         if isinstance(profile, cls):
             return profile
-        return cls(**{field.name: getattr(profile, field.name) for field in fields(profile)})
+        told = {field.name: getattr(profile, field.name) for field in fields(profile)}
+        return cls(**{name: value for name, value in told.items() if value is not None})
 
 
 def encode_thinking(effort: str, model: str, profile: ClaudeProfile, ledger: Ledger) -> Json:
@@ -57,14 +60,19 @@ def encode_thinking(effort: str, model: str, profile: ClaudeProfile, ledger: Led
 
 
 def _nearest(effort: str, profile: ClaudeProfile, ledger: Ledger) -> str:
-    """The effort itself where the family has it, else the next one below, else its lowest."""
-    if effort in profile.efforts:
+    nearest = nearest_effort(effort, profile.efforts)
+    if nearest != effort:
+        ledger.changed("reasoning_effort", f"{effort!r} sent as {nearest!r}, the nearest this model has")
+    return nearest
+
+
+def nearest_effort(effort: str, known: tuple[str, ...]) -> str:
+    """*effort* itself if it is *known*, else the next one below, else the lowest."""
+    if effort in known:
         return effort
     most = EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS)
-    below = [known for known in profile.efforts if EFFORTS.index(known) < most]
-    nearest = below[-1] if below else profile.efforts[0]
-    ledger.changed("reasoning_effort", f"{effort!r} sent as {nearest!r}, the nearest this model has")
-    return nearest
+    below = [level for level in known if EFFORTS.index(level) < most]
+    return below[-1] if below else known[0]
 
 
 def settle(body: Json, ledger: Ledger, profile: Profile) -> None:
@@ -80,7 +88,7 @@ def settle(body: Json, ledger: Ledger, profile: Profile) -> None:
             del body["thinking"]
             ledger.dropped("reasoning_effort", obstacle)
             return
-        _settle_budget(body, ledger, profile.max_output_tokens)
+        _settle_budget(body, ledger, ClaudeProfile.of(profile).max_output_tokens)
     if kind in {"enabled", "adaptive"}:
         _settle_sampling(body, ledger)
 

@@ -38,7 +38,7 @@ def settle_thinking(body: Json, fields: Json, profile: Profile, ledger: Ledger) 
     config = body.pop("inferenceConfig", {})
     view = {name: config[ours] for name, ours in SAMPLING.items() if ours in config}
     view |= {name: fields[name] for name in OF_THE_MODEL if name in fields}
-    view["max_tokens"] = config.get("maxTokens") or profile.max_output_tokens
+    view["max_tokens"] = config.get("maxTokens") or ClaudeProfile.of(profile).max_output_tokens
     view["tool_choice"] = {"type": next(iter(body.get("toolConfig", {}).get("toolChoice", ())), None)}
     view["messages"] = [
         {**turn, "content": [{"type": TYPES.get(next(iter(block)))} for block in turn["content"]]}
