@@ -20,7 +20,7 @@ from muxi_llm.core.port import TransportError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of
-from muxi_llm.wire.base import Ledger, WireError
+from muxi_llm.wire.base import Ledger, WireError, overlaid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -118,7 +118,7 @@ async def _exchange(
         if whole is not request:
             request, timeout = whole, max(ends - io.now(), 0.001)  # fetching took its share
     body, stream = adapt(request, provider, wire.profile, ledger)
-    extra = {**request.extra_body, **request.provider_options.get(candidate.ref.provider, {})}
+    extra = overlaid(request.extra_body, request.provider_options.get(candidate.ref.provider, {}))
     outgoing = provider.prepare(wire, body, stream=stream, extra=extra)
     _address(outgoing, request, candidate, timeout)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm import errors
 from muxi_llm.providers.profiles import profile_of
-from muxi_llm.wire.base import Fault, Reply, Wire, WireCall, WireError, dumps
+from muxi_llm.wire.base import Fault, Reply, Wire, WireCall, WireError, dumps, overlaid
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.openai.completions import CompletionsOverChat, OpenAICompletions
@@ -210,14 +210,15 @@ class Provider:
     def prepare(
         self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
     ) -> WireCall:
-        """The HTTP request for *body* (OpenAI-shaped). *extra* is merged into the encoded body as it is."""
+        """The HTTP request for *body* (OpenAI-shaped). *extra*, native options, is laid over the encoded body."""
         if not self.base_url:
             variable = "".join(f"set {name} or " for name in self.base_url_env[:1])
             raise errors.InvalidRequestError(
                 f"{self.name}: no base URL; {variable}pass base_url=", param="base_url"
             )
         encoded = wire.encode_request(body, stream=stream)
-        encoded.update(extra)
+        if extra:
+            encoded = overlaid(encoded, extra)
         wire.settle(encoded)
         accepted = wire.stream_headers if stream else {}
         headers = {"content-type": "application/json", **accepted, **self.headers, **self.authorize()}

@@ -275,6 +275,21 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON serializable")
 
 
+def overlaid(base: Mapping[str, Any], given: Mapping[str, Any]) -> Json:
+    """*base* with the native options *given* laid over it: objects are merged, however deep, anything else is
+    replaced. Objects of two different `type`s say two things (`{"type": "enabled", "budget_tokens": 1024}`
+    and `{"type": "adaptive"}`), and are not merged.
+    """
+    out = dict(base)
+    for name, value in given.items():
+        kept = out.get(name)
+        alike = isinstance(kept, dict) and isinstance(value, dict)
+        if alike and value.get("type", kept.get("type")) == kept.get("type", value.get("type")):
+            value = overlaid(kept, value)  # noqa: PLW2901
+        out[name] = value
+    return out
+
+
 def is_neutral(param: str, value: object) -> bool:
     """Whether *value* asks for what happens anyway, so that leaving it out loses nothing."""
     return param in NEUTRAL and value == NEUTRAL[param]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from muxi_llm.models import ChatCompletion
 from muxi_llm.providers.profiles import profile_of
 from muxi_llm.utils.streaming import collect
-from muxi_llm.wire.base import Ledger, Wire, WireError, dumps
+from muxi_llm.wire.base import Ledger, Wire, WireError, dumps, overlaid
 from tests.support.bodies import HELLO
 
 
@@ -29,7 +29,7 @@ class WireCodec:
     ) -> None:
         self.begin(model, strict=strict)
         self.out = self.wire.encode_request({"messages": messages, **body}, stream=body.get("stream", False))
-        self.out.update(native)
+        self.out = overlaid(self.out, dict(native))
         self.wire.settle(self.out)
 
     def begin(self, model: str | None, *, strict: bool) -> None:

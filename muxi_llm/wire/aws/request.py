@@ -21,7 +21,7 @@ from muxi_llm.wire.aws.parts import Parts
 from muxi_llm.wire.aws.reply import reasoning_of
 from muxi_llm.wire.aws.thinking import effort_fields, settle_thinking
 from muxi_llm.wire.aws.tools import Tools
-from muxi_llm.wire.base import is_neutral
+from muxi_llm.wire.base import is_neutral, overlaid
 from muxi_llm.wire.json_schema import closed_schema, json_instruction
 from muxi_llm.wire.requesting import arguments_of, check, drop_fields, drop_others, stops_of
 
@@ -76,8 +76,8 @@ class ConverseRequest:
         """Put the fields for the model itself in their place: ours, and the caller's that Converse does not
         know; make thinking agree with the rest.
         """
-        fields = {**self._fields, **(body.pop("additionalModelRequestFields", None) or {})}
-        fields.update({name: body.pop(name) for name in [*body] if name not in CONVERSE})
+        fields = overlaid(self._fields, body.pop("additionalModelRequestFields", None) or {})
+        fields = overlaid(fields, {name: body.pop(name) for name in [*body] if name not in CONVERSE})
         if "thinking" in fields:
             settle_thinking(body, fields, self._profile, self._ledger)
         if fields:

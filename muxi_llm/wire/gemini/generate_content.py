@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from muxi_llm.models import ChatCompletion
-from muxi_llm.wire.base import Json, Wire, WireError, build_value, loads
+from muxi_llm.wire.base import Json, Wire, WireError, build_value, loads, overlaid
 from muxi_llm.wire.gemini.reply import AnswerReader, usage_of, whole_of
 from muxi_llm.wire.gemini.request import GenerateRequest
 from muxi_llm.wire.gemini.stream import GeminiStreamDecoder
@@ -53,9 +53,17 @@ class GenerateContent(Wire):
         `generationConfig` or in it, or, as Google's OpenAI endpoint has them, under `google`.
         """
         given = _camel(body)
-        given.update(_camel(given.pop("google", None) or {}))
-        config = {**self._config, **_camel(given.pop("generationConfig", None) or {})}
-        config.update({name: given.pop(name) for name in GENERATION_CONFIG & given.keys()})
+        given = overlaid(given, _camel(given.pop("google", None) or {}))
+        own = overlaid(
+            _camel(given.pop("generationConfig", None) or {}),
+            {name: given.pop(name) for name in GENERATION_CONFIG & given.keys()},
+        )
+        config = overlaid(self._config, own)
+        if (
+            THINKING_SIZES <= config.get("thinkingConfig", {}).keys()
+        ):  # both are a 400: the caller's own it is
+            for name in THINKING_SIZES - own["thinkingConfig"].keys():
+                del config["thinkingConfig"][name]
         body.clear()
         body.update({**given, **({"generationConfig": config} if config else {})})
 
@@ -100,6 +108,9 @@ def _camel(given: Mapping[str, Any]) -> Json:
 # ------------------------------------------------------------------------------------------ tables
 
 SNAKE = re.compile(r"_([a-z])")
+
+THINKING_SIZES = {"thinkingLevel", "thinkingBudget"}
+"""https://ai.google.dev/gemini-api/docs/gemini-3: how much it thinks, in the one way or in the other."""
 
 GENERATION_CONFIG = {
     "stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema", "responseModalities",
