@@ -210,7 +210,7 @@ class Provider:
     def prepare(
         self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
     ) -> WireCall:
-        """The HTTP request for *body* (OpenAI-shaped). *extra*, native options, is laid over the encoded body."""
+        """The HTTP request for *body* (OpenAI-shaped); *extra*, native options, is laid over it."""
         if not self.base_url:
             variable = "".join(f"set {name} or " for name in self.base_url_env[:1])
             raise errors.InvalidRequestError(

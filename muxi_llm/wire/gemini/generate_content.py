@@ -59,11 +59,10 @@ class GenerateContent(Wire):
             {name: given.pop(name) for name in GENERATION_CONFIG & given.keys()},
         )
         config = overlaid(self._config, own)
-        if (
-            THINKING_SIZES <= config.get("thinkingConfig", {}).keys()
-        ):  # both are a 400: the caller's own it is
+        thinking = config.get("thinkingConfig", {})
+        if thinking.keys() >= THINKING_SIZES:  # both are a 400: the caller's own it is
             for name in THINKING_SIZES - own["thinkingConfig"].keys():
-                del config["thinkingConfig"][name]
+                del thinking[name]
         body.clear()
         body.update({**given, **({"generationConfig": config} if config else {})})
 
