@@ -283,11 +283,14 @@ def overlaid(base: Mapping[str, Any], given: Mapping[str, Any]) -> Json:
     out = dict(base)
     for name, value in given.items():
         kept = out.get(name)
-        alike = isinstance(kept, dict) and isinstance(value, dict)
-        if alike and value.get("type", kept.get("type")) == kept.get("type", value.get("type")):
+        if isinstance(kept, dict) and isinstance(value, dict) and _say_one_thing(kept, value):
             value = overlaid(kept, value)  # noqa: PLW2901
         out[name] = value
     return out
+
+
+def _say_one_thing(kept: Json, value: Json) -> bool:
+    return "type" not in kept or "type" not in value or bool(kept["type"] == value["type"])
 
 
 def is_neutral(param: str, value: object) -> bool:
