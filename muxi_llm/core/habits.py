@@ -44,15 +44,9 @@ def by_family(body: Body, profile: Profile, ledger: Ledger) -> Body:
     effort = body.get("reasoning_effort")
     if effort is not None and profile.efforts is not None and profile.thinking == "none":
         body = _level(body, effort, profile.efforts, ledger)
-    if profile.drops_while_reasoning and reasons(body, profile):
+    if profile.drops_while_reasoning and profile.reasons_at(body.get("reasoning_effort")):
         body = left_out(body, profile.drops_while_reasoning, ledger)
     return body
-
-
-def reasons(body: Body, profile: Profile) -> bool:
-    """Whether the model reasons before it answers *body*."""
-    effort = body.get("reasoning_effort")
-    return profile.reasons if effort is None else effort != "none"
 
 
 def left_out(body: Body, drops: Mapping[str, str], ledger: Ledger) -> Body:

@@ -46,16 +46,21 @@ class AzureProvider(OpenAIProvider):
         return {"api-key": self.api_key} if self.api_key else {}
 
     def url_of(self, wire: Wire, *, stream: bool) -> str:
-        """By the v1 API, by deployment where the version is a date, or by the endpoint's own path."""
+        """By the v1 API, by deployment where the version is a date, or by the endpoint's own path.
+
+        Responses name the deployment in their body:
+        https://learn.microsoft.com/en-us/azure/foundry/openai/how-to/responses.
+        """
+        path = wire.path_for(stream=stream)
         version = self.settings.get("api_version", "")
         query = f"?{urlencode({'api-version': version})}" if version else ""
         at = self.base_url
         if not urlsplit(at).path:
             dated = version[:1].isdigit()
             at += "/openai" if dated else "/openai/v1"
-            if dated and wire.endpoint != "models":
+            if dated and wire.endpoint != "models" and path != "/responses":
                 at += f"/deployments/{quote(wire.model, safe='')}"
-        return at + wire.path_for(stream=stream) + query
+        return at + path + query
 
     async def send(self, io: IO, call: WireCall) -> Reply:
         provider: Any = self.settings.get("ad_token_provider")

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.providers.profiles import profile_within
+from muxi_llm.wire.responses.instead import ChatOrResponses
 
 if TYPE_CHECKING:
-    from muxi_llm.wire.base import Profile
+    from muxi_llm.wire.base import Endpoint, Ledger, Profile, Wire
 
 
 class OpenAIProvider(OpenAICompatible):
@@ -28,10 +29,17 @@ class OpenAIProvider(OpenAICompatible):
 
     # https://platform.openai.com/docs/api-reference/chat/create; ids of calls: "maximum length 40"
     # (https://github.com/agno-agi/agno/issues/5382)
+    wires = {**OpenAICompatible.wires, "chat": ChatOrResponses}
     foreign = frozenset()
     stop_limit = 4
     lengths = {"user": 64, "safety_identifier": 64, "prompt_cache_key": 64}
     tool_call_id = r"(?s).{1,40}"
+
+    def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
+        """By Responses what chat completions refuse: then state comes back, and is taken again."""
+        wire = super().wire_for(endpoint, model, ledger)
+        self.extra_content_support = bool(wire.profile.responses)  # type: ignore[misc]  # of one model's call
+        return wire
 
     def profile(self, model: str) -> Profile:
         """Of the model a fine-tuned one or a deployment is named for."""

@@ -126,6 +126,10 @@ class Profile:
     responses: Literal["", "tools", "always"] = ""
     """What OpenAI's chat completions refuse of it and its Responses take: calls while it reasons, or all."""
 
+    def reasons_at(self, effort: str | None) -> bool:
+        """Whether it reasons when asked with *effort*, or without a word about it."""
+        return self.reasons if effort is None else effort != "none"
+
 
 # ------------------------------------------------------------------------------------------ faults
 

@@ -211,9 +211,9 @@ def reasoning_texts(item: Json) -> list[tuple[str, int, str]]:
     return [(kind, index, part["text"]) for index, part in enumerate(item.get(kind) or ())]
 
 
-def state_of(output: Sequence[Json]) -> Json:
-    """A turn's items, verbatim, where the chat form alone would not give them back."""
-    return {} if _is_regular(output) else {"extra_content": {"openai": {"output": list(output)}}}
+def state_of(output: Sequence[Json], whose: str = "openai") -> Json:
+    """A turn's items, verbatim, where the chat form alone would not give them back to *whose* they are."""
+    return {} if _is_regular(output) else {"extra_content": {whose: {"output": list(output)}}}
 
 
 def _is_regular(output: Sequence[Json]) -> bool:

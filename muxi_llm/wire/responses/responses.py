@@ -2,8 +2,8 @@
 
 Source: https://platform.openai.com/docs/api-reference/responses. The conversation is sent whole and kept
 by nobody (`store: false`) unless the caller says otherwise. A turn that is more than text and calls
-(reasoning, built-in tools, citations) comes with its items in `extra_content.openai.output`; sent back,
-it goes out exactly as it came.
+(reasoning, built-in tools, citations) comes with its items in `extra_content.openai.output` (by the name of
+who gave it: others could not read what is sealed in them); sent back, it goes out exactly as it came.
 """
 
 from __future__ import annotations
@@ -106,13 +106,12 @@ class OpenAIResponses(Wire):
             out["parallel_tool_calls"] = False  # the legacy form holds one call
 
     def _reasoning(self, body: Mapping[str, Any], out: Json) -> None:
-        effort = body.get("reasoning_effort")
+        effort = body.get("reasoning_effort") or None
         if effort:
             out["reasoning"] = {"effort": effort}
         # Asked of a model that does not reason, this is a 400; not asked of one that does, and not
         # stored, its reasoning could never be sent back.
-        reasons = effort != "none" if effort else "temperature" in self.profile.drops
-        if reasons and not out["store"]:
+        if self.profile.reasons_at(effort) and not out["store"]:
             out["include"] = [*out.get("include", ()), "reasoning.encrypted_content"]
 
     # ------------------------------------------------------------------------------ theirs → ours
@@ -131,7 +130,7 @@ class OpenAIResponses(Wire):
     def _value_of(self, raw: Json, created: int) -> Json:
         if raw.get("status") in {"queued", "in_progress"}:
             raise WireError("malformed", f"the response is not finished: it is {raw['status']}")
-        message, logprobs = message_of(raw["output"], legacy=self._legacy)
+        message, logprobs = message_of(raw["output"], self.ledger.provider, legacy=self._legacy)
         called = "tool_calls" in message or "function_call" in message
         finish, native = finish_of(raw, called=called, legacy=self._legacy)
         choice = {"index": 0, "message": message, "finish_reason": finish, "native_finish_reason": native}
@@ -150,7 +149,11 @@ class OpenAIResponses(Wire):
 
     def stream_decoder(self, *, created: int) -> ResponsesStreamDecoder:
         return ResponsesStreamDecoder(
-            model=self.model, created=created, usage=self._usage_wanted, legacy=self._legacy
+            model=self.model,
+            created=created,
+            usage=self._usage_wanted,
+            legacy=self._legacy,
+            whose=self.ledger.provider,
         )
 
 
@@ -195,7 +198,7 @@ class Items:
             yield {"role": role, "content": encode_content(message.get("content"), f"{at}.content")}
 
     def _assistant(self, message: Json, at: str) -> Iterator[Json]:
-        kept = ((message.get("extra_content") or {}).get("openai") or {}).get("output")
+        kept = ((message.get("extra_content") or {}).get(self._ledger.provider) or {}).get("output")
         if kept:
             self._custom.update(item["call_id"] for item in kept if item["type"] == "custom_tool_call")
             yield from self._replayed(kept, at)
@@ -268,8 +271,8 @@ def _said(message: Json) -> Iterator[Json]:
 # -------------------------------------------------------------------------------------------- reply
 
 
-def message_of(output: list[Json], *, legacy: bool) -> tuple[Json, list[Json]]:
-    """Output items → the assistant's message, and its text's logprobs."""
+def message_of(output: list[Json], whose: str, *, legacy: bool) -> tuple[Json, list[Json]]:
+    """*whose* output items → the assistant's message, and its text's logprobs."""
     text, refusal, thoughts, calls = "", "", [], []
     logprobs: list[Json] = []
     cited: dict[str, list[Json]] = {}
@@ -292,7 +295,7 @@ def message_of(output: list[Json], *, legacy: bool) -> tuple[Json, list[Json]]:
         message["content"] = None
     if thoughts:
         message["reasoning_content"] = "\n\n".join(thoughts)
-    message.update(state_of(output))
+    message.update(state_of(output, whose))
     if calls and legacy:
         message["function_call"] = calls[0]["function"]
     elif calls:

@@ -40,14 +40,17 @@ def failure(response: Mapping[str, Any]) -> WireError:
 
 
 class ResponsesStreamDecoder(EventDecoder):
-    """Events → chunks. usage: whether to end with a chunk of it. legacy: tell calls as `function_call`."""
+    """Events → chunks. usage: whether to end with a chunk of it. legacy: tell calls as `function_call`.
+    whose: the name its state goes back to.
+    """
 
     terminator = "response.completed"
 
-    def __init__(self, *, model: str, created: int, usage: bool, legacy: bool) -> None:
+    def __init__(self, *, model: str, created: int, usage: bool, legacy: bool, whose: str) -> None:
         super().__init__(model=model, created=created)
         self._usage_wanted = usage
         self._legacy = legacy
+        self._whose = whose
         self._items: dict[int, Json] = {}
         self._calls: dict[int, int] = {}
         self._told: dict[Place, list[str]] = {}
@@ -98,7 +101,7 @@ class ResponsesStreamDecoder(EventDecoder):
             if index not in self._items:
                 chunks += self._whole(index, item)
         finish, native = finish_of(response, called=bool(self._calls), legacy=self._legacy)
-        delta = state_of([self._items[index] for index in sorted(self._items)])
+        delta = state_of([self._items[index] for index in sorted(self._items)], self._whose)
         if not self._calls and not {"text", "refusal"} & {what for _, what, _ in self._told}:
             delta["content"] = ""
         chunks.append(self.chunk(delta, finish=finish, native_finish_reason=native))
