@@ -42,7 +42,10 @@ async def call(
         value, report = await _run(io, request, candidates, None)
     else:
         value, report = await harness.answer(
-            io, request, candidates, lambda: _run(io, request, candidates, harness.passage(candidates))
+            io,
+            request,
+            candidates,
+            lambda: _run(io, request, candidates, harness.passage(request, candidates)),
         )
     if isinstance(value, StreamFlow):
         value.report = report

@@ -61,7 +61,7 @@ class Harness(Protocol):
     ) -> tuple[Any, Report]:
         """The value and the report of *work*, or of an equal call before or beside it."""
 
-    def passage(self, candidates: Sequence[Candidate]) -> Passage | None:
+    def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | None:
         """The way of one call through what stands around its attempts, if anything does."""
 
 

@@ -60,6 +60,11 @@ class StreamFlow:
         flow.ready.extend(chunks)
         return flow
 
+    @property
+    def text(self) -> str:
+        """What the first answer has said so far."""
+        return "".join(self._texts)
+
     async def open(self, late: Callable[[], bool]) -> None:
         """Pull until there is something worth handing out. Raises what broke before that.
 
@@ -83,7 +88,7 @@ class StreamFlow:
             if self._failure is None:
                 return self._ended()
             failure, self._failure = self._failure, None
-            failure.partial_text = "".join(self._texts)
+            failure.partial_text = self.text
             *earlier, last = self.report.attempts
             failure.attempts = (*earlier, replace(last, error=failure))
             raise failure

@@ -31,7 +31,7 @@ from muxi_llm.harness.events import Listeners
 from muxi_llm.harness.forks import outlives
 from muxi_llm.harness.keys import KeyRing, fingerprint
 from muxi_llm.harness.limiter import Permits, Window, requests_left
-from muxi_llm.harness.telling import told
+from muxi_llm.harness.telling import ToldPassage, told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -141,11 +141,14 @@ class Harness:
             return await asked()
         return await flights.do(io, replies.flight_key(request, key), asked)
 
-    def passage(self, candidates: Sequence[Candidate]) -> Passage | None:
+    def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | ToldPassage | None:
         """The way of one call through the stages around its attempts, if there are any."""
         stages = self._stages
         is_needed = stages.breaker or stages.window or self.listeners
-        return Passage(self) if is_needed or any(c.provider.keys for c in candidates) else None
+        if not (is_needed or any(c.provider.keys for c in candidates)):
+            return None
+        passage, listeners = Passage(self), self.listeners
+        return ToldPassage(passage, listeners, request) if listeners.follow_attempts else passage
 
     def place_of(self, candidate: Candidate) -> Place:
         """What the calls to *candidate*'s provider, base URL and keys share."""

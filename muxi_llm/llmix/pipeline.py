@@ -143,7 +143,9 @@ class CallPipeline:
         provider = DispatchProvider(config, messages, self._config.transform_kwargs_overrides)
         provider.needs_key = config["provider"] not in self._bypassing()
         candidate = Candidate(ModelRef(config["provider"], config["model"]), provider)
-        body = {"messages": messages, "singleflight_key": asked.singleflight_key}
+        # What the attempt's function is given is the provider's; in the body it is there to be told of.
+        told = {name: value for name, value in provider.kwargs.items() if value is not None}
+        body = {**told, "messages": messages, "singleflight_key": asked.singleflight_key}
         request = Request("chat", body, mode="passthrough", limits=self._limits(config))
         return _success(config, await call(io, request, [candidate], self._harness))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -19,8 +22,9 @@ import muxi_llm
 from muxi_llm import ChatCompletion, Completion, Embedding, harness
 from muxi_llm.core.port import TransportError
 from muxi_llm.errors import MuxiLLMError
+from muxi_llm.harness import facts, otel
+from muxi_llm.harness.facts import answer_facts
 from muxi_llm.harness.otel import OpenTelemetry
-from muxi_llm.harness.telling import answer_facts
 from muxi_llm.models import RawValue
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.conftest import Driver
@@ -39,6 +43,9 @@ from tests.support.bodies import (
 from tests.support.process import run_script
 
 pytestmark = pytest.mark.usefixtures("keys")
+
+DURATION = "gen_ai.client.operation.duration"
+FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
 
 
 class Collector:
@@ -79,8 +86,8 @@ def said(text: str = "Hi", **wanted: Any) -> Answer:
     return Answer(json=chat(text, model="gpt-4-0613"), **wanted)
 
 
-def failed(status: int) -> Answer:
-    return Answer(status=status, json={"error": {"message": "no"}})
+def failed(status: int, **wanted: Any) -> Answer:
+    return Answer(status=status, json={"error": {"message": "no"}}, **wanted)
 
 
 def asked(driver: Driver, *answers: Answer, **params: Any) -> Any:
@@ -112,7 +119,7 @@ def test_a_call_is_one_span(driver: Driver, seen: Collector) -> None:
         "gen_ai.request.temperature": 0.5,
         "gen_ai.request.max_tokens": 9,
         "gen_ai.request.choice.count": 2,
-        "muxi_llm.shared": False,
+        "muxi_llm.attempt.number": 1,
     }
     assert span.status.status_code is StatusCode.UNSET
     assert "secret" not in span.to_json()
@@ -123,7 +130,7 @@ def test_a_call_in_metrics(driver: Driver, seen: Collector) -> None:
     harness.configure(telemetry=[seen.listener()])
     asked(driver, said(), n=1)
     assert "gen_ai.request.choice.count" not in seen.spans[0].attributes
-    (point,) = seen.points("gen_ai.client.operation.duration")
+    (point,) = seen.points(DURATION)
     assert (point.count, point.explicit_bounds[:2], len(point.explicit_bounds)) == (1, (0.01, 0.02), 14)
     assert dict(point.attributes) == {
         "gen_ai.operation.name": "chat",
@@ -136,21 +143,68 @@ def test_a_call_in_metrics(driver: Driver, seen: Collector) -> None:
     assert seen.tokens() == {"input": 5, "output": 2}
 
 
-def test_retries_and_fallbacks_are_events_of_the_span(driver: Driver, seen: Collector) -> None:
-    """In order, each with when it began; the span is the answering model's."""
+def test_each_attempt_is_a_span_with_its_own_time(driver: Driver, seen: Collector) -> None:
+    """Its own model, its own error, its own duration; linked to the one before."""
     harness.configure(telemetry=[seen.listener()])
-    answers = [failed(500), failed(500), Answer(json=chat())]
+    answers = [failed(500, delay=1.0), failed(500, delay=2.0), Answer(json=chat(), delay=0.5)]
     asked(driver, *answers, retries=1, fallback_models=["groq/llama"])
-    (span,) = seen.spans
-    events = [(e.name, e.attributes["muxi_llm.model"], e.attributes.get("error.type")) for e in span.events]
-    assert events == [
-        ("muxi_llm.attempt", "openai/gpt-4", "InternalServerError"),
-        ("muxi_llm.attempt", "openai/gpt-4", "InternalServerError"),
-        ("muxi_llm.attempt", "groq/llama", None),
+    spans = [
+        (s.name, s.attributes["muxi_llm.attempt.number"], s.attributes.get("error.type")) for s in seen.spans
     ]
-    assert span.name == "chat llama"
-    assert span.start_time <= span.events[0].timestamp <= span.events[2].timestamp <= span.end_time
+    assert spans == [
+        ("chat gpt-4", 1, "InternalServerError"),
+        ("chat gpt-4", 2, "InternalServerError"),
+        ("chat llama", 1, None),
+    ]
+    assert [(span.end_time - span.start_time) / 1e9 for span in seen.spans] == [1.0, 2.0, 0.5]
+    first, second, third = seen.spans
+    assert [[link.context for link in span.links] for span in seen.spans] == [
+        [],
+        [first.context],
+        [second.context],
+    ]
+    assert third.status.status_code is StatusCode.UNSET
+    durations = {p.attributes["gen_ai.request.model"]: p.sum for p in seen.points(DURATION)}
+    assert durations == {"gpt-4": 3.0, "llama": 0.5}
     assert counted(seen)["muxi_llm.retry"] == 1
+
+
+def test_the_http_clients_span_is_the_attempts_child(driver: Driver, seen: Collector) -> None:
+    """And the caller's own span is the current one again afterwards."""
+
+    class Traced(Scripted):
+        async def send(self, call: Any) -> Any:
+            with seen.tracers.get_tracer("http").start_as_current_span("POST"):
+                return await super().send(call)
+
+    harness.configure(telemetry=[seen.listener()])
+    script = Traced(failed(500), said())
+    with muxi_llm.runtime.using(script), seen.tracers.get_tracer("app").start_as_current_span("app") as app:
+        driver.create(ChatCompletion, model="openai/gpt-4", messages=HELLO, retries=1)
+        assert trace.get_current_span() is app
+    by_name = {name: [s for s in seen.spans if s.name == name] for name in ("POST", "chat gpt-4", "app")}
+    assert [post.parent.span_id for post in by_name["POST"]] == [
+        attempt.context.span_id for attempt in by_name["chat gpt-4"]
+    ]
+    assert {s.parent.span_id for s in by_name["chat gpt-4"]} == {by_name["app"][0].context.span_id}
+
+
+def test_what_was_not_let_through_is_a_span_too(driver: Driver, seen: Collector) -> None:
+    harness.configure(breaker=1, breaker_cooldown=1000, telemetry=[seen.listener()])
+    asked(driver, failed(500), retries=0)
+    asked(driver, retries=0)
+    assert [span.attributes["error.type"] for span in seen.spans] == [
+        "InternalServerError",
+        "CircuitOpenError",
+    ]
+
+
+def test_a_call_that_was_never_tried_is_a_span(driver: Driver, seen: Collector, tmp_path: Path) -> None:
+    (tmp_path / "killswitch").touch()
+    harness.configure(kill_switch=tmp_path, telemetry=[seen.listener()])
+    asked(driver)
+    (span,) = seen.spans
+    assert (span.name, span.attributes["error.type"]) == ("chat gpt-4", "KillSwitchActiveError")
 
 
 def counted(seen: Collector) -> dict[str, int]:
@@ -167,7 +221,7 @@ def test_an_error_is_the_spans_and_the_metrics(driver: Driver, seen: Collector) 
     (span,) = seen.spans
     assert (span.status.status_code, span.attributes["error.type"]) == (StatusCode.ERROR, "RateLimitError")
     assert span.attributes["http.response.status_code"] == 429
-    (point,) = seen.points("gen_ai.client.operation.duration")
+    (point,) = seen.points(DURATION)
     assert point.attributes["error.type"] == "RateLimitError"
     assert seen.tokens() == {}
 
@@ -190,11 +244,12 @@ def test_a_cancelled_call_is_told(seen: Collector) -> None:
 
 
 def test_what_is_not_billed_is_not_counted(driver: Driver, seen: Collector) -> None:
-    """A cache hit is a span with the tier on it, and no tokens."""
+    """A cache hit is a span with the tier on it, and no tokens; nor is its time mixed with a model's."""
     harness.configure(cache="memory", telemetry=[seen.listener()])
     asked(driver, said())
     asked(driver)
-    assert seen.spans[1].attributes["muxi_llm.cache.tier"] == "l1"
+    assert [span.attributes.get("muxi_llm.cache.tier") for span in seen.spans] == [None, "l1"]
+    assert [point.attributes.get("muxi_llm.cache.tier") for point in seen.points(DURATION)] == [None, "l1"]
     assert seen.tokens() == {"input": 5, "output": 2}
     assert counted(seen) == {
         "muxi_llm.cache_miss": 1,
@@ -217,7 +272,7 @@ def test_calls_that_became_one_are_billed_once(seen: Collector) -> None:
             await asyncio.gather(*[ChatCompletion.acreate("openai/gpt-4", HELLO) for _ in range(3)])
 
     asyncio.run(scenario())
-    assert sorted(span.attributes["muxi_llm.shared"] for span in seen.spans) == [False, True, True]
+    assert [span.attributes.get("muxi_llm.shared") for span in seen.spans] == [None, True, True]
     assert seen.tokens() == {"input": 5, "output": 2}
 
 
@@ -259,8 +314,8 @@ def test_a_stream_is_a_span_to_its_end(driver: Driver, seen: Collector) -> None:
     assert span.attributes["muxi_llm.stream.whole"]
     assert span.attributes["gen_ai.response.time_to_first_chunk"] >= 0
     assert span.attributes["gen_ai.response.finish_reasons"] == ("stop",)
-    assert [p.count for p in seen.points("gen_ai.client.operation.time_to_first_chunk")] == [1]
-    assert [p.count for p in seen.points("gen_ai.client.operation.duration")] == [1]
+    assert [p.count for p in seen.points(FIRST_CHUNK)] == [1]
+    assert [p.count for p in seen.points(DURATION)] == [1]
     assert seen.tokens() == {"input": 5, "output": 3}
 
 
@@ -273,6 +328,7 @@ def test_a_stream_that_breaks_is_an_error(driver: Driver, seen: Collector) -> No
         "IncompleteStreamError",
         False,
     )
+    assert span.attributes["gen_ai.response.finish_reasons"] == ("error",)
 
 
 def test_a_stream_that_is_closed_early_is_told_once(seen: Collector) -> None:
@@ -286,12 +342,73 @@ def test_a_stream_that_is_closed_early_is_told_once(seen: Collector) -> None:
     assert (span.attributes["muxi_llm.stream.whole"], "error.type" in span.attributes) == (False, False)
 
 
+def test_a_stream_from_the_cache_is_marked(driver: Driver, seen: Collector) -> None:
+    harness.configure(cache="memory", telemetry=[seen.listener()])
+    for _ in range(2):
+        asked(driver, Answer(chunks=STREAM), stream=True)
+    assert [span.attributes.get("muxi_llm.cache.tier") for span in seen.spans] == [None, "l1"]
+    assert [point.count for point in seen.points(FIRST_CHUNK)] == [1]
+    assert seen.tokens() == {"input": 5, "output": 3}
+
+
+def test_the_time_of_each_chunk(driver: Driver, seen: Collector) -> None:
+    harness.configure(telemetry=[seen.listener()])
+    first, *others = STREAM
+    paced = [0.5, first, *(piece for other in others for piece in (0.25, other))]
+    asked(driver, Answer(chunks=paced, delay=1.0), stream=True)
+    (span,) = seen.spans
+    began = span.attributes["gen_ai.response.time_to_first_chunk"]
+    assert began >= 1.5
+    (point,) = seen.points("gen_ai.client.operation.time_per_output_chunk")
+    (whole,) = seen.points(DURATION)
+    assert began + point.sum == pytest.approx(whole.sum, abs=0.26)  # the end of the stream is no chunk
+    assert point.count >= 3
+
+
+def test_a_stream_that_is_left_is_told_at_once(seen: Collector) -> None:
+    harness.configure(telemetry=[seen.listener()])
+    with muxi_llm.runtime.using(Scripted(Answer(chunks=STREAM))):
+        for _ in ChatCompletion.create("openai/gpt-4", HELLO, stream=True):
+            break
+    (span,) = seen.spans
+    assert (span.attributes["muxi_llm.stream.whole"], span.attributes["gen_ai.response.finish_reasons"]) == (
+        False,
+        ("error",),
+    )
+    assert [p.count for p in seen.points(DURATION)] == [1]
+
+
+def test_an_async_stream_that_is_left_is_told_at_once(seen: Collector) -> None:
+    async def scenario() -> None:
+        async for _ in await ChatCompletion.acreate("openai/gpt-4", HELLO, stream=True):
+            break
+
+    harness.configure(telemetry=[seen.listener()])
+    with muxi_llm.runtime.using(Scripted(Answer(chunks=STREAM))):
+        asyncio.run(scenario())
+    assert [span.attributes["muxi_llm.stream.whole"] for span in seen.spans] == [False]
+
+
+def test_a_stream_that_is_collected_is_told_with_the_next_call(seen: Collector) -> None:
+    """In the middle of a collection nobody else's code may run."""
+    harness.configure(telemetry=[seen.listener()])
+    with muxi_llm.runtime.using(Scripted(Answer(chunks=STREAM), said())):
+        stream = ChatCompletion.create("openai/gpt-4", HELLO, stream=True)
+        cycle = [stream]
+        cycle.append(cycle)
+        del stream, cycle
+        gc.collect()
+        assert seen.spans == ()
+        ChatCompletion.create("openai/gpt-4", HELLO)
+    assert [span.attributes.get("muxi_llm.stream.whole") for span in seen.spans] == [False, None]
+
+
 def test_a_stream_that_never_began_is_told_as_any_call(driver: Driver, seen: Collector) -> None:
     harness.configure(telemetry=[seen.listener()])
     asked(driver, Answer(error=TransportError("reset")), retries=0, stream=True)
     (span,) = seen.spans
     assert span.attributes["error.type"] == "APIConnectionError"
-    assert seen.points("gen_ai.client.operation.time_to_first_chunk") == []
+    assert seen.points(FIRST_CHUNK) == []
 
 
 def anthropic(*answers: Answer, **params: Any) -> Any:
@@ -354,6 +471,94 @@ def test_providers_have_the_conventions_names(driver: Driver, seen: Collector) -
     assert (attributes["server.address"], attributes["server.port"]) == ("127.0.0.1", 9)
 
 
+# ------------------------------------------------------------------------------------ conventions
+
+
+@pytest.fixture
+def latest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http, gen_ai_latest_experimental")
+
+
+BILLED = {
+    "prompt_tokens": 5,
+    "completion_tokens": 3,
+    "total_tokens": 8,
+    "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 1},
+    "completion_tokens_details": {"reasoning_tokens": 2},
+}
+
+
+def test_tokens_of_caches_and_reasoning(driver: Driver, seen: Collector) -> None:
+    harness.configure(telemetry=[seen.listener()])
+    asked(driver, Answer(json={**chat(), "usage": BILLED}))
+    found = {name: value for name, value in seen.spans[0].attributes.items() if "usage" in name}
+    assert found == {
+        "gen_ai.usage.input_tokens": 5,
+        "gen_ai.usage.output_tokens": 3,
+        "gen_ai.usage.cache_read.input_tokens": 4,
+        "gen_ai.usage.cache_creation.input_tokens": 1,
+        "gen_ai.usage.reasoning.output_tokens": 2,
+    }
+
+
+@pytest.mark.usefixtures("latest")
+def test_the_latest_conventions(driver: Driver, seen: Collector) -> None:
+    harness.configure(telemetry=[seen.listener()])
+    asked(driver, Answer(json={**chat(), "usage": BILLED}))
+    asked(driver, Answer(chunks=STREAM), stream=True)
+    asked(driver, failed(400))
+    spans = seen.spans
+    assert spans[0].attributes["gen_ai.usage.cache_write.input_tokens"] == 1
+    assert "gen_ai.usage.cache_creation.input_tokens" not in spans[0].attributes
+    prefix = "gen_ai.client.inference."
+    counts = {name: sum(p.value for p in seen.points(f"{prefix}usage.{name}")) for name in COUNTERS}
+    assert counts == COUNTERS
+    assert {p.attributes["gen_ai.token.modality"] for p in seen.points(f"{prefix}usage.input_tokens")} == {
+        "unknown"
+    }
+    for name, count in HISTOGRAMS.items():
+        assert sum(p.count for p in seen.points(prefix + name)) == count, name
+    assert seen.points("gen_ai.client.token.usage") == seen.points(DURATION) == seen.points(FIRST_CHUNK) == []
+
+
+COUNTERS = {
+    "input_tokens": 10,
+    "output_tokens": 6,
+    "cache_read.input_tokens": 4,
+    "cache_write.input_tokens": 1,
+    "reasoning.output_tokens": 2,
+}
+HISTOGRAMS = {
+    "duration": 3,
+    "time_to_first_chunk": 1,
+    "operation.input_tokens": 2,
+    "operation.output_tokens": 2,
+}
+
+
+@pytest.mark.usefixtures("latest")
+def test_operations_that_are_no_inference_keep_their_metric(driver: Driver, seen: Collector) -> None:
+    harness.configure(telemetry=[seen.listener()])
+    driver.scripted(Embedding, Answer(json=embeddings()), model="openai/m", input="Hello")
+    assert [p.count for p in seen.points(DURATION)] == [1]
+    assert seen.points("gen_ai.client.inference.duration") == []
+    assert seen.points("gen_ai.client.inference.usage.input_tokens") == []
+
+
+def test_every_parameter_that_is_told_has_a_name() -> None:
+    assert set(otel.PARAMETERS) == set(facts.PARAMETERS)
+
+
+def test_what_a_request_asks_for(driver: Driver, seen: Collector) -> None:
+    harness.configure(telemetry=[seen.listener()])
+    wanted = {"stop": "END", "reasoning_effort": "low", "response_format": {"type": "json_object"}}
+    asked(driver, said(), messages=[{"role": "user", "content": "JSON, please"}], **wanted)
+    attributes = seen.spans[0].attributes
+    assert attributes["gen_ai.request.stop_sequences"] == ("END",)
+    assert attributes["gen_ai.request.reasoning.level"] == "low"
+    assert attributes["gen_ai.output.type"] == "json"
+
+
 # ---------------------------------------------------------------------------------------- content
 
 TALK = [
@@ -374,7 +579,7 @@ def test_prompts_and_answers_if_asked_for(driver: Driver, seen: Collector) -> No
     answer = Answer(json=chat("Hi", tool_calls=[CALL], reasoning_content="Hm"))
     asked(driver, answer, messages=TALK)
     (span,) = seen.spans
-    call = {"type": "tool_call", "id": "call_1", "name": "f", "arguments": '{"a":1}'}
+    call = {"type": "tool_call", "id": "call_1", "name": "f", "arguments": {"a": 1}}
     assert messages(span, "input") == [
         {"role": "system", "parts": [{"type": "text", "content": "Be brief."}]},
         {"role": "user", "parts": [{"type": "text", "content": "Look"}, {"type": "image_url"}]},
@@ -413,6 +618,160 @@ def test_a_listener_that_did_not_ask_for_content_does_not_show_it(driver: Driver
     harness.configure(telemetry=[seen.listener(), Collector().listener(capture_content=True)])
     asked(driver, said())
     assert "Hello" not in seen.spans[0].to_json()
+
+
+@pytest.mark.parametrize(("said", "captures"), [("true", True), ("span_only", True), ("event_only", False)])
+def test_the_usual_variable_asks_for_content(
+    monkeypatch: pytest.MonkeyPatch, said: str, captures: bool
+) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", said)
+    assert OpenTelemetry().capture_content is captures
+    assert OpenTelemetry(capture_content=False).capture_content is False
+
+
+# ------------------------------------------------------------------------- clients at their own server
+
+
+def test_a_client_at_its_own_server_is_told_as_any_other(seen: Collector) -> None:
+    """With parameters, messages where asked, and what came of it."""
+    harness.configure(telemetry=[seen.listener(capture_content=True)])
+    with muxi_llm.runtime.using(Scripted(said(), said())):
+        muxi_llm.OpenAI().chat.completions.create(model="gpt-4", messages=TALK, temperature=0.5, stop=["END"])
+        ChatCompletion.create(model="openai/gpt-4", messages=TALK, temperature=0.5, stop=["END"])
+    client, face = (dict(span.attributes) for span in seen.spans)
+    assert client == face
+    assert client["gen_ai.request.stop_sequences"] == ("END",)
+
+
+RESPONSE = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 0,
+    "model": "gpt-5",
+    "status": "completed",
+    "output": [
+        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm"}]},
+        {
+            "type": "message",
+            "id": "msg_1",
+            "role": "assistant",
+            "status": "completed",
+            "content": [{"type": "output_text", "text": "Hi", "annotations": []}],
+        },
+        {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": '{"a":1}'},
+    ],
+    "usage": {
+        "input_tokens": 7,
+        "input_tokens_details": {"cached_tokens": 3},
+        "output_tokens": 4,
+        "output_tokens_details": {"reasoning_tokens": 2},
+        "total_tokens": 11,
+    },
+}
+ITEMS = [
+    {"role": "user", "content": [{"type": "input_text", "text": "Look"}]},
+    {"type": "function_call", "call_id": "call_0", "name": "f", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "call_0", "output": "18"},
+]
+
+
+def test_responses_at_their_own_server(seen: Collector) -> None:
+    harness.configure(telemetry=[seen.listener(capture_content=True)])
+    with muxi_llm.runtime.using(Scripted(Answer(json=RESPONSE))):
+        muxi_llm.OpenAI().responses.create(
+            model="gpt-5",
+            input=ITEMS,  # type: ignore[arg-type]
+            instructions="Be brief.",
+            max_output_tokens=9,
+            reasoning={"effort": "low"},
+            text={"format": {"type": "json_object"}},
+            previous_response_id="resp_0",
+            tools=[{"type": "function", "name": "f", "parameters": {}, "strict": True}],
+        )
+    (span,) = seen.spans
+    told = {name: value for name, value in span.attributes.items() if "messages" not in name}
+    assert told == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-5",
+        "gen_ai.request.max_tokens": 9,
+        "gen_ai.request.previous_response.id": "resp_0",
+        "gen_ai.request.reasoning.level": "low",
+        "gen_ai.output.type": "json",
+        "gen_ai.response.finish_reasons": ("tool_calls",),
+        "gen_ai.response.id": "resp_1",
+        "gen_ai.response.model": "gpt-5",
+        "gen_ai.system_instructions": '[{"type": "text", "content": "Be brief."}]',
+        "gen_ai.tool.definitions": '[{"type": "function", "name": "f"}]',
+        "gen_ai.usage.cache_read.input_tokens": 3,
+        "gen_ai.usage.input_tokens": 7,
+        "gen_ai.usage.output_tokens": 4,
+        "gen_ai.usage.reasoning.output_tokens": 2,
+        "muxi_llm.attempt.number": 1,
+        "server.address": "api.openai.com",
+        "server.port": 443,
+    }
+    call = {"type": "tool_call", "id": "call_0", "name": "f", "arguments": {}}
+    assert messages(span, "input") == [
+        {"role": "user", "parts": [{"type": "text", "content": "Look"}]},
+        {"role": "assistant", "parts": [call]},
+        {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_0", "response": "18"}]},
+    ]
+    parts = [
+        {"type": "reasoning", "content": "Hm"},
+        {"type": "text", "content": "Hi"},
+        {"type": "tool_call", "id": "call_1", "name": "f", "arguments": {"a": 1}},
+    ]
+    assert messages(span, "output") == [{"role": "assistant", "parts": parts, "finish_reason": "tool_calls"}]
+
+
+@pytest.mark.parametrize(
+    ("more", "reasons"),
+    [
+        ({"status": "completed", "output": []}, ["stop"]),
+        ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, ["length"]),
+        ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}, ["content_filter"]),
+        ({"status": "failed"}, ["error"]),
+        ({"status": "in_progress"}, None),
+    ],
+)
+def test_a_responses_status_is_its_finish_reason(more: dict[str, Any], reasons: list[str] | None) -> None:
+    assert facts.raw_facts(json.dumps({"id": "r", **more}).encode()).get("finish_reasons") == reasons
+
+
+def test_anthropics_own_server(seen: Collector) -> None:
+    harness.configure(telemetry=[seen.listener(capture_content=True)])
+    blocks = [{"type": "thinking", "thinking": "Hm", "signature": "s"}, {"type": "text", "text": "Hi"}]
+    anthropic(Answer(json=message("Hi", content=blocks)), system="Be brief.", stop_sequences=["END"])
+    (span,) = seen.spans
+    assert span.attributes["gen_ai.request.stop_sequences"] == ("END",)
+    assert span.attributes["gen_ai.system_instructions"] == '[{"type": "text", "content": "Be brief."}]'
+    parts = [{"type": "reasoning", "content": "Hm"}, {"type": "text", "content": "Hi"}]
+    assert messages(span, "output") == [{"role": "assistant", "parts": parts, "finish_reason": "end_turn"}]
+
+
+# ------------------------------------------------------------------------------ listeners that fail
+
+
+@pytest.mark.parametrize("fails", ["follow", "__enter__", "__exit__", "end"])
+def test_a_follower_that_fails_breaks_no_call(driver: Driver, seen: Collector, fails: str) -> None:
+    def failing(*args: object) -> None:
+        raise RuntimeError("no")
+
+    class Broken:
+        def record(self, event: Any) -> None:
+            pass
+
+        follow = failing if fails == "follow" else lambda self, event, before: Live()
+
+    class Live:
+        __enter__ = __exit__ = end = lambda *args: None
+
+    setattr(Broken if fails == "follow" else Live, fails, failing)
+    harness.configure(telemetry=[Broken(), seen.listener()])
+    answer, _ = asked(driver, failed(500), said(), retries=1)
+    assert answer.choices[0].message.content == "Hi"
+    assert len(seen.spans) == 2
 
 
 # -------------------------------------------------------------------------------------- the extra
