@@ -4,11 +4,13 @@ PYTHON ?= $(shell .ci/python)
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench/bin
+# What other packages' versions can break.
+QUICK := tests/drop_in tests/core tests/harness tests/kept tests/providers tests/transport tests/utils tests/wire
 
-.PHONY: demo test check bench conformance ecosystem format live recordings table clean help
+.PHONY: demo test test-long check newest oldest nightly bench conformance ecosystem format live recordings table clean help
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 demo: $(VENV)/.demo ## the main job against loopback providers and a real llama.cpp, no keys needed
 	@$(BIN)/python -W ignore::UserWarning -m examples.demo
@@ -17,11 +19,26 @@ test: check ## lint, types, import contracts, gates, then every test
 	@$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-config=setup.cfg --cov-report= --cov-fail-under=95 -n 2
 
+test-long: $(VENV)/.dev ## every test, the long ones of their whole length
+	MUXI_LLM_LONG=1 $(BIN)/python -m pytest -n 2 --timeout 3600
+
 check: $(VENV)/.dev ## lint, types and import contracts (the gates run with the tests)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg --no-cache
+
+newest: ## the quick tests on the newest versions pyproject.toml allows
+	@.ci/venv "$(PYTHON)" .venv-newest
+	@.venv-newest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[all,demo]' --group dev
+	.venv-newest/bin/python -m pytest -n 2 $(QUICK)
+
+oldest: .venv-oldest/.done ## the quick tests on the lowest ones
+	.venv-oldest/bin/python -m pytest -n 2 $(QUICK)
+
+nightly: ## what takes too long for every change, one after the other, whatever fails
+	@$(MAKE) --keep-going newest oldest test-long conformance ecosystem
 
 format: $(VENV)/.dev ## put the code in the house's format
 	$(BIN)/ruff format .
@@ -63,6 +80,11 @@ $(VENV)/.dev: $(VENV)/.demo pyproject.toml .ci/system
 	@echo "installing the development tools ..."
 	@$(BIN)/python -m pip install --quiet 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	@touch $@
+
+.venv-oldest/.done: pyproject.toml .ci/oldest
+	@.ci/venv "$(PYTHON)" .venv-oldest
+	@.ci/oldest .venv-oldest
 	@touch $@
 
 .venv-bench/.done: bench/requirements.txt pyproject.toml

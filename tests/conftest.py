@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import ipaddress
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import muxi_llm
 from muxi_llm import harness
@@ -21,7 +23,17 @@ from muxi_llm.transport.scripted import Answer, Scripted
 from tests.support.upstream import Upstream
 
 SHARED = Path(os.environ.get("MUXI_LLM_SHARED", Path(__file__).parents[2] / "shared"))
-"""Recordings and seed documents that are not part of the project; tests that need them skip without."""
+"""Recordings and seed documents that are not part of the project; tests that need them are left out without."""
+
+CI = os.environ.get("CI") == "true"
+"""Where nothing may be skipped."""
+
+collect_ignore = ["ecosystem"]
+"""They have environments of their own, and are collected if they are named."""
+
+# How long an example takes is the machine's affair.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 def _loopback_only(event: str, args: tuple[Any, ...]) -> None:
@@ -52,11 +64,44 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     return result
 
 
+def pytest_report_header() -> str:
+    """Says loudly what is left out."""
+    found = (
+        "" if SHARED.is_dir() else " is not there: the tests that need it are LEFT OUT (set MUXI_LLM_SHARED)"
+    )
+    return f"recordings: {SHARED}{found}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests first, so that no worker is left alone with them; none of those whose folder is not there."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+    if not SHARED.is_dir():
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("shared")])
+        items[:] = [item for item in items if not item.get_closest_marker("shared")]
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: tests that collect garbage need not look through a million objects."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """In CI a test that is skipped has failed."""
+    report: Any = yield
+    if CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", f"skipped in CI: {report.longrepr}"
+    return report
+
+
 @pytest.fixture
 def shared() -> Path:
     """The folder of recordings and seed documents."""
-    if not SHARED.is_dir():
-        pytest.skip(f"SKIPPED LOUDLY: {SHARED} is not there (set MUXI_LLM_SHARED)")
     return SHARED
 
 

@@ -14,6 +14,7 @@ from muxi_llm import ChatCompletion, IncompleteStreamError
 from tests.contract.contact import CHATTERS, KEY, Contact, kind_of, located
 from tests.contract.heard import expected, heard
 from tests.support.bodies import HELLO
+from tests.support.patience import PATIENCE
 from tests.support.speakers.base import TEXT, Said
 from tests.support.upstream import Respond, Upstream
 
@@ -97,7 +98,7 @@ def test_closing_a_sync_stream_frees_the_connection(quick: Contact, upstream: Up
     paused(quick, upstream)
     with ChatCompletion.create(**options(quick, upstream), stream=True) as stream:
         next(stream)
-    assert upstream.closed_early.wait(5)
+    assert upstream.closed_early.wait(PATIENCE)
 
 
 @streamers
@@ -117,7 +118,7 @@ def test_a_cancelled_task_frees_the_connection(name: str, upstream: Upstream, qu
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(upstream.closed_early.wait, 5), name
+        assert await asyncio.to_thread(upstream.closed_early.wait, PATIENCE), name
 
     asyncio.run(main())
 
@@ -134,6 +135,6 @@ def test_a_call_cancelled_before_its_answer(quick: Contact, upstream: Upstream) 
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(upstream.closed_early.wait, 5)
+        assert await asyncio.to_thread(upstream.closed_early.wait, PATIENCE)
 
     asyncio.run(main())

@@ -19,6 +19,7 @@ import muxi_llm
 from tests.support import bodies
 from tests.support.anthropic_client import CLAUDE, LATER, ask, stream
 from tests.support.bodies import HELLO
+from tests.support.patience import PATIENCE
 from tests.support.upstream import Respond, Upstream
 from tests.support.world import answer
 
@@ -110,7 +111,7 @@ def test_leaving_a_stream_frees_its_connection() -> None:
         muxi_llm.openai_api_key, muxi_llm.openai_base_url = "k", own.url  # type: ignore[attr-defined]
         with stream(client) as events:
             next(iter(events))
-        assert own.closed_early.wait(5)
+        assert own.closed_early.wait(PATIENCE)
 
 
 def test_the_hook_is_where_it_was() -> None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 import muxi_llm
 from tests.support import bodies
 from tests.support.bodies import HELLO
+from tests.support.patience import PATIENCE, until
 from tests.support.upstream import Respond, Upstream
 from tests.support.world import answer, environment
 
@@ -191,7 +192,7 @@ def test_fault_04_arguments_of_the_client_are_honoured() -> None:
         assert request.headers["x-a"] == "b"
         with pytest.raises(openai.APITimeoutError):
             client.with_options(timeout=0.05).chat.completions.create(model="gpt-4", messages=HELLO)
-        assert len(own.requests) == 2
+        assert until(lambda: len(own.requests) == 2)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +326,7 @@ def test_leaving_a_stream_early_frees_the_connection() -> None:
         stream = client.chat.completions.create(model="gpt-4", messages=HELLO, stream=True)
         next(iter(stream))
         stream.close()
-        assert own.closed_early.wait(5)
+        assert own.closed_early.wait(PATIENCE)
 
 
 def test_fault_13_the_client_is_openai_s() -> None:

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import tracemalloc
 from collections import Counter
 from pathlib import Path
@@ -20,6 +21,7 @@ from muxi_llm.errors import RateLimitError, status_error
 from muxi_llm.harness.batch import Batch, Job, Journal, jobs
 from muxi_llm.models import Adaptation, ChatCompletion, Report
 from tests.support import bodies
+from tests.support.patience import PATIENCE
 from tests.support.upstream import Received, Respond, Upstream
 
 USER = [{"role": "user", "content": "Hi"}]
@@ -356,7 +358,7 @@ def provider(tmp_path: Path) -> Any:
 
 def finish(run: subprocess.Popen[str]) -> int:
     """Its exit status."""
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=4 * PATIENCE)
     assert "Traceback" not in said, said
     return run.returncode
 
@@ -388,9 +390,18 @@ def test_a_killed_run_goes_on(provider: Upstream, tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there, Ctrl-C ends at once")
 def test_ctrl_c_ends_after_what_is_under_way(provider: Upstream, tmp_path: Path) -> None:
     """Every request the provider saw has its answer in the output, and the rest can be asked later."""
+    interrupted = threading.Event()
+
+    def held(received: Received) -> Respond:
+        if len(provider.requests) >= 20:
+            interrupted.wait(PATIENCE)
+        return echo(received)
+
+    provider.respond = held
     run = start(provider, tmp_path)
     wait_for(provider, 20, run)
     run.send_signal(signal.SIGINT)
+    interrupted.set()
     assert finish(run) == 130
     seen = {received.json["messages"][0]["content"] for received in provider.requests}
     assert set(texts(tmp_path / "in.results.jsonl").values()) == seen

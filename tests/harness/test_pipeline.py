@@ -178,20 +178,21 @@ def test_a_429_does_not_open_it_while_another_key_is_free(driver: Driver) -> Non
 
 def test_a_cancelled_probe_is_released() -> None:
     """The next call is the probe then."""
-    harness.configure(breaker=1, breaker_cooldown=0.2)
+    harness.configure(breaker=1, breaker_cooldown=30)
 
     async def scenario() -> str:
-        with muxi_llm.runtime.using(Hanging(failed(500))):
+        with muxi_llm.runtime.using(Hanging(failed(500))) as script:
             with pytest.raises(InternalServerError):
                 await ChatCompletion.acreate("openai/m", HELLO, retries=0)
-            await asyncio.sleep(0.25)
+            script.later += 31
             probe = asyncio.create_task(ChatCompletion.acreate("openai/m", HELLO))
             await asyncio.sleep(0.01)
             with pytest.raises(CircuitOpenError):
                 await ChatCompletion.acreate("openai/m", HELLO)
             probe.cancel()
             await asyncio.gather(probe, return_exceptions=True)
-        with muxi_llm.runtime.using(Hanging(said("Back"))):
+        with muxi_llm.runtime.using(Hanging(said("Back"))) as script:
+            script.later += 31
             value = await ChatCompletion.acreate("openai/m", HELLO)
         return value.choices[0].message.content or ""
 
@@ -199,10 +200,12 @@ def test_a_cancelled_probe_is_released() -> None:
 
 
 class Hanging(Scripted):
-    """A script on the real clock, after whose end calls hang."""
+    """A script on the real clock, after whose end calls hang. later: seconds that clock is ahead."""
+
+    later = 0.0
 
     def now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() + self.later
 
     async def send(self, call: Any) -> Any:
         if not self._answers:

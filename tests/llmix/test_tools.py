@@ -353,13 +353,16 @@ def test_a_lock_that_a_task_waits_for_no_longer(tmp_path: Path) -> None:
     """Is let go once its thread has it, even if that is at its loop's end."""
     late, holder = FileLock(tmp_path), FileLock(tmp_path)
 
+    timer = threading.Timer(0.1, holder.release)
+
     async def main() -> None:
-        async with asyncio.timeout(0.05), late:
-            pass
+        try:
+            async with asyncio.timeout(0.05), late:
+                pass
+        finally:
+            timer.start()
 
     holder.acquire()
-    timer = threading.Timer(0.2, holder.release)
-    timer.start()
     with pytest.raises(TimeoutError):
         asyncio.run(main())
     timer.join()

@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from tests.support import bodies
+from tests.support.patience import PATIENCE
 from tests.support.upstream import Received, Respond, Upstream
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def run_script(
     script: str, upstream: Upstream | None = None, *options: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run *script* to its end, within 30 seconds. options: the interpreter's."""
+    """Run *script* to its end. options: the interpreter's."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -31,7 +32,7 @@ def run_script(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=4 * PATIENCE,
         check=False,
     )
 

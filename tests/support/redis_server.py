@@ -8,10 +8,11 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 
 import pytest
 import redis
+
+from tests.support.patience import PATIENCE, until
 
 
 def free_port() -> int:
@@ -36,19 +37,18 @@ class RedisServer:
             pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self._folder]
         self._process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
-        for _ in range(500):
-            try:
-                self.client.ping()
-            except redis.ConnectionError:
-                time.sleep(0.01)
-            else:
-                return
-        raise AssertionError("Redis did not start")
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.ConnectionError:
+            return False
 
     @property
     def client(self) -> redis.Redis:
         """A client of the test's own, with time to spare."""
-        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)
+        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=PATIENCE)
 
     def kill(self) -> None:
         """As a crash would."""

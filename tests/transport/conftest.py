@@ -16,6 +16,7 @@ from muxi_llm.transport.fast import AsyncFast, BlockingFast
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 from muxi_llm.wire.base import WireCall
+from tests.support.patience import in_time
 from tests.support.upstream import Upstream
 
 TRANSPORTS: dict[str, tuple[type, type]] = {
@@ -83,9 +84,5 @@ def open_files() -> int:
 
 
 async def until(io: IO, condition: Callable[[], bool]) -> bool:
-    """Whether *condition* holds within some seconds, the event loop turning meanwhile."""
-    for _ in range(500):
-        if condition():
-            return True
-        await io.sleep(0.01)
-    return False
+    """Whether *condition* comes true, the event loop turning meanwhile."""
+    return await in_time(condition, io.sleep)

@@ -17,6 +17,7 @@ from muxi_llm.core.port import TransportError
 from muxi_llm.core.step import run_sync
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
 from muxi_llm.transport.ports import AsyncIO
+from tests.support import patience
 from tests.support.process import run_script
 from tests.support.upstream import Received, Respond, Upstream
 from tests.transport.conftest import call_to, open_files, read_all, until
@@ -126,11 +127,7 @@ def test_closing_ends_the_connections(upstream: Upstream) -> None:
     transport.send(call_to(upstream))
     assert upstream.connections == 1
     transport.close()
-    for _ in range(500):
-        if not upstream.connections:
-            break
-        threading.Event().wait(0.01)
-    assert upstream.connections == 0
+    patience.until(lambda: not upstream.connections)
 
 
 # ------------------------------------------------------------------------------------ event loops
@@ -293,7 +290,7 @@ def test_ctrl_c_ends_a_blocking_call(upstream: Upstream) -> None:
         upstream,
     )
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
-    assert upstream.closed_early.wait(5)
+    assert upstream.closed_early.wait(patience.PATIENCE)
 
 
 def test_a_legacy_httpx_client_works(upstream: Upstream) -> None:

@@ -278,8 +278,8 @@ def test_ctrl_c_still_works(tiny):
     program = """
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 text()
-threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     chat(extra_body=LONG); print("not stopped")
 except KeyboardInterrupt:
     print("stopped")

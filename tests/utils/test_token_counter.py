@@ -255,9 +255,9 @@ def test_english_prose_has_some_four_characters_a_token() -> None:
 @pytest.mark.parametrize("unit", ["a", " ", "\n", "!", "漢", "aB1", " \n", "é", "=-", "0"])
 def test_estimating_takes_linear_time(unit: str) -> None:
     """A million characters of anything take well under a second or two, even on a slow machine."""
-    began = time.perf_counter()
+    began = time.thread_time()
     assert count_tokens(unit * (1_000_000 // len(unit)), "claude") > 0
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 ALPHABET = "aB1 \n\t!_-.éß漢あ한дع🙂"
@@ -637,9 +637,9 @@ def test_images_of_unknown_cost_are_a_guess(
 def test_a_long_data_url_is_not_decoded_whole() -> None:
     """Counting thirty megabytes of image takes no longer than its header."""
     url = data_url(png(1024, 1024) + bytes(30_000_000))
-    began = time.perf_counter()
+    began = time.thread_time()
     assert image(url, detail="high")[0] == 765
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_images_add_up() -> None:

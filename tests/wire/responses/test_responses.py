@@ -11,6 +11,8 @@ from tests.support.bodies import events
 from tests.support.cuts import bytewise
 from tests.support.responses import (
     CITED,
+    GPT,
+    SEARCH,
     Codec,
     custom_call,
     function_call,
@@ -95,6 +97,7 @@ SAID: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "nothing": ([], {"content": ""}),
     "pitfall_71 refusal": ([said(refusal("no"))], {"content": None, "refusal": "no"}),
     "both": ([said("a", refusal("no"))], {"content": "a", "refusal": "no"}),
+    "a step of a built-in tool": ([SEARCH, "a"], {"content": "a"}),
     "a part yet to come": ([said({"type": "output_audio"}, "a")], {"content": "a"}),
     "pitfall_40 calls alone": ([function_call()], {"content": None}),
     "summaries": ([thought("a", "b"), "c"], {"reasoning_content": "a\n\nb", "content": "c"}),
@@ -285,6 +288,31 @@ def test_pitfall_73_what_a_stream_may_hold_besides():
     extra = events({"type": "keepalive"}, {"type": "response.web_search_call.searching", "output_index": 0})
     noisy = [b": ping\n\n", whole[0], *extra, *whole[1:], *told(response("b")), b"data: [DONE]\n\n"]
     assert Codec().items(*noisy) == Codec().items(*whole)
+
+
+SAYS_LITTLE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "everything": (
+        {"id": "r", "model": "n", "created_at": 8.9, "service_tier": "flex"},
+        {"id": "r", "model": "n", "created": 8, "service_tier": "flex"},
+    ),
+    "no names": ({"created_at": 8}, {"model": GPT, "created": 8, "service_tier": None}),
+    "no time": ({"id": "r", "model": "n", "created_at": None}, {"id": "r", "model": "n", "created": 1}),
+    "nothing": ({}, {"model": GPT, "created": 1, "service_tier": None}),
+}
+"""What a stream's responses say of themselves → the head of its chunks."""
+
+
+@pytest.mark.parametrize(("says", "head"), SAYS_LITTLE.values(), ids=SAYS_LITTLE)
+def test_the_head_of_every_chunk(says, head):
+    """What the server leaves out stays ours."""
+    item = said("a")
+    stream = events(
+        {"type": "response.created", "response": {**says, "output": []}},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": {**says, "status": "completed", "output": [item]}},
+    )
+    for chunk in Codec().items(*stream):
+        assert {name: getattr(chunk, name) for name in head} == head
 
 
 def test_deltas_before_their_item():
