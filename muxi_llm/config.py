@@ -24,7 +24,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
 if TYPE_CHECKING:
-    from muxi_llm.kept.store import ResponseStore
+    from muxi_llm.types.kept import ResponseStore
 
 Transport = Literal["auto", "httpx2", "fast"]
 Mode = Literal["adapt", "strict", "passthrough"]
@@ -42,7 +42,7 @@ timeout: float = 600.0
 
 response_store: Literal["memory"] | ResponseStore | None = "memory"
 """Where the answers of `responses.create` are kept, for providers that keep none: `"memory"`, the last 1,000
-of this process; any object with `get`, `put` and `delete` (see `muxi_llm.kept.store`); or `None`: nothing
+of this process; any object with `get`, `put` and `delete` (see `muxi_llm.types.kept`); or `None`: nothing
 is kept, and `previous_response_id` is refused."""
 
 fetch_media: bool | MediaPolicy = False

@@ -109,6 +109,12 @@ class MuxiLLMError(OpenAIError):
     partial_text: str | None = None
     retry_after: float | None = None
 
+    def __str__(self) -> str:
+        """The message, and who said so of what: a log line must do without the attributes."""
+        url = str(self.request.url).partition("?")[0] if isinstance(self, APIError) else LOCAL_URL
+        text = super().__str__()
+        return text if self.model is None or url == LOCAL_URL else f"{text} ({self.model} at {url})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by parts: OpenAI's classes cannot be rebuilt from their `args`. The state comes last,
         because `attempts` leads back to the error itself.
@@ -122,6 +128,9 @@ class MuxiLLMError(OpenAIError):
 
 class FallbackExhaustedError(MuxiLLMError):
     """Every candidate of a chain failed. Also an instance of the last error's own class."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # it says of each candidate what became of it
 
 
 class InvalidRequestError(MuxiLLMError, BadRequestError):
@@ -176,8 +185,8 @@ class CircuitOpenError(MuxiLLMError, APIConnectionError):
 
     def __init__(self, provider: str, base_url: str) -> None:
         super().__init__(
-            message=f"Circuit breaker OPEN for ({provider}, {re.sub('//[^/@]*@', '//', base_url)})",
-            request=httpx2.Request("POST", base_url or LOCAL_URL),
+            message=f"Circuit breaker OPEN for ({provider}, {shown_url(base_url)})",
+            request=_request(base_url or LOCAL_URL),
         )
 
 
@@ -201,10 +210,15 @@ def status_error(
     return cast(MuxiLLMError, _ours(cast(Any, kind))(text, response=response, body=body))
 
 
+def shown_url(url: str) -> str:
+    """*url* without user and password, which may be in a base URL and belong nowhere else."""
+    return re.sub("//[^/?#]*@", "//", url)
+
+
 def connection_error(message: str, *, url: str, timeout: bool = False) -> MuxiLLMError:
     """No answer came: refused, reset, unreachable, or (with *timeout*) too late."""
     error = _ours(APITimeoutError if timeout else APIConnectionError)
-    request = httpx2.Request("POST", url)
+    request = _request(url)
     built = error(request) if timeout else error(message=message, request=request)
     built.message, built.args = message, (message,)
     return cast(MuxiLLMError, built)
@@ -212,7 +226,7 @@ def connection_error(message: str, *, url: str, timeout: bool = False) -> MuxiLL
 
 def incomplete_stream(message: str, *, url: str) -> IncompleteStreamError:
     """The stream stopped without its terminator."""
-    error = IncompleteStreamError(message=message, request=httpx2.Request("POST", url))
+    error = IncompleteStreamError(message=message, request=_request(url))
     error.code = "incomplete_stream"
     return error
 
@@ -234,13 +248,20 @@ def exhausted(last: MuxiLLMError, attempts: tuple[AttemptRecord, ...]) -> Fallba
     return cast(FallbackExhaustedError, error)
 
 
+def _request(url: str) -> httpx2.Request:
+    try:
+        return httpx2.Request("POST", shown_url(url))
+    except httpx2.InvalidURL:  # it is what went wrong
+        return httpx2.Request("POST", LOCAL_URL)
+
+
 def _response(
     status: int, *, url: str = LOCAL_URL, headers: Mapping[str, str] | None = None, content: bytes = b""
 ) -> httpx2.Response:
     # The request is rebuilt without its headers: errors get logged, and keys live in headers. The
     # body is already decoded, so the header that would have it decoded again must go too.
     kept = {k: v for k, v in (headers or {}).items() if k not in {"content-encoding", "content-length"}}
-    return httpx2.Response(status, headers=kept, content=content, request=httpx2.Request("POST", url))
+    return httpx2.Response(status, headers=kept, content=content, request=_request(url))
 
 
 @cache

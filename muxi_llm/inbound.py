@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from anyio import to_thread
 
 from muxi_llm import config, harness
+from muxi_llm.candidates import candidate_of, is_meant
 from muxi_llm.core.body import body_of
-from muxi_llm.core.options import cache_of, limits_of, models_of, present
+from muxi_llm.core.call import TRACING
+from muxi_llm.core.options import KEYWORDS, cache_of, limits_of, models_of, present
 from muxi_llm.core.request import Candidate, ModelRef, Request
 from muxi_llm.errors import (
     LOCAL_URL,
@@ -28,7 +30,7 @@ from muxi_llm.kept.responses import KeptResponses
 from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.providers import registry
 from muxi_llm.providers.compatible import OpenAICompatible
-from muxi_llm.runtime import Prepared, candidate_of, fetcher_of, log
+from muxi_llm.runtime import Prepared, fetcher_of, log
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError, loads
 from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound
@@ -175,7 +177,7 @@ class Exchange:
             given.setdefault("retries", own.max_retries)
         models = models_of(door.endpoint, raw.pop("model", None), given, settings)
         candidates = [_candidate(model, own, door.events) for model in models]
-        body, needs = self._chat_form(door, content, candidates)
+        body, needs, extra = self._chat_form(door, content, candidates)
         verbatim = self._own_body(raw, candidates)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
         self.is_plain = (
@@ -191,13 +193,16 @@ class Exchange:
             needs=needs,
             mode=given.get("adapt", settings.mode),
             limits=limits_of(given, settings, chain=len(candidates) > 1, tell=log.info),
+            home=candidates[0].ref.provider,
+            headers={name: value for name, value in own.headers.items() if name in TRACING},
+            extra_body=extra,
             verbatim=verbatim,
             adaptations=tuple(self._ledger.entries),
             provider_options=given.get("provider_options", {}),
             cache=cache_of(given),
             fetch=fetcher_of(settings.fetch_media),
         )
-        return Prepared(request.checked(), candidates, settings.transport, own.port)
+        return Prepared(request, candidates, settings.transport, own.port)
 
     def _own_body(self, raw: Json, candidates: Sequence[Candidate]) -> Json:
         """What the client's own server is asked: *raw* itself, unless that refers to what is kept here."""
@@ -212,12 +217,16 @@ class Exchange:
 
     def _chat_form(
         self, door: Door, content: bytes | Json, candidates: Sequence[Candidate]
-    ) -> tuple[Json, frozenset[str]]:
-        """What other providers are asked; nothing where only the client's own server is."""
+    ) -> tuple[Json, frozenset[str], Json]:
+        """What other providers are asked, what it needs of them, and fields that are the first one's alone;
+        nothing where only the client's own server is.
+        """
         if all(map(_is_own, candidates)):
-            return {}, frozenset()
+            return {}, frozenset(), {}
         body = self.wire.decode_request(content) if isinstance(content, bytes) else content
-        return body_of(door.endpoint, {name: value for name, value in body.items() if name != "model"})
+        body, needs = body_of(door.endpoint, {name: body[name] for name in body if name != "model"})
+        foreign = body.keys() - KEYWORDS[door.endpoint] if door.wire is OpenAIInbound else ()
+        return body, needs, {name: body.pop(name) for name in foreign}
 
     def body(self, value: Any) -> bytes:
         """A whole answer: the provider's own bytes where it spoke the client's wire."""
@@ -284,12 +293,18 @@ def _candidate(model: object, own: Own, events: Events | None) -> Candidate:
         return Candidate(ModelRef(own.provider, ""), OwnServer(own, events))
     namespaced = own.explicit and _names_have_slashes(own.url)
     known = (lambda prefix: False) if namespaced else registry.find  # noqa: ARG005 - all of it is a name there
-    ref = ModelRef.parse(model, known, default=own.provider if own.explicit else None, bare=own.provider)
+    ref = ModelRef.parse(
+        model,
+        known,
+        default=own.provider if own.explicit else None,
+        bare=own.provider,
+        hint=registry.hint,
+    )
     if ref.provider != own.provider:
-        candidate = candidate_of(model)
-        if candidate.provider.api_key or not candidate.provider.key_required or not own.explicit:
-            return candidate
-        # No key for that provider, but a server of the client's own: a proxy with such names.
+        kind = registry.find(ref.provider)
+        if not own.explicit or (kind is not None and is_meant(kind)):
+            return candidate_of(model)
+        # Nobody configured that provider, but there is a server of the client's own: a proxy with such names.
         ref = ModelRef(own.provider, str(model))
     server = OwnServer(own, events)
     server.keys = () if own.explicit else _pool_of(own)

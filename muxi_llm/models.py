@@ -95,7 +95,8 @@ class AttemptRecord:
         """`answered`, or the error in a line."""
         if self.error is None:
             return "answered"
-        return f"{'skipped, ' if self.skipped else ''}{type(self.error).__name__}: {self.error}"
+        message = getattr(self.error, "message", self.error)  # alone: where it was, the record says
+        return f"{'skipped, ' if self.skipped else ''}{type(self.error).__name__}: {message}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from muxi_llm import config, harness
+from muxi_llm.candidates import any_key, candidate_of, candidates_of, is_configured
 from muxi_llm.core.body import body_of
 from muxi_llm.core.call import call, missing_credentials
-from muxi_llm.core.options import cache_of, check_keywords, limits_of, models_of, present
-from muxi_llm.core.request import Candidate, ModelRef, Request
+from muxi_llm.core.options import cache_of, check_keywords, limits_of, present
+from muxi_llm.core.request import Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.core.stream import AsyncStream, Stream, StreamFlow
 from muxi_llm.providers import registry
@@ -31,9 +32,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from muxi_llm.core.port import IO, Harness
-    from muxi_llm.providers.base import Provider
+    from muxi_llm.core.request import Candidate
     from muxi_llm.transport.fetch import Fetcher
     from muxi_llm.wire.base import Endpoint
+
+__all__ = [
+    "AdaptationWarning",
+    "Prepared",
+    "Runtime",
+    "any_key",
+    "candidate_of",
+    "candidates_of",
+    "current_port",
+    "fetcher_of",
+    "is_configured",
+    "log",
+    "prepare",
+    "prepare_models",
+    "using",
+]
 
 log = logging.getLogger("muxi_llm")
 log.addHandler(logging.NullHandler())
@@ -150,7 +167,7 @@ def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
         cache=cache_of(given),
         fetch=fetcher_of(settings.fetch_media),
     )
-    return Prepared(request.checked(), candidates, settings.transport)
+    return Prepared(request, candidates, settings.transport)
 
 
 def fetcher_of(policy: config.MediaPolicy | None) -> Fetcher | None:
@@ -178,7 +195,9 @@ class Prepared:
     def __init__(
         self, request: Request, candidates: Sequence[Candidate], transport: str, port: IO | None = None
     ) -> None:
-        self.request = request
+        self.request = request.checked()
+        for name in request.provider_options:
+            registry.check(name, param="provider_options")
         self.candidates = candidates
         self._transport = transport
         self._port = port
@@ -236,57 +255,6 @@ def _callers_level() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OUR_FRAMES:
         level, frame = level + 1, frame.f_back
     return level
-
-
-# ------------------------------------------------------------------------------------- candidates
-
-
-def candidates_of(endpoint: Endpoint, given: Mapping[str, Any], settings: config.Settings) -> list[Candidate]:
-    """The chain: the model (or models), then the fallbacks of the call or of the configuration."""
-    first, *rest = models_of(endpoint, given.get("model"), given, settings)
-    api_key, base_url = given.get("api_key"), given.get("base_url")
-    primary = candidate_of(first, api_key=api_key, base_url=base_url, default="openai" if base_url else None)
-    if primary.provider.key_required and not primary.provider.api_key:
-        raise missing_credentials(primary)
-    return [primary, *(_fallback(model, primary, api_key, base_url) for model in rest)]
-
-
-def _fallback(model: str, primary: Candidate, api_key: str | None, base_url: str | None) -> Candidate:
-    """A fallback; the call's key and URL are its own only if they are for its provider."""
-    ref = ModelRef.parse(model, registry.find)
-    if ref.provider != primary.ref.provider:
-        return candidate_of(model)
-    return candidate_of(model, api_key=api_key, base_url=base_url)
-
-
-def candidate_of(
-    model: object, *, api_key: str | None = None, base_url: str | None = None, default: str | None = None
-) -> Candidate:
-    """A model id → a candidate with its provider's credentials of now. Raises `InvalidModelError`."""
-    ref = ModelRef.parse(model, registry.find, default=default)
-    kind = registry.find(ref.provider)
-    assert kind is not None  # parse only lets known providers through
-    found = config.credentials(kind)
-    keys = () if api_key else found.keys
-    provider = kind(
-        api_key=api_key or found.api_key or (keys[0] if keys else None),
-        base_url=base_url or found.base_url,
-        headers=found.headers,
-        settings=found.settings,
-    )
-    provider.keys = keys
-    return Candidate(ref, provider)
-
-
-def is_configured(kind: type[Provider]) -> bool:
-    """Whether there is a key for *kind*, or, where none is needed, somebody set where it is."""
-    found = config.credentials(kind)
-    return bool(found.api_key or found.keys or (not kind.key_required and (found.base_url or found.settings)))
-
-
-def any_key() -> bool:
-    """Whether some provider has a key: then a client may do without OpenAI's."""
-    return any(found.api_key or found.keys for found in map(config.credentials, registry.own()))
 
 
 OUR_FRAMES = {"muxi_llm", "openai", "anthropic"}

@@ -24,7 +24,6 @@ LONG_SIGNATURES: set[str] = set()
 
 LAZY_IMPORTS = {
     "runtime.py:muxi_llm.transport",  # httpx2 or pyreqwest: only the one that is used, the other may be missing
-    "core/request.py:muxi_llm.providers",  # the list of names, for an error message
     "utils/token_counter.py:tiktoken.registry",  # 138 ms, for those who count tokens
     "runtime.py:muxi_llm.harness",  # its stages, for those who configured one
     "harness/cache.py:muxi_llm.harness.redis_tier",  # redis: an extra

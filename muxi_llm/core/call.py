@@ -6,8 +6,9 @@ steps it (`step.run_sync`). Reading order: `call` → `_attempt` → `_exchange`
 
 from __future__ import annotations
 
+import re
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from openai import Omit
@@ -23,7 +24,7 @@ from muxi_llm.utils.streaming import chunks_of
 from muxi_llm.wire.base import Ledger, WireError, overlaid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from muxi_llm.core.port import IO, Harness, Passage
     from muxi_llm.core.request import Candidate, Request
@@ -121,9 +122,11 @@ async def _exchange(
         if whole is not request:
             request, timeout = whole, max(ends - io.now(), 0.001)  # fetching took its share
     body, stream = adapt(request, provider, wire.profile, ledger)
-    extra = overlaid(request.extra_body, request.provider_options.get(candidate.ref.provider, {}))
-    outgoing = provider.prepare(wire, body, stream=stream, extra=extra)
-    _address(outgoing, request, candidate, timeout)
+    extras = _extras_of(request, candidate.ref.provider)
+    outgoing = provider.prepare(wire, body, stream=stream, extra=extras.body)
+    outgoing.timeout = timeout
+    if extras.query or extras.headers:
+        _address(outgoing, extras)
 
     def late() -> bool:
         return io.now() >= ends
@@ -131,7 +134,7 @@ async def _exchange(
     try:
         reply = await provider.send(io, outgoing)
     except TransportError as error:
-        raise errors.connection_error(error.message, url=outgoing.url, timeout=error.timeout) from error
+        raise _broken(error, outgoing) from error
     if reply.status >= 300:  # a redirect too: keys go to the provider's own base URL only
         raise await _refusal(candidate, wire, outgoing, reply, late)
     value = await _answer(request, candidate, wire, outgoing, reply, late)
@@ -147,24 +150,59 @@ def missing_credentials(candidate: Candidate) -> errors.MissingCredentialsError:
     )
 
 
-def _address(outgoing: WireCall, request: Request, candidate: Candidate, timeout: float) -> None:
-    """Add what the caller wants on every request; credentials only where they are for."""
-    outgoing.timeout = timeout
-    if request.query:
+class _Extras(NamedTuple):
+    """What the caller wants on a request besides its parameters: fields of the body, query, headers."""
+
+    body: Mapping[str, Any] = {}
+    query: Mapping[str, Any] = {}
+    headers: Mapping[str, Any] = {}
+
+
+NO_EXTRAS = _Extras()
+
+
+def _extras_of(request: Request, provider: str) -> _Extras:
+    """The call's own are for its first model's provider; of them, others get what traces a request. To each
+    goes what `provider_options` has for it, and that wins.
+    """
+    options = request.provider_options.get(provider)
+    if options is None and not (request.headers or request.query or request.extra_body):
+        return NO_EXTRAS
+    if provider == request.home:
+        extras = _Extras(request.extra_body, request.query, request.headers)
+    else:
+        extras = _Extras(headers={k: v for k, v in request.headers.items() if k.lower() in TRACING})
+    if options is None:
+        return extras
+    fields = {name: value for name, value in options.items() if name not in ADDRESSED}
+    return _Extras(
+        overlaid(extras.body, fields),
+        {**extras.query, **options.get("extra_query", {})},
+        {**extras.headers, **options.get("extra_headers", {})},
+    )
+
+
+def _address(outgoing: WireCall, extras: _Extras) -> None:
+    """Add the caller's own query and headers."""
+    if extras.query:
         separator = "&" if "?" in outgoing.url else "?"
-        outgoing.url += separator + urlencode(request.query, doseq=True)
-    for name, value in request.headers.items():
-        if name.lower() in CREDENTIALS and candidate.ref.provider != request.home:
-            continue
+        outgoing.url += separator + urlencode(extras.query, doseq=True)
+    for name, value in extras.headers.items():
         if value is None or isinstance(value, Omit):  # the openai package's way to leave one out
             outgoing.headers.pop(name.lower(), None)
-        elif not (text := str(value)).isascii() or not text.isprintable():
+        elif not (text := str(value)).isascii() or not text.isprintable() or not HEADER.fullmatch(name):
             # Not quoted: it may be a key. A transport would refuse it as well, and be asked again and again.
             raise errors.InvalidRequestError(
                 f"extra_headers[{name!r}] holds what no HTTP header may", param="extra_headers"
             )
         else:
             outgoing.headers[name.lower()] = text
+
+
+def _broken(error: TransportError, outgoing: WireCall) -> errors.MuxiLLMError:
+    """The error for a reply that did not come, or not whole."""
+    message = f"{error.message} (timeout: {outgoing.timeout:g} s)" if error.timeout else error.message
+    return errors.connection_error(message, url=outgoing.url, timeout=error.timeout)
 
 
 async def _refusal(
@@ -188,7 +226,7 @@ async def _answer(
 ) -> Any:
     def error_of(error: WireError | TransportError) -> errors.MuxiLLMError:
         if isinstance(error, TransportError):
-            built = errors.connection_error(error.message, url=outgoing.url, timeout=error.timeout)
+            built = _broken(error, outgoing)
         else:
             built = candidate.provider.error_of(error, url=outgoing.url, reply=reply)
         # A stream may break long after its attempt was over.
@@ -233,11 +271,23 @@ async def _read_all(reader: BodyReader, outgoing: WireCall, late: Callable[[], b
             if late():
                 raise TransportError("the reply took too long", timeout=True)
     except TransportError as error:
-        raise errors.connection_error(error.message, url=outgoing.url, timeout=error.timeout) from error
+        raise _broken(error, outgoing) from error
     finally:
         await reader.close()
     return b"".join(pieces)
 
 
+TRACING = {"traceparent", "tracestate", "x-request-id", "x-correlation-id", "x-client-request-id"}
+"""Headers of the caller's own that every provider gets: they say which request this is, and nothing else.
+`traceparent` and `tracestate`: https://www.w3.org/TR/trace-context/. Not `baggage`: it carries what the
+program put into it (https://www.w3.org/TR/baggage/#privacy-of-the-baggage-header).
+"""
+
 CREDENTIALS = {"authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"}
-"""Headers of a caller's own that go to the first model's provider only."""
+"""Headers that say who calls and nothing of what is asked."""
+
+ADDRESSED = {"extra_headers", "extra_query"}
+"""Keys of `provider_options` that are no fields of the body."""
+
+HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A header's name: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2."""

@@ -3,8 +3,9 @@
 Theory: candidates are tried in order. A failed attempt gets one of four verdicts::
 
     again     retryable, and tries are left       → Wait(pause), then the same candidate
-    next      retryable but tried enough; or named in `retriable`; or its breaker is open; or a fallback that
-              cannot serve this request at all (no key, no such endpoint, a parameter it must refuse)
+    next      retryable but tried enough, or the server says `x-should-retry: false`; or named in
+              `retriable`; or its breaker is open; or a fallback that cannot serve this request at all (no
+              key, no such endpoint, a parameter it must refuse)
     give up   any other 4xx: another provider would be asked the same wrong question
     done      it answered
 
@@ -121,7 +122,7 @@ class Plan:
         if isinstance(error, CircuitOpenError):
             self._move_on()
         elif is_retryable(error):
-            pause = self._pause_before_retry(error, now)
+            pause = None if told_to_retry(error) is False else self._pause_before_retry(error, now)
             if pause is None:
                 self._move_on()
             self._pause = pause or 0.0
@@ -181,8 +182,19 @@ NOT_SENT = (MissingCredentialsError, InvalidRequestError, CircuitOpenError)
 def is_retryable(error: MuxiLLMError) -> bool:
     """Whether the same request may succeed later."""
     if isinstance(error, APIStatusError):
+        if told_to_retry(error):
+            return True
         return is_retryable_status(error.status_code)
     return isinstance(error, APIConnectionError | APIResponseValidationError)
+
+
+def told_to_retry(error: MuxiLLMError) -> bool | None:
+    """What a server that knows better than its status says of trying again, `None` if it says nothing.
+
+    OpenAI's own clients obey the same header: `openai._base_client`, `_should_retry`.
+    """
+    told = error.response.headers.get("x-should-retry") if isinstance(error, APIStatusError) else None
+    return {"true": True, "false": False}.get(str(told))
 
 
 def is_named(error: MuxiLLMError, named: tuple[type[BaseException] | str | int, ...]) -> bool:

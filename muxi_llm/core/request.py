@@ -36,11 +36,13 @@ class ModelRef(NamedTuple):
         *,
         default: str | None = None,
         bare: str = "openai",
+        hint: Callable[[str], str] = "there is no provider {!r}".format,
     ) -> ModelRef:
         """Split at the first slash if what stands before it is a known provider.
 
         No slash: a model of *bare*. An unknown prefix belongs to the model's name if there is a
-        *default* provider (a client with its own base URL), else it is an `InvalidModelError`.
+        *default* provider (a client with its own base URL), else it is an `InvalidModelError` that says
+        what *hint* has to say of it.
         """
         if not isinstance(model, str) or not model.strip():
             raise InvalidModelError(f"model must be 'provider/model', not {model!r}", param="model")
@@ -51,21 +53,8 @@ class ModelRef(NamedTuple):
             return cls(getattr(kind, "name", prefix), rest)  # an alias is read as the provider's own name
         if default is not None:
             return cls(default, model)
-        raise InvalidModelError(f"model {model!r}: {_model_hint(prefix, rest)}", param="model")
-
-
-def _model_hint(prefix: str, rest: str) -> str:
-    if not rest:
-        return f"there is no model name after '{prefix}/'"
-    return _provider_hint(prefix)
-
-
-def _provider_hint(name: str) -> str:
-    from muxi_llm.providers import registry  # noqa: PLC0415 - only an error message needs the list of names
-
-    near = registry.nearest(name)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(registry.names())}"
-    return f"there is no provider {name!r}; {hint}"
+        why = hint(prefix) if rest else f"there is no model name after '{prefix}/'"
+        raise InvalidModelError(f"model {model!r}: {why}", param="model")
 
 
 class Candidate(NamedTuple):
@@ -107,7 +96,7 @@ class Request(NamedTuple):
     adaptations: tuple[Adaptation, ...] = ()
     """What `body` lacks of it, for all others."""
     home: str = "openai"
-    """The provider the caller's own credentials are for: the first candidate's."""
+    """The provider that the call's own headers, query and body fields are for: the first candidate's."""
     headers: Mapping[str, str] = {}
     query: Mapping[str, Any] = {}
     extra_body: Mapping[str, Any] = {}
@@ -133,22 +122,14 @@ class Request(NamedTuple):
         _check_mapping("extra_body", self.extra_body)
         _check_mapping("provider_options", self.provider_options)
         for provider, options in self.provider_options.items():
-            _check_provider(provider)
             _check_mapping(f"provider_options[{provider!r}]", options)
+            for name in ("extra_headers", "extra_query"):
+                _check_mapping(f"provider_options[{provider!r}][{name!r}]", options.get(name, {}))
 
 
 def _check_mapping(name: str, value: object) -> None:
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"{name} must be a dict, not {type(value).__name__}", param=name)
-
-
-def _check_provider(name: str) -> None:
-    from muxi_llm.providers import registry  # noqa: PLC0415 - few calls have options for a provider
-
-    if registry.find(name) is None:
-        raise InvalidRequestError(_provider_hint(name), param="provider_options")
-    if own := registry.ALIASES.get(name):  # looked up by the provider's own name, it would be passed over
-        raise InvalidRequestError(f"{name!r} is another name of {own!r}; use that", param="provider_options")
 
 
 MODES = get_args(Mode)

@@ -10,36 +10,11 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from muxi_llm import config
+from muxi_llm.types.kept import Entry, ResponseStore
 
-if TYPE_CHECKING:
-    from muxi_llm.wire.base import Json
-
-
-class Entry(TypedDict):
-    """One kept response, JSON through and through.
-
-    response: as `responses.retrieve` gives it. input: the items it answers, those of the turns before it
-    first; each has an id.
-    """
-
-    response: Json
-    input: list[Json]
-
-
-class ResponseStore(Protocol):
-    """Where entries are. Must be thread-safe, and may forget; what it raises, the caller gets."""
-
-    def get(self, key: str, /) -> Entry | None:
-        """The entry, `None` where there is none."""
-
-    def put(self, key: str, entry: Entry, /) -> object:
-        """Keep it."""
-
-    def delete(self, key: str, /) -> object:
-        """Forget it."""
+__all__ = ["Entry", "MemoryStore", "ResponseStore", "chosen", "is_ours", "new_id", "waits"]
 
 
 class MemoryStore:

@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
+from muxi_llm.errors import InvalidRequestError
 from muxi_llm.providers.base import CLASSES, Provider
 from muxi_llm.providers.catalog import ROWS
 from muxi_llm.providers.compatible import class_of
@@ -114,6 +115,26 @@ def names() -> list[str]:
     return sorted({*CLASSES, *NATIVE, *ROWS, *installed()})
 
 
+def is_built_in(name: str) -> bool:
+    """Whether it is one of ours, and neither the program's own nor another package's."""
+    return name in NATIVE or name in ROWS
+
+
+def check(name: str, param: str) -> None:
+    """Raise an `InvalidRequestError` where *name* is no provider's own name."""
+    if find(name) is None:
+        raise InvalidRequestError(hint(name), param=param)
+    if own_name := ALIASES.get(name):  # looked up by the provider's own name, it would be passed over
+        raise InvalidRequestError(f"{name!r} is another name of {own_name!r}; use that", param=param)
+
+
+def hint(name: str) -> str:
+    """That there is no such provider, and which one may have been meant."""
+    near = nearest(name)
+    meant = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names())}"
+    return f"there is no provider {name!r}; {meant}"
+
+
 def nearest(name: str) -> list[str]:
     """The known names most like *name*, best first."""
-    return get_close_matches(name, [*names(), *ALIASES], n=3, cutoff=0.75)
+    return get_close_matches(name.lower(), [*names(), *ALIASES], n=3, cutoff=0.75)

@@ -40,9 +40,12 @@ class CallParams(TypedDict, total=False):
     fallback_models: models to try, in order, when the first one fails. retries: tries after the first
     on each model (default 2 without fallbacks, 0 with). timeout: seconds for each attempt.
     api_key, base_url: for the first model's provider, instead of the configured ones.
-    extra_headers, extra_query, extra_body: sent as they are. provider_options: like `extra_body`, by
-    provider: `{"anthropic": {"top_k": 5}}`. adapt: `adapt`, `strict` or `passthrough`. cache: where answers
-    are kept and looked for, `False` for nowhere (default: as `muxi_llm.harness.configure` set it).
+    extra_headers, extra_query, extra_body: sent as they are, to the first model's provider alone; of the
+    headers, fallbacks get those that trace a request (`traceparent`, `tracestate`, `x-request-id` and its
+    kin). provider_options: the same by provider, fallbacks too: fields of the body, `extra_headers` and
+    `extra_query`, as in `{"anthropic": {"top_k": 5, "extra_headers": {"anthropic-beta": "..."}}}`.
+    adapt: `adapt`, `strict` or `passthrough`. cache: where answers are kept and looked for, `False` for
+    nowhere (default: as `muxi_llm.harness.configure` set it).
     """
 
     fallback_models: Sequence[str] | None

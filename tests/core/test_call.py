@@ -28,7 +28,7 @@ from tests.core import (
     streamed,
     text_of,
 )
-from tests.support.bodies import HELLO, chat, completion, embeddings, error, message
+from tests.support.bodies import HELLO, chat, completion, embeddings, error
 
 pytestmark = pytest.mark.usefixtures("keys")
 
@@ -110,6 +110,9 @@ def test_absent_options_are_no_options(driver, option, absent):
         ({"adapt": "lenient"}, "adapt"),
         ({"provider_options": {"opnai": {"top_k": 1}}}, "opnai"),
         ({"provider_options": {"openai": 5}}, "provider_options"),
+        ({"provider_options": {"openai": {"extra_headers": 5}}}, "extra_headers"),
+        ({"provider_options": {"openai": {"extra_query": "a=b"}}}, "extra_query"),
+        ({"extra_headers": {"X Y": "1"}}, "X Y"),
         ({"extra_headers": 5}, "extra_headers"),
         ({"extra_body": [1]}, "extra_body"),
         ({"model": {"openai/gpt-4": 1}}, "model"),
@@ -144,7 +147,7 @@ def test_extra_query_beside_one_of_the_base_url(driver):
         path = "/chat?v=1"
 
     weak = candidate(wires={"chat": Versioned})
-    request = Request("chat", {"messages": HELLO}, query={"w": 2})
+    request = Request("chat", {"messages": HELLO}, query={"w": 2}, home="weak")
     _, script = run(driver, request, said(), on=[weak])
     assert script.calls[0].url == "http://weak.test/v1/chat?v=1&w=2"
 
@@ -377,19 +380,47 @@ def test_an_exhausted_script_is_loud(driver):
 
 def test_an_in_band_error_keeps_its_words(driver):
     raised, _ = ask(driver, Answer(json=error("quota gone", code=429)), retries=0)
-    assert str(raised) == "Error code: 429 - quota gone"
+    assert raised.message == "Error code: 429 - quota gone"
     assert raised.body["message"] == "quota gone"
 
 
-def test_a_callers_credentials_stay_with_the_first_provider(driver):
-    """`extra_headers` reach every candidate, but a key among them is for the provider it was given with."""
-    headers = {"Authorization": "Bearer mine", "X-Trace": "7"}
-    answers = (Answer(status=503), Answer(json=message()))
-    chain = {"model": "openai/gpt-4", "fallback_models": ["anthropic/claude-3-haiku"], "messages": HELLO}
-    _, script = driver.scripted(ChatCompletion, *answers, extra_headers=headers, **chain)
-    first, second = (call.headers for call in script.calls)
-    assert (first["authorization"], first["x-trace"]) == ("Bearer mine", "7")
-    assert ("authorization" in second, second["x-api-key"], second["x-trace"]) == (False, "sk-anthropic", "7")
+def test_a_calls_extras_stay_with_the_first_provider(driver):
+    """Headers, query and body fields alike, whatever they are called; what traces a request goes along."""
+    extras = {
+        "extra_headers": {
+            "Authorization": "Bearer mine",
+            "Helicone-Auth": "mine",
+            "TraceParent": "00-1-2-01",
+        },
+        "extra_query": {"key": "mine"},
+        "extra_body": {"tenant": "mine"},
+    }
+    _, script = ask(
+        driver, failed(503), claude_said(), fallback_models=["anthropic/claude-3-haiku"], **extras
+    )
+    first, second = script.calls
+    assert (first.headers["authorization"], first.headers["helicone-auth"]) == ("Bearer mine", "mine")
+    assert first.url.endswith("?key=mine")
+    assert script.bodies[0]["tenant"] == "mine"
+    assert first.headers["traceparent"] == second.headers["traceparent"] == "00-1-2-01"
+    assert "mine" not in repr((second.url, second.headers, second.body))
+
+
+def test_provider_options_name_headers_and_query_too(driver):
+    """For whichever candidate they are, and before what the call says for its first model."""
+    own = {"extra_headers": {"X-Beta": "a", "X-Own": None}, "extra_query": {"v": "2"}, "seed": 5}
+    _, script = ask(
+        driver,
+        failed(503),
+        said(),
+        fallback_models=["groq/llama"],
+        extra_headers={"X-Beta": "b", "X-Own": "c"},
+        provider_options={"openai": own, "groq": {**own, "seed": 6}},
+    )
+    for call in script.calls:
+        assert (call.headers["x-beta"], "x-own" in call.headers, call.url[-4:]) == ("a", False, "?v=2")
+    assert [body["seed"] for body in script.bodies] == [5, 6]
+    assert not any(name.startswith("extra_") for body in script.bodies for name in body)
 
 
 def test_a_header_that_cannot_be_sent_is_refused_unquoted(driver):

@@ -255,6 +255,22 @@ def test_retry_after_too_long(driver, headers):
     assert (len(script.calls), script.slept) == (1, [])
 
 
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_server_may_say_that_trying_again_is_no_use(driver, status):
+    """`x-should-retry: false`: the next candidate, at once."""
+    _, script = ask(driver, failed(status, x_should_retry="false"), said(), fallback_models=CHAIN, retries=2)
+    assert [call.url.split("/")[2] for call in script.calls] == ["api.openai.com", "api.groq.com"]
+    assert script.slept == []
+
+
+def test_a_server_may_say_that_trying_again_is_of_use(driver):
+    """Whatever its status; and when the tries are used up, the chain goes on."""
+    warming = failed(400, x_should_retry="true", retry_after="1")
+    value, script = ask(driver, warming, warming, said(), fallback_models=CHAIN, retries=1)
+    assert text_of(value) == "Hi"
+    assert (len(script.calls), script.slept) == (3, [1.0])
+
+
 @pytest.mark.parametrize("garbage", ["soon", "nan", "inf", "", "Wed, 99 Foo"])
 def test_retry_after_that_says_nothing(driver, garbage):
     """An unreadable header is no header: the back-off applies."""
