@@ -45,6 +45,9 @@ class Event(Protocol):
     def set(self) -> None:
         """It happened; from any thread, and more than once if need be."""
 
+    def is_lost(self) -> bool:
+        """Whether nobody can be waiting here any more: its event loop is over, or stands still."""
+
     async def wait(self, seconds: float | None = None) -> bool:
         """Until it happens, or for so long; whether it did."""
 

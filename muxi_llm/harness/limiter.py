@@ -20,7 +20,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
 State = Literal["by outcomes", "by headers"]
 
@@ -32,6 +32,9 @@ TRANSITIONS: dict[tuple[State, str], State] = {
     ("by headers", "success"): "by headers",
     ("by headers", "rate limit"): "by outcomes",
 }
+
+DIGITS = 15
+"""Of a count that makes sense, at most."""
 
 LOW = 0.10
 """The part of a rate limit below which the window shrinks before a 429 says so."""
@@ -86,51 +89,54 @@ Waiter = TypeVar("Waiter")
 
 
 class Permits(Generic[Waiter]):
-    """A window's permits and who waits for one. Waiters are opaque; those returned are to be woken."""
+    """A window's permits, who holds them and who waits for one.
+
+    Holders are whatever has a hash; what they wait with is opaque, and what is returned of it is to be
+    woken. Each change is one step on one set, so that an interrupt between two leaves nothing half done.
+    """
 
     def __init__(self, window: Window) -> None:
         self.window = window
-        self.out = 0
-        self._waiting: OrderedDict[Waiter, None] = OrderedDict()  # as a queue that can be left at once
+        self._out: set[Hashable] = set()
+        self._waiting: OrderedDict[Hashable, Waiter] = OrderedDict()  # as a queue that can be left at once
+
+    @property
+    def out(self) -> int:
+        """How many are held."""
+        return len(self._out)
 
     @property
     def waiting(self) -> int:
         """How many wait."""
         return len(self._waiting)
 
-    def take(self) -> bool:
-        """Whether there was a permit; it is held then."""
-        if self.out >= self.window.size or self._waiting:
+    def take(self, holder: Hashable) -> bool:
+        """Whether there was a permit; *holder* has it then."""
+        if self._waiting or len(self._out) >= self.window.size:
             return False
-        self.out += 1
+        self._out.add(holder)
         return True
 
-    def overdraw(self) -> None:
+    def overdraw(self, holder: Hashable) -> None:
         """Take one more than there are."""
-        self.out += 1
+        self._out.add(holder)
 
-    def queue(self, waiter: Waiter) -> None:
-        """*waiter* wants the next one."""
-        self._waiting[waiter] = None
+    def queue(self, holder: Hashable, waiter: Waiter) -> None:
+        """*holder* wants the next one."""
+        self._waiting[holder] = waiter
 
-    def leave(self, waiter: Waiter) -> list[Waiter]:
-        """*waiter* no longer wants one; if it has just been given one, that goes on to the next."""
-        if waiter in self._waiting:
-            del self._waiting[waiter]
-            return []
-        return self.give_back()
-
-    def give_back(self) -> list[Waiter]:
-        """A permit came back: who gets one now."""
-        self.out -= 1
-        return self.served()
+    def leave(self, holder: Hashable) -> None:
+        """*holder* gives its permit back, or its place in the queue; then see who is `served`."""
+        self._out.discard(holder)
+        self._waiting.pop(holder, None)
 
     def served(self) -> list[Waiter]:
         """Who gets a permit now, as many as the window has room for."""
         woken = []
-        while self._waiting and self.out < self.window.size:
-            self.out += 1
-            woken.append(self._waiting.popitem(last=False)[0])
+        while self._waiting and len(self._out) < self.window.size:
+            holder = next(iter(self._waiting))
+            self._out.add(holder)
+            woken.append(self._waiting.pop(holder))
         return woken
 
 
@@ -141,9 +147,11 @@ def requests_left(headers: Mapping[str, str]) -> tuple[int, int] | None:
     """
     if "x-ratelimit-remaining-requests" not in headers:  # most do not say, and raising takes longer
         return None
-    try:
-        remaining = int(headers["x-ratelimit-remaining-requests"])
-        limit = int(headers["x-ratelimit-limit-requests"])
-    except (KeyError, ValueError):
-        return None
-    return (remaining, limit) if limit > 0 else None
+    remaining = _count(headers["x-ratelimit-remaining-requests"])
+    limit = _count(headers.get("x-ratelimit-limit-requests", ""))
+    return (remaining, limit) if remaining is not None and limit else None
+
+
+def _count(text: str) -> int | None:
+    """A header's number, `None` for what is no count of anything: a server may say whatever it likes."""
+    return int(text) if len(text) <= DIGITS and text.isascii() and text.isdecimal() else None

@@ -32,9 +32,10 @@ from muxi_llm.harness.forks import outlives
 from muxi_llm.harness.keys import KeyRing, fingerprint
 from muxi_llm.harness.limiter import Permits, Window, requests_left
 from muxi_llm.harness.telling import ToldPassage, told
+from muxi_llm.utils.retry import RETRY_AFTER_CAP
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 
     from muxi_llm.core.plan import Attempt
     from muxi_llm.core.port import IO, Event
@@ -130,6 +131,8 @@ class Harness:
         if cache is None and flights is None:
             return await work()
         key = replies.key_of(request, candidates)
+        if key is None:
+            return await work()
         if cache is not None:
             kept = await replies.recall(io, cache, request, key)
             if self.listeners:
@@ -139,7 +142,8 @@ class Harness:
         asked = work if cache is None else partial(_learning, replies, cache, key, io, work)
         if flights is None:
             return await asked()
-        return await flights.do(io, replies.flight_key(request, key), asked)
+        flight = replies.flight_key(request, candidates, key)
+        return await flights.do(io, flight, asked, patience=patience_of(request, candidates))
 
     def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | ToldPassage | None:
         """The way of one call through the stages around its attempts, if there are any."""
@@ -254,12 +258,12 @@ class Passage:
         if place.permits is None:
             return await self._with_key(io, candidate, seconds, work)
         ends = io.now() + seconds
-        if not await _permit(io, place, place.permits, seconds):
-            url = candidate.provider.base_url or LOCAL_URL
-            return _refused(candidate, connection_error(NO_PERMIT, url=url, timeout=True))
-        sent = io.now()
-        outcome = None
+        outcome, sent = None, ends
         try:
+            if not await _permit(io, place, place.permits, self, seconds):
+                url = candidate.provider.base_url or LOCAL_URL
+                return _refused(candidate, connection_error(NO_PERMIT, url=url, timeout=True))
+            sent = io.now()
             outcome = await self._with_key(io, candidate, max(ends - sent, 0.001), work)
         finally:
             self._give_back(place, place.permits, outcome, sent, io.now())
@@ -269,9 +273,10 @@ class Passage:
         self, place: Place, permits: Permits[Event], outcome: Outcome | None, sent: float, now: float
     ) -> None:
         with place.lock:
+            permits.leave(self)  # first: whatever comes of steering, the permit is there again
             was = permits.window.size
             _steer(permits.window, outcome, sent, now)
-            woken = permits.give_back()
+            woken = permits.served()
             size = permits.window.size
         for event in woken:
             event.set()
@@ -303,6 +308,14 @@ class Passage:
         return outcome
 
 
+def patience_of(request: Request, candidates: Sequence[Candidate]) -> float:
+    """Seconds the call might take by itself, with every try and every pause at its longest."""
+    limits = request.limits
+    tries = (limits.retries + 1) * len(candidates)
+    longest = tries * (limits.timeout + RETRY_AFTER_CAP)
+    return longest if limits.deadline is None else min(longest, limits.deadline)
+
+
 async def _learning(
     replies: Replies, cache: TwoTierCache, key: str, io: IO, work: Callable[[], Coroutine[Any, Any, Any]]
 ) -> Any:
@@ -325,26 +338,17 @@ KEY_EVENTS: dict[int | None, Callable[[KeyRing, str, Outcome, float], None]] = {
 }
 
 
-async def _permit(io: IO, place: Place, permits: Permits[Event], seconds: float) -> bool:
-    """Wait for a permit; whether there was one in time. None is lost when the wait is given up just then."""
+async def _permit(io: IO, place: Place, permits: Permits[Event], holder: Hashable, seconds: float) -> bool:
+    """Wait for a permit; whether there was one in time. *holder* leaves afterwards, however this ends."""
     with place.lock:
-        if permits.take():
+        if permits.take(holder):
             return True
         event = io.event()
         if event.holds_up_a_loop:  # those who have the permits may be on that very loop
-            permits.overdraw()
+            permits.overdraw(holder)
             return True
-        permits.queue(event)
-    served = False
-    try:
-        served = await event.wait(seconds)
-    finally:
-        if not served:
-            with place.lock:
-                woken = permits.leave(event)
-            for other in woken:
-                other.set()
-    return served
+        permits.queue(holder, event)
+    return await event.wait(seconds)
 
 
 def _steer(window: Window, outcome: Outcome | None, sent: float, now: float) -> None:

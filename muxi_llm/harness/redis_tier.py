@@ -1,9 +1,11 @@
 """Redis as the second tier: asked within a budget, written to in the background, left alone while it fails.
 
-Rules: an operation may take `BUDGET` seconds, then it is a miss, and so is every other one until Redis has
-answered again; after a rest a single question tries it. A server that answers but refuses (full, read-only)
-is still asked. Entries are LLMix's: `{"data": text, "cached_at": epoch seconds}` under their key, with
-Redis's own expiry, so that services in other languages share them.
+Rules: an operation may take `BUDGET` seconds, whatever it is that takes longer (a name to look up, a reply in
+drips); then it is a miss, and so is every other one until Redis has answered again; after a rest a single
+question tries it. Questions are therefore asked in threads of their own, and left to themselves when they
+are late. Whatever comes back instead of an entry is a miss. A server that answers but refuses (full,
+read-only) is still asked. Entries are LLMix's: `{"data": text, "cached_at": epoch seconds}` under their
+key, with Redis's own expiry, so that services in other languages share them.
 
     up      -- an operation failed  --> resting
     resting -- the rest is over     --> trying
@@ -18,10 +20,10 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from threading import BoundedSemaphore, Lock
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
@@ -33,6 +35,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from muxi_llm.harness.forks import outlives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 State = Literal["up", "resting", "trying"]
 
@@ -52,6 +57,12 @@ BUDGET = 0.08
 REST = 1.0
 LONGEST_REST = 30.0
 """Seconds Redis is left alone after a failure: doubled from the one up to the other."""
+
+LARGEST = 16 * 2**20
+"""Characters of an entry that are read at most; a longer one is not ours."""
+
+ASKING = 8
+"""Questions at once; more of them wait, within their budget."""
 
 BACKLOG = 1000
 """Writes waiting at most; more are dropped, a cache may forget."""
@@ -77,11 +88,13 @@ class RedisTier:
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )
+        # A URL may say otherwise: `?socket_timeout=1`.
+        self._budget: float = self._client.connection_pool.connection_kwargs["socket_timeout"]
         self._room = backlog
         self._state: State = "up"
         self._first_rest = self._rest = rest
         self._until = 0.0
-        self._writers: dict[int, ThreadPoolExecutor] = {}
+        self._threads: dict[tuple[int, str], ThreadPoolExecutor] = {}
         self.after_fork()
         outlives(self)
 
@@ -111,8 +124,7 @@ class RedisTier:
 
     def find(self, key: str, ttl: float) -> Found | None:
         """The entry under *key*, if it is fresh by a *ttl* in seconds and makes sense."""
-        raw = self._ask(lambda: self._client.get(key))
-        entry = _entry(raw)
+        entry = self._ask(lambda: _entry(self._client.getrange(key, 0, LARGEST)))
         if entry is None:
             return None
         text, made = entry
@@ -121,26 +133,33 @@ class RedisTier:
 
     def keep(self, key: str, text: str, ttl: float) -> None:
         """*text* under *key* for *ttl* seconds, written in the background."""
-        if self._state == "up" and self._backlog.acquire(blocking=False):
-            try:
-                self._writer().submit(self._write, key, text, ttl, time.time())
-            except RuntimeError:  # the interpreter ends, or there is no thread to be had
-                self._backlog.release()
+        if self._state != "up" or not self._backlog.acquire(blocking=False):
+            return
+        made = time.time()
+        if self._begun("write", lambda: self._write(key, text, ttl, made)) is None:
+            self._backlog.release()
 
     def close(self) -> None:
         """Write what waits, then disconnect."""
-        writer = self._writers.pop(os.getpid(), None)
-        if writer is not None:
-            writer.shutdown()
+        for kind in ("write", "ask"):
+            threads = self._threads.pop((os.getpid(), kind), None)
+            if threads is not None:
+                threads.shutdown(wait=kind == "write")
         self._client.close()
 
-    def _writer(self) -> ThreadPoolExecutor:
-        """A thread of this process: they do not survive a fork."""
+    def _begun(self, kind: Literal["ask", "write"], what: Callable[[], Any]) -> Future[Any] | None:
+        """*what*, begun in a thread of this process: none survives a fork. `None` if none is to be had."""
+        pid = os.getpid()
         with self._lock:
-            pid = os.getpid()
-            if pid not in self._writers:
-                self._writers = {pid: ThreadPoolExecutor(1, thread_name_prefix="muxi-llm-cache")}
-            return self._writers[pid]
+            threads = self._threads.get((pid, kind))
+            if threads is None:
+                count = ASKING if kind == "ask" else 1
+                threads = ThreadPoolExecutor(count, thread_name_prefix="muxi-llm-cache")
+                self._threads = {at: there for at, there in self._threads.items() if at[0] == pid}
+                self._threads[pid, kind] = threads
+        with suppress(RuntimeError):  # the interpreter ends, or it was closed just now
+            return threads.submit(what)
+        return None
 
     def _write(self, key: str, text: str, ttl: float, made: float) -> None:
         self._backlog.release()
@@ -148,19 +167,22 @@ class RedisTier:
             payload = orjson.dumps({"data": text, "cached_at": made})
             self._ask(lambda: self._client.set(key, payload, px=max(1, int(ttl * 1000))))
 
-    def _ask(self, what: Any) -> Any:
+    def _ask(self, what: Callable[[], Any]) -> Any:
+        """What *what* gives within the budget, `None` for whatever else comes of it."""
         if self._state == "resting":  # it failed while this one stood in line
             return None
-        try:
-            answer = what()
-        except redis.ResponseError:  # it is there, and says no
-            self._note("it answered")
+        asked = self._begun("ask", what)
+        if asked is None:
             return None
-        except (redis.RedisError, OSError, ValueError):
+        try:
+            error = asked.exception(self._budget)
+        except TimeoutError:
+            asked.cancel()
             self._note("an operation failed")
             return None
-        self._note("it answered")
-        return answer
+        refused = isinstance(error, redis.ResponseError)  # it is there, and says no
+        self._note("it answered" if error is None or refused else "an operation failed")
+        return asked.result() if error is None else None
 
     def _note(self, event: str) -> None:
         if self._state == "up" and event == "it answered":
@@ -173,15 +195,15 @@ class RedisTier:
                 self._until = time.monotonic() + self._rest
                 self._rest = min(2 * self._rest, LONGEST_REST)
                 with suppress(redis.RedisError, OSError):
-                    self._client.connection_pool.disconnect(inuse_connections=False)
+                    self._client.connection_pool.disconnect()  # whoever still reads there may stop
 
     def _go(self, event: str) -> None:
         self._state = TRANSITIONS[self._state, event]
 
 
-def _entry(raw: str | None) -> tuple[str, float] | None:
+def _entry(raw: object) -> tuple[str, float] | None:
     """Text and time of an entry of whoever wrote it; `None` for what is none."""
-    if raw is None:
+    if not isinstance(raw, str) or not raw:
         return None
     try:
         entry = orjson.loads(raw)

@@ -1,21 +1,22 @@
 """What the cache keeps of a call, and how an answer is made of it again.
 
-Rules: the key is everything that shapes the answer (endpoint, chain, settings, headers, body, options,
-tenant), and no credential. Kept is what answered whole: no tool calls (their ids are one conversation's),
-nothing cut off. A streamed answer is kept as its chunks and comes back as a stream. What cannot be read
-back is a miss.
+Rules: the key is everything that shapes the answer (endpoint, chain, settings, headers, body, options), and
+whose it is: a tenant's where one is named, else whoever has those credentials. A flight's key has the
+credentials in any case, for an error is of one key alone. Kept is what answered whole: no tool calls (their
+ids are one conversation's), nothing cut off. A streamed answer is kept as its chunks and comes back as a
+stream. What cannot be written is not kept, what cannot be read back is a miss, whatever is in it.
 """
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from muxi_llm.core.call import CREDENTIALS
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.models import (
     Adaptation,
@@ -30,7 +31,7 @@ from muxi_llm.models import (
 from muxi_llm.wire.base import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -56,6 +57,12 @@ PASSING = re.compile(
 """Headers that say with what program somebody calls, or which call it is: none of them shapes an answer.
 Any other may, whoever it is for."""
 
+CREDENTIALS = {"authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization"}
+"""Headers that say whose call it is."""
+
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What reading something of any shape can come to."""
+
 SECRET = re.compile("key|secret|token|credential|password")
 """In the names of settings that say who calls, not what is asked."""
 
@@ -70,9 +77,12 @@ NOT_KEPT = re.compile(
 
 
 def request_key(request: Request, candidates: Sequence[Candidate], tenant: str = "") -> str:
-    """One key for requests that ask the same of the same places. Raises `TypeError` for what is not JSON."""
+    """One key for requests of one caller that ask the same of the same places.
+
+    Raises `TypeError` for what is not JSON.
+    """
     asked = (
-        tenant,
+        [tenant] if tenant else whose(request, candidates),
         request.endpoint,
         request.stream,
         [_place(candidate) for candidate in candidates],
@@ -87,6 +97,21 @@ def request_key(request: Request, candidates: Sequence[Candidate], tenant: str =
     return PREFIX + sha256(orjson.dumps(asked, default=plain, option=KEY_OPTIONS)).hexdigest()
 
 
+def whose(request: Request, candidates: Sequence[Candidate]) -> tuple[Any, ...]:
+    """The credentials the call is made with, of all its candidates."""
+    return (*_secrets(request.headers), *map(_credentials, candidates))
+
+
+def _credentials(candidate: Candidate) -> tuple[Any, ...]:
+    provider = candidate.provider
+    secret = [(name, str(value)) for name, value in provider.settings.items() if SECRET.search(name)]
+    return provider.api_key or "", provider.keys, *secret, *_secrets(provider.headers)
+
+
+def _secrets(headers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, value in headers.items() if _part_of(name.lower()) == "whose"]
+
+
 def _place(candidate: Candidate) -> tuple[Any, ...]:
     provider = candidate.provider
     settings = {name: value for name, value in provider.settings.items() if not SECRET.search(name)}
@@ -95,7 +120,15 @@ def _place(candidate: Candidate) -> tuple[Any, ...]:
 
 def _shaping(headers: Mapping[str, Any]) -> dict[str, Any]:
     named = ((name.lower(), value) for name, value in headers.items())
-    return {n: value for n, value in named if n not in CREDENTIALS and not PASSING.fullmatch(n)}
+    return {name: value for name, value in named if _part_of(name) == "what"}
+
+
+@lru_cache(4096)  # a client sends the same two dozen with every call
+def _part_of(header: str) -> Literal["whose", "what", "how"]:
+    """What a header of that name says: whose call it is, what is asked, or only how it comes."""
+    if header in CREDENTIALS:
+        return "whose"
+    return "how" if PASSING.fullmatch(header) else "what"
 
 
 class Replies:
@@ -117,14 +150,20 @@ class Replies:
         """The cache for *request*, `None` for none."""
         return self._caches.of(request.cache)
 
-    def key_of(self, request: Request, candidates: Sequence[Candidate]) -> str:
-        """The key its answer is kept under."""
-        return request_key(request, candidates, self._tenant)
+    def key_of(self, request: Request, candidates: Sequence[Candidate]) -> str | None:
+        """The key its answer is kept under; `None` where what is asked is no JSON, and equal to nothing."""
+        try:
+            return request_key(request, candidates, self._tenant)
+        except TypeError:
+            return None
 
-    def flight_key(self, request: Request, key: str) -> str:
-        """The key equal calls at the same time have in common: none waits longer than it would alone."""
+    def flight_key(self, request: Request, candidates: Sequence[Candidate], key: str) -> Hashable:
+        """What equal calls at the same time have in common: their credentials too, whoever they are for.
+
+        None waits longer than it would alone.
+        """
         limits = request.limits
-        return f"{key} {limits.retries} {limits.timeout} {limits.deadline}"
+        return key, limits.retries, limits.timeout, limits.deadline, whose(request, candidates)
 
     def written(self, value: Any, report: Report) -> str | None:
         """*value* (of a stream: its chunks) as text; `None` for what is not to be kept."""
@@ -147,7 +186,7 @@ class Replies:
         head, body = text.split("\n", 1)
         kind, model, adaptations = orjson.loads(head)
         value = _raw(request, body) if kind == "raw" else _revived(request, body)
-        return value, model, tuple(Adaptation(*entry) for entry in adaptations)
+        return value, str(model), tuple(_adaptation(*entry) for entry in adaptations)
 
     async def recall(self, io: IO, cache: TwoTierCache, request: Request, key: str) -> Any:
         """The value kept under *key* and a report that says so, `None` where there is none."""
@@ -157,7 +196,7 @@ class Replies:
             return None
         try:
             value, model, adaptations = self.read(hit.text, request)
-        except (KeyError, IndexError, TypeError, ValueError):
+        except UNREADABLE:
             return None
         return value, Report(model, (), adaptations, io.now() - started, cache_hit=hit.tier)
 
@@ -166,10 +205,14 @@ class Replies:
         if isinstance(value, StreamFlow):
             value.on_end = lambda chunks: self.learn(cache, key, chunks, report, now)
             return
-        with suppress(UnicodeDecodeError):  # a vendor's own bytes may be anything
+        with suppress(*UNREADABLE):  # an answer off the schema may be anything, a vendor's own bytes too
             text = self.written(value, report)
             if text is not None:
                 cache.keep(key, text, now)
+
+
+def _adaptation(param: str, action: Any, detail: str, loss: bool) -> Adaptation:
+    return Adaptation(str(param), action, str(detail), bool(loss))
 
 
 def _bytes_of(parts: Sequence[Any]) -> bytes | None:

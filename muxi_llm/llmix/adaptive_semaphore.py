@@ -24,6 +24,8 @@ class AdaptiveSemaphore:
         self.min_concurrency = min_concurrency
         self._permits: Permits[AsyncEvent] = Permits(Window(initial, min_concurrency))
         self._waiting: set[AsyncEvent] = set()
+        self._holders: list[AsyncEvent] = []
+        """Of the permits that are out: whoever gives one back gives any of them."""
         self._lock = Lock()
         self._closed = False
 
@@ -36,10 +38,11 @@ class AdaptiveSemaphore:
         """Wait for a permit. Raises `RuntimeError` once the semaphore is closed."""
         with self._lock:
             self._check_open()
-            if self._permits.take():
-                return
             event = AsyncEvent()
-            self._permits.queue(event)
+            if self._permits.take(event):
+                self._holders.append(event)
+                return
+            self._permits.queue(event, event)
             self._waiting.add(event)
         try:
             await event.wait()
@@ -49,10 +52,11 @@ class AdaptiveSemaphore:
             raise
         finally:
             self._waiting.discard(event)
+        self._holders.append(event)
 
     def release(self) -> None:
         """Give a permit back."""
-        self._change(self._permits.give_back)
+        self._change(lambda: self._permits.leave(self._holders.pop() if self._holders else None))
 
     def on_success(self) -> None:
         """A call went well: one more at once."""
@@ -83,7 +87,8 @@ class AdaptiveSemaphore:
 
     def _change(self, what: Callable[[], Any]) -> None:
         with self._lock:
-            woken = [*(what() or ()), *self._permits.served()]
+            what()
+            woken = self._permits.served()
         for event in woken:
             event.set()
 

@@ -13,7 +13,7 @@ from muxi_llm.llmix.spelling import key_fields
 from muxi_llm.llmix.values import ProviderResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.harness.cache import TwoTierCache as Tiers
@@ -63,12 +63,12 @@ class Texts(Replies):
             return None
         return self._cache.like(caching["strategy"], caching.get("ttl"), caching.get("max_items"))
 
-    def key_of(self, request: Request, candidates: Sequence[Candidate]) -> str:
+    def key_of(self, request: Request, candidates: Sequence[Candidate]) -> str | None:
         provider = candidates[0].provider
         return cache_key(key_fields(_config_of(candidates), request.body["messages"], provider.base_url))
 
-    def flight_key(self, request: Request, key: str) -> str:
-        return request.body["singleflight_key"] or super().flight_key(request, key)
+    def flight_key(self, request: Request, candidates: Sequence[Candidate], key: str) -> Hashable:
+        return request.body["singleflight_key"] or super().flight_key(request, candidates, key)
 
     def written(self, value: Any, report: Report) -> str | None:  # noqa: ARG002 - the text alone is kept
         result = value.result

@@ -28,6 +28,9 @@ class BlockingEvent:
         with suppress(RuntimeError):  # already set
             self._lock.release()
 
+    def is_lost(self) -> bool:
+        return False  # a thread ends only by way of what it is doing
+
     async def wait(self, seconds: float | None = None) -> bool:
         happened = self._lock.acquire(timeout=-1 if seconds is None else seconds)
         if happened:
@@ -46,6 +49,9 @@ class AsyncEvent:
 
     def set(self) -> None:
         soon(self._loop, self._happen)
+
+    def is_lost(self) -> bool:
+        return not self._loop.is_running()
 
     def _happen(self) -> None:
         if not self._future.done():

@@ -75,49 +75,48 @@ def test_what_headers_tell(headers: dict[str, str], expected: tuple[int, int] | 
 
 
 def permits(window: int, minimum: int = 1) -> Permits[str]:
+    """Whose waiters are called as their holders are."""
     return Permits(Window(window, minimum))
+
+
+def left(shared: Permits[str], holder: str) -> list[str]:
+    shared.leave(holder)
+    return shared.served()
 
 
 def test_first_come_first_served() -> None:
     shared = permits(1)
-    assert shared.take()
-    assert not shared.take()
-    shared.queue("a")
-    shared.queue("b")
-    assert not shared.take()
-    assert [shared.give_back(), shared.give_back(), shared.give_back()] == [["a"], ["b"], []]
+    assert shared.take("first")
+    assert not shared.take("a")
+    shared.queue("a", "a")
+    shared.queue("b", "b")
+    assert not shared.take("c")
+    assert [left(shared, name) for name in ("first", "a", "b")] == [["a"], ["b"], []]
     assert (shared.out, shared.waiting) == (0, 0)
 
 
-def test_who_gives_up_waiting_takes_nothing_along() -> None:
+def test_who_leaves_takes_nothing_along_however_often() -> None:
+    """Whether it waits, holds one, was given one just then, or has left already."""
     shared = permits(1)
-    shared.take()
-    shared.queue("a")
-    shared.queue("b")
-    assert shared.leave("a") == []
-    assert shared.give_back() == ["b"]
-
-
-def test_who_gives_up_just_when_woken_passes_the_permit_on() -> None:
-    shared = permits(1)
-    shared.take()
-    shared.queue("a")
-    shared.queue("b")
-    assert shared.give_back() == ["a"]
-    assert shared.leave("a") == ["b"]
-    assert shared.out == 1
+    shared.take("first")
+    shared.queue("a", "a")
+    shared.queue("b", "b")
+    assert left(shared, "a") == []
+    assert left(shared, "first") == ["b"]
+    assert left(shared, "first") == []
+    assert left(shared, "b") == []
+    assert (shared.out, shared.waiting) == (0, 0)
 
 
 def test_a_shrinking_window_takes_permits_as_they_come_back() -> None:
     """And a growing one wakes as many as it has room for."""
     shared = permits(4)
-    for _ in range(4):
-        shared.take()
+    for name in "1234":
+        shared.take(name)
     for name in "abc":
-        shared.queue(name)
+        shared.queue(name, name)
     shared.window.rate_limited()
-    assert [shared.give_back(), shared.give_back()] == [[], []]
-    assert shared.give_back() == ["a"]
+    assert [left(shared, name) for name in "123"] == [[], [], ["a"]]
     shared.window.succeeded()
     assert shared.served() == ["b"]
     shared.window.succeeded()
@@ -134,28 +133,24 @@ def test_permits_never_leak(events: list[tuple[str, int]]) -> None:
     held: list[str] = []
     waiting: list[str] = []
     for number, (event, argument) in enumerate(events):
-        woken: list[str] = []
         if event == "take":
             name = f"{number}"
-            if shared.take():
+            if shared.take(name):
                 held.append(name)
             else:
-                shared.queue(name)
+                shared.queue(name, name)
                 waiting.append(name)
         elif event == "give" and held:
-            held.pop(argument % len(held))
-            woken = shared.give_back()
+            shared.leave(held.pop(argument % len(held)))
         elif event == "leave" and waiting:
-            woken = shared.leave(waiting.pop(argument % len(waiting)))
+            shared.leave(waiting.pop(argument % len(waiting)))
         elif event == "ok":
             shared.window.succeeded()
-            woken = shared.served()
         elif event == "429":
             shared.window.rate_limited(number, sent=number - argument)
         elif event == "told":
             shared.window.told(argument, 20)
-            woken = shared.served()
-        for name in woken:
+        for name in shared.served():
             waiting.remove(name)
             held.append(name)
         assert (shared.out, shared.waiting) == (len(held), len(waiting))
@@ -163,8 +158,7 @@ def test_permits_never_leak(events: list[tuple[str, int]]) -> None:
         assert not waiting or shared.out >= shared.window.size
         assert shared.out <= 8
     while held:
-        held.pop()
-        for name in shared.give_back():
+        for name in left(shared, held.pop()):
             waiting.remove(name)
             held.append(name)
     assert (shared.out, waiting) == (0, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -245,12 +246,12 @@ def test_a_permit_is_waited_for_no_longer_than_the_attempt_may_take(driver: Driv
     candidates = [Candidate(ModelRef("openai", "m"), OpenAIProvider(api_key="k"))]
     place = around.place_of(candidates[0])
     assert place.permits is not None
-    assert place.permits.take()
+    assert place.permits.take("another")
     io: Any = BlockingIO(None) if driver.kind == "sync" else AsyncIO(None)  # type: ignore[arg-type]
     with pytest.raises(APITimeoutError, match="no permit in time"):
         driver.run(call(io, request, candidates, around))
     assert (place.permits.out, place.permits.waiting) == (1, 0)
-    place.permits.give_back()
+    place.permits.leave("another")
     assert driver.run(call(Scripted(said()), request, candidates, around)).choices[0].message.content == "Hi"
 
 
@@ -297,9 +298,9 @@ def test_a_sync_call_inside_a_loop_does_not_wait_for_that_loop() -> None:
             Candidate(ModelRef("openai", "m"), OpenAIProvider())
         )
         assert place.permits is not None
-        assert place.permits.take()
+        assert place.permits.take("another")
         io: Any = BlockingIO(None)  # type: ignore[arg-type]  # nothing is sent here
-        return run_sync(_permit(io, place, place.permits, 60.0)), place.permits.out
+        return run_sync(_permit(io, place, place.permits, "me", 60.0)), place.permits.out
 
     assert asyncio.run(scenario()) == (True, 2)
 
@@ -350,14 +351,77 @@ def test_another_call_is_another(driver: Driver, other: dict[str, Any]) -> None:
     assert value.choices[0].message.content == "Two"
 
 
-def test_keys_are_no_part_of_it(driver: Driver) -> None:
-    """Nor are other callers' credentials; tenants are."""
+@pytest.mark.parametrize("mine", [{"api_key": "sk-2"}, {"extra_headers": {"Authorization": "Bearer x"}}])
+def test_an_answer_is_of_one_key(driver: Driver, mine: dict[str, Any]) -> None:
+    """Unless a tenant is named: then it is the tenant's."""
     harness.configure(cache="memory")
     asked(driver, said("One"))
-    value, _ = asked(driver, api_key="sk-2", extra_headers={"Authorization": "Bearer x"})
-    assert value.choices[0].message.content == "One"
+    assert asked(driver, said("Two"), **mine)[0].choices[0].message.content == "Two"
+    assert asked(driver)[0].choices[0].message.content == "One"
     harness.configure(cache="memory", tenant="b")
-    assert asked(driver, said("Two"))[0].choices[0].message.content == "Two"
+    assert asked(driver, said("Three"))[0].choices[0].message.content == "Three"
+    assert asked(driver, **mine)[0].choices[0].message.content == "Three"
+
+
+def test_an_error_is_of_one_key() -> None:
+    """Callers with other keys share no flight, nor with a tenant named, whatever they ask."""
+    for tenant in ("", "both"):
+        harness.configure(singleflight=True, tenant=tenant)
+
+        async def scenario() -> list[Any]:
+            with muxi_llm.runtime.using(Turning(failed(401), said("Hi"))):
+                calls = [ChatCompletion.acreate("openai/m", HELLO, api_key=key, retries=0) for key in "ab"]
+                return await asyncio.gather(*calls, return_exceptions=True)
+
+        refused, value = asyncio.run(scenario())
+        assert isinstance(refused, AuthenticationError)
+        assert value.choices[0].message.content == "Hi"
+
+
+@pytest.mark.parametrize(
+    "left",
+    ["9" * 400, "9" * 5000, "-5", "1e400", "nan", "", "٣", "0x10"],
+    ids=["400 digits", "5000 digits", "below zero", "float", "nan", "nothing", "other digits", "hex"],
+)
+def test_no_header_holds_a_permit_back(driver: Driver, left: str) -> None:
+    harness.configure(concurrency=4, concurrency_minimum=1)
+    headers = {"x-ratelimit-remaining-requests": left, "x-ratelimit-limit-requests": "1"}
+    for _ in range(6):
+        value, _ = asked(driver, said(headers=headers), timeout=2)
+        assert value.choices[0].message.content == "Hi"
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        {"choices": 5},
+        {"choices": [5]},
+        {"choices": [{"message": 5}]},
+        {"choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": {}}]},
+        {"choices": [{"index": 0, "message": {"role": "assistant", "content": {"a": 1}}}]},
+        {"choices": [{"index": 0, "message": {"role": "assistant", "content": "\ud800"}}]},
+        {"usage": {"prompt_tokens": {"a": []}}},
+    ],
+    ids=lambda off: str(off)[:30].encode("ascii", "replace").decode(),
+)
+def test_no_answer_is_too_odd_for_the_cache(driver: Driver, off: dict[str, Any]) -> None:
+    """A call with the cache on ends as it would without."""
+    content = json.dumps({**chat("Hi"), **off}).encode()
+    answers = [Answer(content=content), Answer(content=content)]
+    plain, _ = asked(driver, answers[0], retries=0)
+    for _ in range(2):
+        kept, _ = asked(driver, answers[1], retries=0, cache="memory")
+        assert type(kept) is type(plain)
+        if isinstance(plain, Exception):
+            assert isinstance(plain, MuxiLLMError)
+
+
+@pytest.mark.parametrize("odd", ["\ud800", float("nan"), 2**80], ids=["surrogate", "nan", "large"])
+def test_no_question_is_too_odd_for_the_cache(driver: Driver, odd: Any) -> None:
+    plain, _ = asked(driver, said(), messages=[{"role": "user", "content": "x", "odd": odd}])
+    harness.configure(cache="memory", singleflight=True)
+    kept, _ = asked(driver, said(), messages=[{"role": "user", "content": "x", "odd": odd}])
+    assert type(kept) is type(plain)
 
 
 def test_a_call_may_ask_for_the_cache_itself(driver: Driver) -> None:
@@ -412,7 +476,22 @@ def test_what_was_lost_is_told_again(driver: Driver) -> None:
     assert second.muxi.adaptations == first.muxi.adaptations != ()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '["parts","m"]', '["parts","m",[]]\n{"choices":3}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "5\n5",
+        '["parts","m"]',
+        '["parts","m",[]]\n{"choices":3}',
+        '["parts","m",[5]]\n{}',
+        '["parts","m",5]\n{}',
+        '["raw",[]]\n{}',
+        "[" * 5000 + "\n",
+        '["parts","m",[]]\n' + "[" * 100_000,
+    ],
+    ids=range(10),
+)
 def test_what_cannot_be_read_back_is_a_miss(driver: Driver, text: str) -> None:
     harness.configure(cache="memory")
     asked(driver, said("One"))
@@ -452,6 +531,12 @@ def test_the_kill_switch_comes_first(driver: Driver, tmp_path: Path) -> None:
     assert script.calls == []
     (tmp_path / "killswitch").unlink()
     assert asked(driver)[0].muxi.cache_hit == "l1"
+
+
+def test_a_link_that_leads_nowhere_is_a_switch_all_the_same(driver: Driver, tmp_path: Path) -> None:
+    (tmp_path / "killswitch").symlink_to(tmp_path / "gone")
+    harness.configure(kill_switch=tmp_path)
+    assert isinstance(asked(driver)[0], KillSwitchActiveError)
 
 
 def test_a_switch_that_cannot_be_read_is_on(driver: Driver, tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -258,11 +261,72 @@ def test_a_tier_can_be_used_after_it_was_closed_and_after_a_fork(
     assert set(server.client.keys()) == {"before", "child", "parent"}
 
 
+# ----------------------------------------------------------------------------------- hostile ones
+
+
+def dripping(said: socket.socket) -> None:
+    said.settimeout(5)
+    with contextlib.suppress(OSError):
+        for _ in range(100):
+            said.sendall(b"$")
+            time.sleep(0.05)
+
+
+HOSTILE: dict[str, Callable[[socket.socket], object]] = {
+    "nested": lambda said: said.sendall(b"*1\r\n" * 100_000),
+    "wrong numbers": lambda said: said.sendall(b"*x\r\n:y\r\n$z\r\n"),
+    "an integer": lambda said: said.sendall(b":5\r\n" * 9),
+    "lists": lambda said: said.sendall(b"*2\r\n+a\r\n:1\r\n" * 9),
+    "HTTP": lambda said: said.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "no UTF-8": lambda said: said.sendall(b"$2\r\n\xff\xff\r\n" * 9),
+    "endless": lambda said: said.sendall(b"$9999999999\r\n" + b"x" * 1_000_000),
+    "drips": dripping,
+}
+
+
+@pytest.mark.parametrize("trouble", HOSTILE)
+def test_whatever_it_says_is_a_miss(trouble: str) -> None:
+    """Within the budget, and without an error."""
+
+    class Talker(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                while self.request.recv(65536):
+                    HOSTILE[trouble](self.request)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talker) as listening:
+        threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
+        tier = RedisTier(f"redis://127.0.0.1:{listening.server_address[1]}/0", rest=0.01)
+        for _ in range(3):
+            hit, seconds = took(lambda: found(cache_over(tier)))
+            assert hit is None
+            assert seconds < HELD_UP
+            tier.keep("k", "v", 60)
+            time.sleep(0.02)
+        tier.close()
+        listening.shutdown()
+
+
+def test_an_entry_too_large_to_be_one_is_a_miss(
+    server: RedisServer, tier: RedisTier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("muxi_llm.harness.redis_tier.LARGEST", 1000)
+    for length, is_found in ((900, True), (2000, False)):
+        server.client.set("k", json.dumps({"data": "x" * length}))
+        assert (found(cache_over(tier)) is not None) == is_found
+
+
+def test_an_entry_of_another_kind_is_a_miss(server: RedisServer, tier: RedisTier) -> None:
+    """And no reason to leave Redis alone."""
+    server.client.rpush("k", "v")
+    assert (found(cache_over(tier)), tier.state) == (None, "up")
+
+
 # ------------------------------------------------------------------------------------ whole calls
 
 
 def test_two_processes_share_answers(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one has been told, the other need not ask."""
+    """What one has been told, the other need not ask: with the same key, or for the same tenant."""
     program = (
         "import muxi_llm, time, sys\n"
         "from muxi_llm.transport.scripted import Answer, Scripted\n"
@@ -280,7 +344,7 @@ def test_two_processes_share_answers(server: RedisServer, monkeypatch: pytest.Mo
         [sys.executable, "-c", program], check=True, env=environment, cwd=root, timeout=4 * PATIENCE
     )
     monkeypatch.setenv("REDIS_URL", patient)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-2")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     with muxi_llm.runtime.using(Scripted()):
         value = ChatCompletion.create("openai/m", HELLO, cache="redis")
     assert (value.choices[0].message.content, value.muxi.cache_hit) == ("from one process", "l2")

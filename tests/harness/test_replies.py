@@ -13,8 +13,8 @@ from muxi_llm.models import RawValue, Report
 from muxi_llm.providers.openai import OpenAIProvider
 
 
-def key(provider: OpenAIProvider, **wanted: Any) -> str:
-    return request_key(Request("chat", {}, **wanted), [Candidate(ModelRef("openai", "m"), provider)])
+def key(provider: OpenAIProvider, tenant: str = "", **wanted: Any) -> str:
+    return request_key(Request("chat", {}, **wanted), [Candidate(ModelRef("openai", "m"), provider)], tenant)
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,14 @@ def key(provider: OpenAIProvider, **wanted: Any) -> str:
         ({"x-customer": "a"}, False),
         ({"OpenAI-Project": "p"}, False),
         ({"anthropic-version": "2023-06-01"}, False),
-        ({"Authorization": "Bearer sk-2", "x-stainless-lang": "python", "user-agent": "x"}, True),
+        ({"Authorization": "Bearer sk-2"}, False),
+        ({"x-stainless-lang": "python", "user-agent": "x"}, True),
         ({"idempotency-key": "1", "traceparent": "00-1-2-01", "x-client-request-id": "1"}, True),
     ],
-    ids=["one's own", "a project", "a version", "whose and with what", "which call it is"],
+    ids=["one's own", "a project", "a version", "whose", "with what", "which call it is"],
 )
 def test_headers_that_make_a_call_another(headers: dict[str, str], *, is_same: bool) -> None:
-    """All but those that say who calls, with what program, and which call it is."""
+    """All but those that say with what program somebody calls, and which call it is."""
     assert (key(OpenAIProvider(headers=headers)) == key(OpenAIProvider())) == is_same
 
 
@@ -38,8 +39,10 @@ def test_headers_that_make_a_call_another(headers: dict[str, str], *, is_same: b
     [("api_version", False), ("project_id", False), ("session_token", True), ("ad_token_provider", True)],
 )
 def test_settings_that_make_a_call_another(setting: str, *, is_same: bool) -> None:
-    """All but credentials."""
-    assert (key(OpenAIProvider(settings={setting: "x"})) == key(OpenAIProvider())) == is_same
+    """All of them, but with a tenant named no credentials."""
+    provider = OpenAIProvider(settings={setting: "x"})
+    assert key(provider) != key(OpenAIProvider())
+    assert (key(provider, tenant="t") == key(OpenAIProvider(), tenant="t")) == is_same
 
 
 def test_media_are_fetched_or_not() -> None:
@@ -51,7 +54,7 @@ def test_calls_that_may_take_longer_share_no_flight() -> None:
     """But share what is kept."""
     replies = Replies(Caches(None, MemoryTier()))
     flights = {
-        replies.flight_key(Request("chat", {}, limits=limits), "k")
+        replies.flight_key(Request("chat", {}, limits=limits), [], "k")
         for limits in (Limits(), Limits(timeout=1.0), Limits(deadline=1.0), Limits(retries=1), Limits())
     }
     assert len(flights) == 4

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import linecache
+import sys
 import threading
 import time
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,7 +16,8 @@ from hypothesis import strategies as st
 
 from muxi_llm.core.step import run_sync
 from muxi_llm.errors import InvalidRequestError
-from muxi_llm.harness.singleflight import Singleflight
+from muxi_llm.harness import singleflight
+from muxi_llm.harness.singleflight import NOT_SHARED, Singleflight
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 
 ASYNC: Any = AsyncIO(None)  # type: ignore[arg-type]  # nothing is sent here
@@ -256,6 +260,105 @@ def test_a_thread_and_a_loop_share_a_flight() -> None:
         return await task, await waiting, upstream.asked
 
     assert asyncio.run(scenario()) == ({"text": ["hi"]}, {"text": ["hi"]}, 1)
+
+
+class Interrupted(BaseException):
+    """As Ctrl-C, wherever it comes."""
+
+
+@pytest.mark.parametrize("line", range(1, 40))
+def test_an_interrupt_between_any_two_lines_leaves_no_flight(line: int) -> None:
+    """Of the first caller, at every line in turn; the next one is not kept waiting."""
+    flights, lines = Singleflight(), count(1)
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        if frame.f_code.co_filename != singleflight.__file__:
+            return None
+        text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        # Where a `with` ends no interrupt can come: to let go of a lock is one step.
+        if event == "line" and not text.startswith("with ") and next(lines) == line:
+            sys.settrace(None)
+            raise Interrupted
+        return trace
+
+    async def upstream() -> str:
+        return "hi"
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run_sync(flights.do(BLOCKING, "k", upstream))
+    except Interrupted:
+        pass
+    finally:
+        sys.settrace(before)
+    _, answer = in_thread(lambda: run_sync(flights.do(BLOCKING, "k", upstream)))
+    until(lambda: answer)
+    assert (answer, len(flights)) == (["hi"], 0)
+
+
+def until(what: Any, seconds: float = 20.0) -> None:
+    ends = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < ends, "it never happened"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("how", ["stopped", "closed"])
+def test_a_loop_that_stands_still_keeps_nobody_waiting(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(singleflight, "LOOK", 0.01)
+    flights, upstream, loop = Singleflight(), Upstream(), asyncio.new_event_loop()
+
+    async def other() -> str:
+        return "hi"
+
+    leader = loop.create_task(flights.do(ASYNC, "k", upstream))
+    while not upstream.asked:
+        loop.run_until_complete(asyncio.sleep(0))
+    if how == "closed":
+        loop.close()
+    _, answer = in_thread(lambda: run_sync(flights.do(BLOCKING, "k", other)))
+    until(lambda: answer)
+    assert answer == ["hi"]
+    if how == "stopped":
+        upstream.go.set()
+        loop.run_until_complete(asyncio.wait_for(leader, 5))
+        loop.close()
+
+
+def test_nobody_waits_longer_than_it_would_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And whoever comes then need not wait at all."""
+    monkeypatch.setattr(singleflight, "LOOK", 0.01)
+    flights, go, asked = Singleflight(), threading.Event(), []
+
+    async def slow() -> str:
+        asked.append("slow")
+        go.wait()
+        return "slow"
+
+    async def quick() -> str:
+        return "quick"
+
+    leader, late = in_thread(lambda: run_sync(flights.do(BLOCKING, "k", slow)))
+    until(lambda: asked)
+    assert run_sync(flights.do(BLOCKING, "k", quick, patience=0.05)) == "quick"
+    go.set()
+    leader.join()
+    assert (late, len(flights)) == (["slow"], 0)
+
+
+def test_what_is_not_shared_is_the_first_callers_alone() -> None:
+    async def scenario() -> None:
+        flights, upstream = Singleflight(), Upstream()
+        tasks = [
+            asyncio.create_task(flights.do(ASYNC, "k", upstream, shared=lambda _: NOT_SHARED)) for _ in "abc"
+        ]
+        await asyncio.sleep(0)
+        upstream.go.set()
+        assert await asyncio.gather(*tasks) == [{"text": ["hi"]}] * 3
+        assert (upstream.asked, len(flights)) == (3, 0)
+
+    asyncio.run(scenario())
 
 
 @settings(max_examples=60, deadline=None)
