@@ -29,7 +29,8 @@ class BlockingEvent:
             self._lock.release()
 
     def is_lost(self) -> bool:
-        return False  # a thread ends only by way of what it is doing
+        """Never: a thread ends only by way of what it is doing."""
+        return False
 
     async def wait(self, seconds: float | None = None) -> bool:
         happened = self._lock.acquire(timeout=-1 if seconds is None else seconds)
@@ -51,6 +52,7 @@ class AsyncEvent:
         soon(self._loop, self._happen)
 
     def is_lost(self) -> bool:
+        """Whether the loop is over, or stands still."""
         return not self._loop.is_running()
 
     def _happen(self) -> None:
