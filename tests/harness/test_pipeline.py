@@ -134,7 +134,7 @@ def test_an_open_breaker_sends_nothing_until_its_cooldown_is_over(driver: Driver
         assert [type(once()).__name__ for _ in range(2)] == ["InternalServerError"] * 2
         raised = once()
         assert isinstance(raised, CircuitOpenError)
-        assert str(raised) == "Circuit breaker OPEN for (openai, https://api.openai.com/v1)"
+        assert str(raised).startswith("Circuit breaker OPEN for (openai, https://api.openai.com/v1)")
         assert len(script.calls) == 4
         value = once(fallback_models=["groq/m"])
         assert value.muxi.model == "groq/m"
