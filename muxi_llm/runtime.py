@@ -25,6 +25,7 @@ from muxi_llm.core.options import cache_of, check_keywords, limits_of, present
 from muxi_llm.core.request import Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.core.stream import AsyncStream, Stream, StreamFlow
+from muxi_llm.harness import kill_switch
 from muxi_llm.providers import registry
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 
@@ -187,6 +188,13 @@ def prepare_models(name: str) -> Prepared:
         raise missing_credentials(candidate)
     limits = limits_of({}, settings, chain=False, tell=log.info)
     return Prepared(Request("models", {}, limits=limits, home=name), [candidate], settings.transport)
+
+
+def check_kill_switch() -> None:
+    """Raises `KillSwitchActiveError` while all is switched off: for what is asked without a call."""
+    settings = harness.settings()
+    if settings is not None and settings.kill_switch:
+        kill_switch.check(settings.kill_switch)
 
 
 class Prepared:

@@ -20,7 +20,7 @@ except ImportError as missing:
     raise ImportError("Anthropic needs the anthropic package: pip install 'muxi-llm[anthropic]'") from missing
 from anthropic import _client as vendor
 
-from muxi_llm import inbound, models
+from muxi_llm import inbound, models, runtime
 from muxi_llm.clients import anthropic_answers as answers
 from muxi_llm.clients import anthropic_resources as resources
 from muxi_llm.clients.answers import REPORT, response
@@ -105,6 +105,16 @@ class Routed(Optioned):
             value.with_report(report)
         return value
 
+    def _may_be_ours(self, options: Any) -> bool:
+        """Whether the request is looked at here; what is not goes out, unless all is switched off."""
+        if resources.may_be_ours(options, self._options_of_ours):
+            return True
+        try:
+            runtime.check_kill_switch()
+        except MuxiLLMError as error:
+            raise self._raised(self._build_request(options), error) from error  # type: ignore[attr-defined]
+        return False
+
     def _raised(self, request: Any, error: MuxiLLMError) -> Any:
         """Anthropic's class for an error of ours."""
         if isinstance(error, APIStatusError):
@@ -154,7 +164,7 @@ class Anthropic(Routed, anthropic.Anthropic):
 
     def _attempt_request(self, options: Any, **how: Any) -> Any:
         original = super()._attempt_request
-        if not resources.may_be_ours(options, self._options_of_ours):
+        if not self._may_be_ours(options):
             return original(options, **how)
         return run_sync(self._attempt(original, options, how))
 
@@ -182,7 +192,7 @@ class AsyncAnthropic(Routed, anthropic.AsyncAnthropic):
 
     async def _attempt_request(self, options: Any, **how: Any) -> Any:
         original = super()._attempt_request
-        if not resources.may_be_ours(options, self._options_of_ours):
+        if not self._may_be_ours(options):
             return await original(options, **how)
         return await self._attempt(original, options, how)
 

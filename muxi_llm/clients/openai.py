@@ -205,6 +205,7 @@ class OpenAI(Routed, openai.OpenAI):
             return kept
         exchange = self.taken(request)
         if exchange is None:
+            runtime.check_kill_switch()
             send = partial(super()._send_request, request, **kwargs)
             names = models_list.others(request)
             return self._all_models(request, send, names, stream) if names else send(stream=stream)
@@ -248,6 +249,7 @@ class AsyncOpenAI(Routed, openai.AsyncOpenAI):
             return kept
         exchange = await run(partial(self.taken, request))
         if exchange is None:
+            runtime.check_kill_switch()
             send = partial(super()._send_request, request, **kwargs)
             names = models_list.others(request)
             return await (self._all_models(request, send, names, stream) if names else send(stream=stream))

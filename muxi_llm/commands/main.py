@@ -13,7 +13,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm import __version__, runtime
-from muxi_llm.commands import batch
+from muxi_llm.commands import batch, kill_switch
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.providers import registry
 from muxi_llm.providers.catalog import ROWS
@@ -58,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     models.set_defaults(run=_models)
 
     batch.add(commands.add_parser("batch", help="many prompts from a file, answers to a file"))
+    kill_switch.add(
+        commands.add_parser(
+            "kill-switch",
+            help="stop every call of programs on this machine that look at it, and let them go on",
+            description="Make or remove the file that stops calls. LLMix pipelines and `batch` always look "
+            "at it, other programs where `harness.configure(kill_switch=True)` says so.",
+        )
+    )
     return parser
 
 

@@ -1,8 +1,9 @@
 """The kill switch: while a file exists, no call is made. For the day a bill or a bug runs away.
 
-Rules: looked at on every call, before anything else, the cache too. What the file holds does not matter.
-If it cannot be told whether the file is there, calls stop: a switch that may not work is on, and so is a
-link by that name, wherever it leads.
+Rules: looked at on every call, before anything else, the cache too; and before every other request of a
+client's (images, audio, files, batches). What the file holds does not matter. If it cannot be told
+whether the file is there, calls stop: a switch that may not work is on, and so is a link by that name,
+wherever it leads.
 
     off -- the file is made    --> on
     on  -- the file is removed --> off
@@ -52,3 +53,17 @@ class KillSwitch:
         """Raises `KillSwitchActiveError` while the switch is on."""
         if self.state == "on":
             raise KillSwitchActiveError(self._name)
+
+    def turn(self, state: State) -> None:
+        """Make the file, or remove it. Raises `OSError` where that cannot be done."""
+        if state == "on":
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.touch()
+        else:
+            self.path.unlink(missing_ok=True)
+
+
+def check(switch: bool | str | Path) -> None:
+    """The same for what is asked without a call, by the setting `kill_switch`."""
+    if switch:
+        KillSwitch(None if switch is True else switch).check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,65 @@ def test_a_clients_own_key_is_no_pools(
     upstream.script = [Respond(json=chat())]
     assert said(client) == "Hi"
     assert keys_of(upstream) == ["sk-1"]
+
+
+# ------------------------------------------------------------------------------------ the kill switch
+
+ELSEWHERE: dict[str, Any] = {
+    "moderations": lambda client: client.moderations.create(input="x"),
+    "images": lambda client: client.images.generate(prompt="x"),
+    "speech": lambda client: client.audio.speech.create(input="x", model="m", voice="alloy"),
+    "transcriptions": lambda client: client.audio.transcriptions.create(file=b"x", model="m"),
+    "files": lambda client: client.files.create(file=b"x", purpose="batch"),
+    "batches": lambda client: client.batches.create(
+        input_file_id="f", endpoint="/v1/responses", completion_window="24h"
+    ),
+    "models": lambda client: client.models.list(),
+    "chat": lambda client: client.chat.completions.create(model="m", messages=[]),
+}
+
+
+@pytest.fixture
+def switched_off(tmp_path: Path) -> None:
+    (tmp_path / "killswitch").touch()
+    harness.configure(kill_switch=tmp_path)
+
+
+@pytest.mark.usefixtures("switched_off")
+@pytest.mark.parametrize("ask", ELSEWHERE.values(), ids=ELSEWHERE.keys())
+def test_the_kill_switch_stops_every_endpoint(ask: Any, upstream: Upstream) -> None:
+    async def asked() -> None:
+        async with muxi_llm.AsyncOpenAI(api_key="sk-1", base_url=upstream.url) as client:
+            answer = ask(client)
+            await (answer if inspect.isawaitable(answer) else anext(aiter(answer)))
+
+    with pytest.raises(muxi_llm.KillSwitchActiveError):
+        ask(muxi_llm.OpenAI(api_key="sk-1", base_url=upstream.url))
+    with pytest.raises(muxi_llm.KillSwitchActiveError):
+        asyncio.run(asked())
+    assert upstream.requests == []
+
+
+@pytest.mark.usefixtures("switched_off")
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.messages.batches.create(requests=[]),
+        lambda client: client.models.list(),
+        lambda client: client.messages.create(model="m", max_tokens=1, messages=[]),
+    ],
+    ids=["batches", "models", "messages"],
+)
+def test_the_kill_switch_stops_anthropics_too(ask: Any, upstream: Upstream) -> None:
+    """By Anthropic's own class, as all its errors."""
+
+    async def asked() -> None:
+        async with muxi_llm.AsyncAnthropic(api_key="sk-1", base_url=upstream.url) as client:
+            answer = ask(client)
+            await (answer if inspect.isawaitable(answer) else anext(aiter(answer)))
+
+    with pytest.raises(anthropic.InternalServerError, match="Kill switch active"):
+        ask(muxi_llm.Anthropic(api_key="sk-1", base_url=upstream.url))
+    with pytest.raises(anthropic.InternalServerError, match="Kill switch active"):
+        asyncio.run(asked())
+    assert upstream.requests == []
