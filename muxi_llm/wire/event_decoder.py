@@ -1,8 +1,11 @@
-"""The loop of a stream decoder whose events become chat chunks; a subclass reads one event at a time."""
+"""The loop of every stream decoder; a subclass reads one event at a time.
+
+`EventDecoder` is the loop; `ChunkDecoder` is for the wires that make chunks of what was never one.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from muxi_llm.models import ChatCompletionChunk
 from muxi_llm.wire.base import Json, WireError, build_value
@@ -15,44 +18,45 @@ if TYPE_CHECKING:
     from muxi_llm.wire.jsonl import LinesDecoder
 
 
-class EventDecoder:
-    """Server-sent events → chunks. A subclass has `read` and sets `over` at the stream's own end.
+Item = TypeVar("Item")
 
-    terminator: the name of the event that ends a whole answer, for the error of a stream without it.
+
+class EventDecoder(Generic[Item]):
+    """Events → what they amount to. A subclass has `read` and sets `over` at the stream's own end.
+
+    terminator: what ends a whole answer, for the error of a stream without it.
     framing: how events are cut out of the bytes.
     """
 
     terminator: ClassVar[str] = ""
     framing: ClassVar[type[SSEDecoder | LinesDecoder]] = SSEDecoder
 
-    def __init__(self, *, model: str, created: int) -> None:
-        self._sse = self.framing()
-        self.head: Json = {"id": "", "object": "chat.completion.chunk", "created": created, "model": model}
-        """What every chunk begins with."""
+    def __init__(self) -> None:
+        self._frames = self.framing()
         self.over = False
 
-    def read(self, name: bytes, data: bytes) -> Sequence[ChatCompletionChunk | WireError]:
-        """The chunks one event amounts to. What it raises for senseless data ends the stream."""
+    def read(self, name: bytes, data: bytes) -> Sequence[Item | WireError]:
+        """What one event amounts to. What it raises for senseless data ends the stream."""
         raise NotImplementedError
 
-    def ended(self) -> list[ChatCompletionChunk | WireError]:
+    def ended(self) -> list[Item | WireError]:
         """What the connection's end amounts to where the stream had none of its own."""
         return [self._cut()]
 
-    def feed(self, data: bytes) -> list[ChatCompletionChunk | WireError]:
-        """The chunks completed by *data*."""
-        return self._decode(self._sse.feed(data))
+    def feed(self, data: bytes) -> list[Item | WireError]:
+        """What the events completed by *data* amount to."""
+        return self._decode(self._frames.feed(data))
 
-    def finish(self) -> list[ChatCompletionChunk | WireError]:
-        """The last chunks, or an error if the answer is not whole."""
-        items = self._decode(self._sse.finish())
+    def finish(self) -> list[Item | WireError]:
+        """The last of it, or an error if the answer is not whole."""
+        items = self._decode(self._frames.finish())
         last = items[-1] if items else None
         if isinstance(last, WireError) and last.kind == "malformed":
             items[-1] = self._cut()  # half an event
         return items if self.over else items + self.ended()
 
-    def _decode(self, events: Iterable[tuple[Any, bytes]]) -> list[ChatCompletionChunk | WireError]:
-        items: list[ChatCompletionChunk | WireError] = []
+    def _decode(self, events: Iterable[tuple[Any, bytes]]) -> list[Item | WireError]:
+        items: list[Item | WireError] = []
         for name, data in events:
             if self.over:
                 break
@@ -68,6 +72,14 @@ class EventDecoder:
 
     def _cut(self) -> WireError:
         return WireError("incomplete", f"the stream ended without {self.terminator}")
+
+
+class ChunkDecoder(EventDecoder[ChatCompletionChunk]):
+    """Events → chat chunks that are built here. head: what every chunk begins with."""
+
+    def __init__(self, *, model: str, created: int) -> None:
+        super().__init__()
+        self.head: Json = {"id": "", "object": "chat.completion.chunk", "created": created, "model": model}
 
     def chunk(self, delta: Json, *, finish: str | None = None, **extra: Any) -> ChatCompletionChunk:
         """A chunk of the one answer there is."""

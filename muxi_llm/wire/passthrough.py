@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.wire.base import Json, Wire, WireError, fault_of, loads
-from muxi_llm.wire.sse import SSEDecoder
+from muxi_llm.wire.event_decoder import EventDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,37 +50,34 @@ class Passthrough(Wire):
         return PassthroughDecoder(self._events)
 
 
-class PassthroughDecoder:
+class PassthroughDecoder(EventDecoder[RawChunk]):
     """Bytes in, the same bytes out, with what the tap heard."""
 
+    terminator = "its last event"
+
     def __init__(self, events: Events) -> None:
+        super().__init__()
         self._events = events
-        self._sse = SSEDecoder()
-        self.over = False
+        self._commits = False
+        self._texts: list[str] = []
 
     def feed(self, data: bytes) -> list[RawChunk | WireError]:
-        return self._tap(data, self._sse.feed(data))
+        return super().feed(data) or [self._told(data)]
 
-    def finish(self) -> list[RawChunk | WireError]:
-        items = self._tap(b"", self._sse.finish())
-        if not self.over or items:  # an item here is half an event
-            return [WireError("incomplete", "the stream ended before the answer was finished")]
-        return []
+    def read(self, name: bytes, data: bytes) -> tuple[()]:  # noqa: ARG002 - it is in the data
+        """Listen: nothing comes of one event, all that was read goes on in one piece."""
+        if data not in SILENT:
+            event = self._heard(data)
+            kind = str(event.get("type"))
+            self.over = self.over or kind in self._events.last
+            self._commits = self._commits or kind not in self._events.preamble
+            self._texts.append(self._text_of(kind, event))
+        return ()
 
-    def _tap(self, data: bytes, events: list[tuple[bytes, bytes]]) -> list[RawChunk | WireError]:
-        commits, texts = False, []
-        try:
-            for _, payload in events:
-                if payload not in SILENT:
-                    event = self._heard(payload)
-                    kind = str(event.get("type"))
-                    self.over = self.over or kind in self._events.last
-                    commits = commits or kind not in self._events.preamble
-                    texts.append(self._text_of(kind, event))
-        except WireError as error:
-            self.over = True
-            return [error]
-        return [RawChunk(data, commits=commits, text="".join(texts))] if data else []
+    def _told(self, data: bytes) -> RawChunk:
+        told = RawChunk(data, commits=self._commits, text="".join(self._texts))
+        self._commits, self._texts = False, []
+        return told
 
     def _heard(self, payload: bytes) -> Json:
         """An event. Raises what one of an error says."""

@@ -19,7 +19,7 @@ import orjson
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.models import ChatCompletion, Model
 from muxi_llm.wire.base import Fault, Json, Wire, WireError, build_value, loads
-from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.event_decoder import ChunkDecoder
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.reading import reading
 from muxi_llm.wire.requesting import check, drop_fields, drop_others, stops_of, text_of, transcript
@@ -160,7 +160,7 @@ class ReplicatePrediction(Wire):
         return PredictionStreamDecoder(model=self.model, created=created)
 
 
-class PredictionStreamDecoder(EventDecoder):
+class PredictionStreamDecoder(ChunkDecoder):
     """Events → chunks: text, the end, an error. Replicate streams tell no cost."""
 
     terminator = "done"

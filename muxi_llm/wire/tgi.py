@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.models import ChatCompletion
 from muxi_llm.wire.base import Json, Wire, build_value, loads, raise_in_band
-from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.event_decoder import ChunkDecoder
 from muxi_llm.wire.reading import reading
 from muxi_llm.wire.requesting import (
     check,
@@ -94,7 +94,7 @@ class TGI(Wire):
         return TGIStreamDecoder(model=self.model, created=created, usage=self._usage_wanted)
 
 
-class TGIStreamDecoder(EventDecoder):
+class TGIStreamDecoder(ChunkDecoder):
     """Tokens → chunks. The answer is whole with the event that has the `generated_text` or the `details`.
 
     usage: whether to end with a chunk of it.

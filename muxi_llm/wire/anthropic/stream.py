@@ -15,7 +15,7 @@ import orjson
 from muxi_llm.wire.anthropic.reply import annotations_of, input_text, refusal_text, usage_of
 from muxi_llm.wire.anthropic.thinking import THINKING
 from muxi_llm.wire.base import Json, WireError, fault_of, loads
-from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.event_decoder import ChunkDecoder
 from muxi_llm.wire.requesting import RAW_ARGUMENTS
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Block:
             self.raw["input"] = _parsed(text)
 
 
-class MessagesStreamDecoder(EventDecoder):
+class MessagesStreamDecoder(ChunkDecoder):
     """Events → chunks. usage: whether to end with a chunk of it."""
 
     terminator = "message_stop"

@@ -18,7 +18,7 @@ from muxi_llm.wire.aws.eventstream import EventStreamDecoder
 from muxi_llm.wire.aws.faults import raise_exception
 from muxi_llm.wire.aws.reply import annotations_of, is_call, thought_of, usage_of
 from muxi_llm.wire.base import Json, WireError, build_value, loads
-from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.event_decoder import ChunkDecoder
 from muxi_llm.wire.requesting import RAW_ARGUMENTS
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Block:
         return self.raw
 
 
-class ConverseStreamDecoder(EventDecoder):
+class ConverseStreamDecoder(ChunkDecoder):
     """Frames → chunks. usage: whether to end with a chunk of it."""
 
     terminator = "messageStop"
@@ -68,7 +68,7 @@ class ConverseStreamDecoder(EventDecoder):
         super().__init__(model=model, created=created)
         self.head["id"] = f"converse-{created}"  # the service names its answers in a header alone
         self._reader = reader
-        self._frames = EventStreamDecoder()
+        self._eventstream = EventStreamDecoder()
         self._usage_wanted = usage
         self._blocks: dict[int, Block] = {}
         self._calls = 0
@@ -76,11 +76,11 @@ class ConverseStreamDecoder(EventDecoder):
         self._stopped = False
 
     def feed(self, data: bytes) -> list[ChatCompletionChunk | WireError]:
-        frames = self._frames.feed(data)
+        frames = self._eventstream.feed(data)
         return self._decode((frame, getattr(frame, "payload", b"")) for frame in frames)
 
     def finish(self) -> list[ChatCompletionChunk | WireError]:
-        if self.over or (self._stopped and not self._frames.inside):
+        if self.over or (self._stopped and not self._eventstream.inside):
             return []
         return self.ended()
 

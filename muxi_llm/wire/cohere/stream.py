@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from muxi_llm.wire.base import Json, WireError, fault_of, loads
 from muxi_llm.wire.cohere.reply import call_of, finish_of, logprobs_of, usage_of
-from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.event_decoder import ChunkDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from muxi_llm.models import ChatCompletionChunk
 
 
-class ChatStreamDecoder(EventDecoder):
+class ChatStreamDecoder(ChunkDecoder):
     """Events → chunks. usage: whether to end with a chunk of it. legacy: calls as `function_call`."""
 
     terminator = "message-end"

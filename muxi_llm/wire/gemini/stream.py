@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from muxi_llm.models import ChatCompletionChunk
 from muxi_llm.wire.base import Json, WireError, build_value, loads
-from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.event_decoder import ChunkDecoder
 from muxi_llm.wire.gemini.reply import usage_of
 from muxi_llm.wire.reading import SENSELESS, senseless
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from muxi_llm.wire.gemini.reply import AnswerReader
 
 
-class GeminiStreamDecoder(EventDecoder):
+class GeminiStreamDecoder(ChunkDecoder):
     """Events → chunks. usage: whether to end with a chunk of it."""
 
     terminator = "a finishReason"

@@ -16,7 +16,7 @@ import orjson
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk
 from muxi_llm.wire.base import Json, Wire, WireError, build_value, fault_of, loads, raise_in_band
-from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.event_decoder import ChunkDecoder
 from muxi_llm.wire.jsonl import LinesDecoder
 from muxi_llm.wire.ollama.request import OllamaRequest, settle
 from muxi_llm.wire.openai.completions import CompletionsOverChat
@@ -93,7 +93,7 @@ class OllamaGenerate(CompletionsOverChat):
         return self._ollama.addressed(self._ollama.request.completion(body), body, stream=stream)
 
 
-class OllamaStreamDecoder(EventDecoder):
+class OllamaStreamDecoder(ChunkDecoder):
     """Lines → chunks. usage: whether to end with a chunk of it. legacy: tell `function_call`s."""
 
     terminator = '"done": true'

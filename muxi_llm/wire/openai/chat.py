@@ -6,13 +6,13 @@ what comes back; inbound (the drop-in clients' requests) it takes the body apart
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import orjson
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk, ChunkChoice, Completion
 from muxi_llm.wire.base import Inbound, Json, Wire, WireError, decode_fault, loads, read_value
-from muxi_llm.wire.sse import SSEDecoder
+from muxi_llm.wire.event_decoder import EventDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,57 +74,40 @@ def answers_of(body: Mapping[str, Any]) -> int:
     return n if isinstance(n, int) else 1
 
 
-class OpenAIStreamDecoder(Generic[Chunk]):
+class OpenAIStreamDecoder(EventDecoder[Chunk]):
     """Chunks of a chat or a completion stream.
 
     The stream is whole after `[DONE]`, or, for the many servers that never send it, once each of the
     *answers* asked for has its `finish_reason`. Anything else is a truncated answer, never a finished one.
     """
 
+    terminator = "a finish_reason"
+
     def __init__(
         self, kind: type[Chunk], mend: Callable[[Json], None] | None = None, *, answers: int = 1
     ) -> None:
+        super().__init__()
         self._kind: type[Chunk] = kind
         self._mend = mend
         self._answers = answers
-        self._sse = SSEDecoder()
-        self.over = False
         self._open: set[int] = set()
         self._finished: set[int] = set()
         self._calls: dict[int, _CallPlaces] = {}
 
-    def feed(self, data: bytes) -> list[Chunk | WireError]:
-        return self._decode(self._sse.feed(data))
+    def ended(self) -> list[Chunk | WireError]:
+        if len(self._finished) >= self._answers and not self._open:
+            return []
+        return [self._cut()]
 
-    def finish(self) -> list[Chunk | WireError]:
-        items = self._decode(self._sse.finish())
-        last = items[-1] if items else None
-        if isinstance(last, WireError) and last.kind == "malformed":  # half an event: the connection was cut
-            items.pop()
-        elif self.over or (len(self._finished) >= self._answers and not self._open):
-            return items
-        items.append(WireError("incomplete", "the stream ended before the answer was finished"))
-        return items
-
-    def _decode(self, events: list[tuple[bytes, bytes]]) -> list[Chunk | WireError]:
-        items: list[Chunk | WireError] = []
-        for event, data in events:
-            if self.over:
-                break
-            if data.startswith(DONE):
-                self.over = True
-            elif data and event != b"ping" and data != b"null":  # an event without data is a ping as well
-                items.append(self._read(event, data))
-        return items
-
-    def _read(self, event: bytes, data: bytes) -> Chunk | WireError:
-        try:
-            if event == b"error":
-                raise_fault(data)
-            chunk = read_value(self._kind, data, self._mend)
-        except WireError as error:
+    def read(self, name: bytes, data: bytes) -> Sequence[Chunk]:
+        if data.startswith(DONE):
             self.over = True
-            return error
+            return ()
+        if not data or name == b"ping" or data == b"null":  # an event without data is a ping as well
+            return ()
+        if name == b"error":
+            raise_fault(data)
+        chunk = read_value(self._kind, data, self._mend)
         for choice in chunk.choices:
             index = choice.index
             if choice.finish_reason:  # some servers say "" until there is one
@@ -134,7 +117,7 @@ class OpenAIStreamDecoder(Generic[Chunk]):
                 self._open.add(index)
             if isinstance(choice, ChunkChoice) and choice.delta.tool_calls:
                 self._calls.setdefault(index, _CallPlaces(chunk.id)).settle(choice.delta.tool_calls)
-        return chunk
+        return (chunk,)
 
 
 def raise_fault(data: bytes) -> NoReturn:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.wire.base import Json, WireError, decode_fault, fault_of, loads, raise_in_band
-from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.event_decoder import ChunkDecoder
 from muxi_llm.wire.responses.items import (
     decode_annotations,
     decode_usage,
@@ -39,7 +39,7 @@ def failure(response: Mapping[str, Any]) -> WireError:
     return WireError("fault", fault.message, fault)
 
 
-class ResponsesStreamDecoder(EventDecoder):
+class ResponsesStreamDecoder(ChunkDecoder):
     """Events → chunks. usage: whether to end with a chunk of it. legacy: tell calls as `function_call`.
     whose: the name its state goes back to.
     """

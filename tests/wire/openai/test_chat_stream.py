@@ -15,7 +15,7 @@ from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound, OpenAIStreamDec
 from tests.support.bodies import CALL, HELLO, LOGPROBS, USAGE, chat_stream, chunk, sse
 from tests.support.cuts import PLACES, bytewise, cut
 
-INCOMPLETE = WireError("incomplete", "the stream ended before the answer was finished")
+INCOMPLETE = WireError("incomplete", "the stream ended without a finish_reason")
 
 
 def inbound() -> OpenAIInbound:

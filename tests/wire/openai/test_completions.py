@@ -15,7 +15,7 @@ from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.openai.completions import CompletionsOverChat, OpenAICompletions
 from tests.support.bodies import LOGPROBS, USAGE, chat, chat_stream, chunk, completion, sse
 
-INCOMPLETE = WireError("incomplete", "the stream ended before the answer was finished")
+INCOMPLETE = WireError("incomplete", "the stream ended without a finish_reason")
 
 
 def native() -> OpenAICompletions:
