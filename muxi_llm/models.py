@@ -192,20 +192,21 @@ class Reasoned(ItemAccess):
     @property
     def reasoning_content(self) -> str | None:
         """The thinking as text; Groq and OpenRouter call the field `reasoning`."""
-        text: str | None = self.get_extra("reasoning_content") or self.get_extra("reasoning")
-        return text
+        text = self.get_extra("reasoning_content") or self.get_extra("reasoning")
+        return text if isinstance(text, str) else None
 
     @property
     def thinking_blocks(self) -> list[dict[str, Any]] | None:
         """The thinking as the provider sent it, signatures included; send it back unchanged."""
-        blocks: list[dict[str, Any]] | None = self.get_extra("thinking_blocks")
-        return blocks
+        blocks = self.get_extra("thinking_blocks")
+        is_sound = isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)
+        return blocks if is_sound else None
 
     @property
     def extra_content(self) -> dict[str, Any] | None:
         """Opaque state by provider, to be sent back unchanged."""
-        content: dict[str, Any] | None = self.get_extra("extra_content")
-        return content
+        content = self.get_extra("extra_content")
+        return content if isinstance(content, dict) else None
 
     def get_extra(self, name: str) -> Any:
         """A field outside OpenAI's schema, `None` where absent."""

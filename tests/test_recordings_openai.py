@@ -50,7 +50,13 @@ def test_answers(key: str) -> None:
     value = wire().decode_response(data, created=0)
     assert facts_of(value) == expected_facts(key)
     raw = json.loads(data)
-    raw["choices"][0]["finish_reason"] = value.choices[0].finish_reason  # compared already
+    choice = raw["choices"][0]
+    choice["finish_reason"] = value.choices[0].finish_reason  # compared already
+    empty = {"name": "", "arguments": ""}
+    if choice["message"].get("function_call") == empty:  # Snowflake's calls of nothing are none
+        choice["message"]["function_call"] = None
+    for call in choice["message"].get("tool_calls") or ():
+        call.pop("custom", None)
     assert is_within(raw, json.loads(OpenAIInbound(Ledger("")).encode_response(value)))
 
 

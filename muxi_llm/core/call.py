@@ -21,7 +21,8 @@ from muxi_llm.core.port import TransportError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of
-from muxi_llm.wire.base import Ledger, WireError, overlaid
+from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
+from muxi_llm.wire.reading import SENSELESS, senseless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -210,7 +211,10 @@ async def _refusal(
 ) -> errors.MuxiLLMError:
     if reply.reader is not None:
         reply.content = await _read_all(reply.reader, outgoing, late)
-    fault = wire.decode_fault(reply.status, reply.content)
+    try:
+        fault = wire.decode_fault(reply.status, reply.content)
+    except SENSELESS as nonsense:
+        fault = Fault(reply.status, f"HTTP {reply.status}, and a body that makes no sense ({nonsense!r})")
     error = candidate.provider.classify(fault, url=outgoing.url, reply=reply)
     error.retry_after = retry_after_seconds(reply.headers, reply.received)
     return error
@@ -229,6 +233,7 @@ async def _answer(
             built = _broken(error, outgoing)
         else:
             built = candidate.provider.error_of(error, url=outgoing.url, reply=reply)
+            built.partial_text = error.partial
         # A stream may break long after its attempt was over.
         built.provider, built.model = candidate.ref.provider, str(candidate.ref)
         return built
@@ -248,6 +253,8 @@ async def _answer(
         value = candidate.provider.read(wire, reply)
     except WireError as error:
         raise error_of(error) from error
+    except SENSELESS as error:  # no server's bytes may end in an error of Python's
+        raise error_of(senseless("a reply that makes no sense", error, reply.content)) from error
     _set_request_id(value, reply)
     if request.verbatim is not None and candidate.provider.verbatim:
         value.with_wire_bytes(reply.content)

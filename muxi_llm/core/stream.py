@@ -19,6 +19,7 @@ from muxi_llm.core.port import TransportError
 from muxi_llm.core.step import run_sync
 from muxi_llm.models import RawChunk
 from muxi_llm.wire.base import WireError
+from muxi_llm.wire.reading import SENSELESS, senseless
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +78,7 @@ class StreamFlow:
                 )
             if not await self._pull():
                 if self._failure is not None:
+                    self._failure.partial_text = "".join(map(_text_of, self.ready))
                     raise self._failure
                 return
 
@@ -117,7 +119,10 @@ class StreamFlow:
             data = await self._reader.read()
         except TransportError as error:
             return await self._end(self._error_of(error))
-        items = self._decoder.feed(data) if data else self._decoder.finish()
+        try:
+            items = self._decoder.feed(data) if data else self._decoder.finish()
+        except SENSELESS as error:  # no server's bytes may end in an error of Python's
+            items = [senseless("a stream that makes no sense", error, data)]
         for item in items:
             if isinstance(item, WireError):
                 return await self._end(self._error_of(item))
@@ -213,6 +218,9 @@ class AsyncStream(_BaseStream[Chunk]):
         """Free the connection; the stream is over."""
         self._flow.ready.clear()
         await self._flow.close()
+
+    aclose = close
+    """The name that `contextlib.aclosing` wants."""
 
     async def __aenter__(self) -> AsyncStream[Chunk]:
         return self

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk
 from muxi_llm.providers.compatible import OpenAICompatible
-from muxi_llm.wire.base import Fault, Json, WireError, loads
+from muxi_llm.wire.base import Fault, WireError, loads
 from muxi_llm.wire.models_list import ModelsList
-from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIStreamDecoder, mend_chunk
+from muxi_llm.wire.openai.chat import OpenAIChat
+from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
 
 def raise_base_resp(raw: object) -> None:
@@ -25,14 +26,13 @@ def raise_base_resp(raw: object) -> None:
         raise WireError("fault", message, fault)
 
 
-def checked(mend: Callable[[Json], None]) -> Callable[[Json], None]:
-    """*mend*, which sees only what is off-schema, as an answer that is an error always is."""
+class MiniMaxStreamDecoder(OpenAIStreamDecoder[ChatCompletionChunk]):
+    """Chunks, some of which are errors."""
 
-    def check(raw: Json) -> None:
-        raise_base_resp(raw)
-        mend(raw)
-
-    return check
+    def read(self, name: bytes, data: bytes) -> Sequence[ChatCompletionChunk | WireError]:
+        if b'"base_resp"' in data:
+            raise_base_resp(loads(data))
+        return super().read(name, data)
 
 
 class MiniMaxChat(OpenAIChat):
@@ -43,7 +43,7 @@ class MiniMaxChat(OpenAIChat):
         return super().decode_response(data, created=created)
 
     def stream_decoder(self, *, created: int) -> OpenAIStreamDecoder[ChatCompletionChunk]:  # noqa: ARG002
-        return OpenAIStreamDecoder(ChatCompletionChunk, checked(mend_chunk), answers=self._answers)
+        return MiniMaxStreamDecoder(ChatCompletionChunk, answers=self._answers)
 
 
 class MinimaxProvider(OpenAICompatible):

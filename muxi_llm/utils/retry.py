@@ -73,11 +73,11 @@ def _number(text: str | None) -> float | None:
 def _epoch(date: str | None) -> float | None:
     try:
         moment = parsedate_to_datetime(date) if date else None
-    except ValueError:
+        if moment is None:
+            return None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()  # HTTP dates are GMT
+    except (ValueError, TypeError, OverflowError):  # a date of no calendar, before 1970 or after all time
         return None
-    if moment is None:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()  # HTTP dates are GMT
 
 
 _RETRYING = Retrying()  # tenacity's state object wants one; its loop is never run

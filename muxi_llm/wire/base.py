@@ -7,6 +7,7 @@ bytes are an error or make no sense; the provider turns that into one of `muxi_l
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast
 
@@ -15,9 +16,10 @@ from pydantic import BaseModel, ValidationError
 
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.models import Adaptation
+from muxi_llm.wire.mending import MENDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from muxi_llm.errors import APIError
 
@@ -147,15 +149,24 @@ class Fault:
 
 
 class WireError(Exception):
-    """The bytes are an error object (*fault*), or they are malformed or cut off."""
+    """The bytes are an error object (*fault*), or they are malformed or cut off.
+
+    partial: what a whole reply had said, where it says that it failed.
+    """
 
     def __init__(
-        self, kind: Literal["fault", "malformed", "incomplete"], message: str, fault: Fault | None = None
+        self,
+        kind: Literal["fault", "malformed", "incomplete"],
+        message: str,
+        fault: Fault | None = None,
+        *,
+        partial: str | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.fault = fault
+        self.partial = partial
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WireError) and (self.kind, self.message) == (other.kind, other.message)
@@ -303,54 +314,67 @@ def is_neutral(param: str, value: object) -> bool:
 
 
 def loads(data: bytes) -> Any:
-    """JSON, or a `WireError` that quotes the beginning of what came instead."""
+    """JSON, or a `WireError` that quotes the beginning of what came instead.
+
+    What `json` reads beyond the standard is read as well, since the openai package does: half a surrogate
+    pair, `NaN`, numbers beyond 64 bits.
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        start = data[:200].decode("utf-8", "replace")
-        raise WireError("malformed", f"the reply is not JSON ({error}): {start!r}") from error
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            start = data[:200].decode("utf-8", "replace")
+            raise WireError("malformed", f"the reply is not JSON ({error}): {start!r}") from error
 
 
-def read_value(kind: type[Value], data: bytes, mend: Callable[[Json], None] | None = None) -> Value:
-    """Typed value of *data*; off-schema values are kept as they are, an error object is raised.
+def read_value(kind: type[Value], data: bytes, *, mend: bool = True) -> Value:
+    """Typed value of *data*, an error object in it is raised.
 
-    mend: undoes, in place, habits of providers that would surprise a caller; on-schema data never sees it.
+    mend: put right what is off the schema, so that callers' usual code can read it.
     """
     try:
         value: Value = kind.__pydantic_validator__.validate_json(data)
     except ValidationError:
         raw = loads(data)
         raise_in_band(raw)
-        if mend is not None and isinstance(raw, dict):
-            mend(raw)
-        return build_value(kind, raw)
+        return build_value(kind, raw, mend=mend)
     if b'"error"' in data:  # cheap test first: providers that put an error beside a valid shape are few
         raise_in_band(loads(data))
     return value
 
 
-def build_value(kind: type[Value], raw: Json) -> Value:
-    """Typed value of plain data, leniently where it is off-schema."""
+def build_value(kind: type[Value], raw: Json, *, mend: bool = True) -> Value:
+    """Typed value of plain data, which is mended in place where it is off-schema."""
     try:
         return kind.model_validate(raw)
     except ValidationError:
-        return lenient(kind, raw)
+        return lenient(kind, raw, mend=mend)
 
 
-def lenient(kind: type[Value], raw: object) -> Value:
-    """The openai package's own construction: no validation, whatever came is kept."""
+def lenient(kind: type[Value], raw: object, *, mend: bool = True) -> Value:
+    """The openai package's own construction: no validation, what is not mended is kept."""
     payload = "choices" if "choices" in kind.model_fields else "data"
     items = raw.get(payload) if isinstance(raw, dict) else None
-    if isinstance(items, list) and all(isinstance(item, dict) for item in items):
-        return kind.construct(**cast("Json", raw))
-    raise WireError("malformed", f"the reply has no {payload}: {str(raw)[:200]}")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise WireError("malformed", f"the reply has no {payload}: {str(raw)[:200]}")
+    if mend and kind in MENDS:
+        try:
+            MENDS[kind](cast("Json", raw))
+        except ValueError as error:
+            raise WireError("malformed", f"{error}: {str(raw)[:200]}") from error
+    return kind.construct(**cast("Json", raw))
 
 
 def raise_in_band(raw: object) -> None:
     """Raise if *raw* is (or carries) an error object.
 
-    Proxies answer 200 with one, OpenRouter marks a choice with it, vLLM's own has no `error` key.
+    Proxies answer 200 with one, OpenRouter marks a choice with it, vLLM's own has no `error` key, Gemini's
+    compatible endpoint wraps it in a list.
     """
+    if isinstance(raw, list) and raw:
+        raw = raw[0]
     if not isinstance(raw, dict):
         return
     choices = raw.get("choices")
@@ -363,8 +387,8 @@ def raise_in_band(raw: object) -> None:
 def decode_fault(status: int, data: bytes, *, in_band: bool = False) -> Fault:
     """An error body of any shape seen in the field: object, list, string, HTML, nothing."""
     try:
-        raw = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        raw = loads(data)
+    except WireError:
         text = data[:500].decode("utf-8", "replace").strip()
         return Fault(status, text or f"HTTP {status} without a body", body=text or None)
     return fault_of(status, raw, in_band=in_band)
@@ -396,7 +420,7 @@ def _in_band_status(default: int, error: Json) -> int:
         value = error.get(key)
         if isinstance(value, int) and 400 <= value < 600:
             return value
-        if isinstance(value, str) and value.isdecimal() and 400 <= int(value) < 600:
+        if isinstance(value, str) and len(value) == 3 and value.isdecimal() and 400 <= int(value) < 600:
             return int(value)
     for key in ("code", "type"):  # the code is the more particular of the two
         value = error.get(key)

@@ -14,7 +14,7 @@ from muxi_llm.wire.base import WireError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SENSELESS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+SENSELESS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What Python raises for data of another shape than was expected."""
 
 

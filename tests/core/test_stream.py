@@ -106,7 +106,8 @@ def test_a_finish_reason_then_a_reset(driver):
 def test_an_ended_stream_without_any_chunk_with_content(driver):
     """`[DONE]` after nothing but a role is a whole, empty answer."""
     chunks, script = ask(driver, Answer(chunks=sse(chunk(ROLE))), stream=True)
-    assert (len(chunks), text_of(chunks), len(script.calls)) == (1, "", 1)
+    assert (len(chunks), text_of(chunks), len(script.calls)) == (2, "", 1)
+    assert chunks[-1].choices[0].finish_reason == "stop"
 
 
 def test_content_and_error_in_one_piece(driver):

@@ -297,6 +297,7 @@ CORRECTED: dict[str, tuple[Json | None, str]] = {
             "snowflake/pydantic-ai__test_snowflake_test_snowflake_thinking.json#1",
             "snowflake/pydantic-ai__test_snowflake_test_snowflake_tool_calling.json#1",
             "snowflake/pydantic-ai__test_snowflake_test_snowflake_model_simple.json#0",
+            "snowflake/pydantic-ai__test_snowflake_test_snowflake_model_streaming.json#0",
             "snowflake/pydantic-ai__test_snowflake_test_snowflake_llama.json#0",
         ),
         ({"finish": "stop"}, NOT_OPENAIS),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
 from muxi_llm.utils.streaming import acollect, chunks_of, collect
 from muxi_llm.wire.base import WireError, build_value
-from muxi_llm.wire.openai.chat import OpenAIStreamDecoder, mend_chunk
+from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 from tests.support.bodies import CALL, USAGE, chat, chunk, completion, sse
 from tests.support.cuts import PLACES, cut
 
@@ -387,7 +387,7 @@ def streams(draw: st.DrawFn) -> tuple[Json, bytes]:
 def test_concatenated_deltas_are_the_unstreamed_answer(stream: tuple[Json, bytes], places: list[int]) -> None:
     """However the answer is cut into deltas, its choices interleaved, and the bytes cut into reads."""
     body, data = stream
-    decoder = OpenAIStreamDecoder(ChatCompletionChunk, mend_chunk, answers=len(body["choices"]))
+    decoder = OpenAIStreamDecoder(ChatCompletionChunk, answers=len(body["choices"]))
     items = [item for piece in cut(data, places) for item in decoder.feed(piece)] + decoder.finish()
     chunks = [item for item in items if not isinstance(item, WireError)]
     assert len(chunks) == len(items)

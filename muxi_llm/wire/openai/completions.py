@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
 from muxi_llm.wire.base import Json, StreamDecoder, Wire, WireError, build_value, read_value
-from muxi_llm.wire.openai.chat import OpenAIStreamDecoder, answers_of
+from muxi_llm.wire.openai.chat import answers_of
+from muxi_llm.wire.openai.reply import FAILURES, failed
+from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +34,13 @@ class OpenAICompletions(Wire):
         return encoded
 
     def decode_response(self, data: bytes, *, created: int) -> Completion:  # noqa: ARG002 - in the body
-        return read_value(Completion, data)
+        value = read_value(Completion, data)
+        if not value.choices:
+            raise WireError("malformed", "the reply has no choices")
+        for choice in value.choices:
+            if choice.finish_reason in FAILURES:
+                raise failed(choice.finish_reason, choice.text)
+        return value
 
     def stream_decoder(self, *, created: int) -> OpenAIStreamDecoder[Completion]:  # noqa: ARG002
         return OpenAIStreamDecoder(Completion, answers=self._answers)
@@ -122,7 +130,7 @@ def as_completion(value: ChatCompletion | ChatCompletionChunk | WireError) -> An
 
 
 def _choice(choice: Any) -> Json:
-    said = choice.message if hasattr(choice, "message") else choice.delta
+    said = choice.delta if hasattr(choice, "delta") else choice.message
     return {
         "index": choice.index,
         "text": said.content or "",
@@ -133,7 +141,7 @@ def _choice(choice: Any) -> Json:
 
 def _logprobs(chat: Any) -> Json | None:
     """Chat's list of tokens as completions' lists beside each other."""
-    if chat is None or not chat.content:
+    if not getattr(chat, "content", None):
         return None
     return {
         "tokens": [token.token for token in chat.content],

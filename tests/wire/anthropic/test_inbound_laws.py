@@ -13,7 +13,7 @@ from muxi_llm.models import ChatCompletion, ChatCompletionChunk
 from muxi_llm.utils.streaming import collect
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError, dumps, read_value
-from muxi_llm.wire.openai.chat import OpenAIStreamDecoder, mend_answer, mend_chunk
+from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 from tests.support.anthropic import Codec, check, text, tool_use
 from tests.support.anthropic import told as told_by_anthropic
 from tests.support.anthropic_inbound import (
@@ -353,9 +353,9 @@ def test_an_answer_with_anything_wrong_is_told_or_refused(data):
     holder[key] = data.draw(st.sampled_from(JUNK))
     with suppress(WireError):
         if streamed:
-            items = OpenAIStreamDecoder(ChatCompletionChunk, mend_chunk).feed(b"".join(sse(body)))
+            items = OpenAIStreamDecoder(ChatCompletionChunk).feed(b"".join(sse(body)))
             said = Client().streamed(*(item for item in items if not isinstance(item, WireError)), {})
             assert [event["type"] for event in read(said)].count("message_start") == 1
         else:
-            answered = Client().answered(read_value(ChatCompletion, dumps(body), mend_answer))
+            answered = Client().answered(read_value(ChatCompletion, dumps(body)))
             assert answered["role"] == "assistant"

@@ -16,6 +16,7 @@ from muxi_llm.wire.openai.chat import (
     OpenAIChat,
     OpenAIInbound,
 )
+from muxi_llm.wire.openai.reply import FAILURES
 from tests.support.bodies import CALL, HELLO, LOGPROBS, chat
 
 
@@ -130,7 +131,6 @@ MESSAGES: dict[str, tuple[dict[str, Any], str, Any]] = {
         "tool_calls",
         [CALL],
     ),
-    "a tool call without function": ({"tool_calls": [{"id": "call_1"}]}, "tool_calls", [{"id": "call_1", "type": "function"}]),
     "no tool calls": ({"tool_calls": None}, "tool_calls", None),
     "pitfall_70 the legacy call": (
         {"function_call": {"name": "f", "arguments": "{}"}},
@@ -191,6 +191,59 @@ def test_a_choice_without_message_is_malformed(message: object) -> None:
     assert caught.value.kind == "malformed"
 
 
+@pytest.mark.parametrize("reason", FAILURES)
+def test_an_answer_that_failed_is_an_error(reason: str) -> None:
+    """With what there was of it, and the status its reason stands for."""
+    with pytest.raises(WireError) as caught:
+        decoded(chat("Half an ans", finish=reason))
+    assert caught.value.fault is not None
+    assert (caught.value.fault.status, caught.value.partial) == (FAILURES[reason], "Half an ans")
+
+
+def test_no_choices_are_no_answer() -> None:
+    """As nothing at all in their place is none."""
+    with pytest.raises(WireError, match="no choices"):
+        decoded({**chat(), "choices": []})
+
+
+def test_the_vendors_own_client_is_told_what_came() -> None:
+    """It judges for itself."""
+    codec = wire()
+    codec.mends = False
+    body = {**chat(finish="error", tool_calls=[{"id": ""}]), "usage": {**APART}}
+    choice = codec.decode_response(dumps(body), created=0).choices[0]
+    assert (choice.finish_reason, choice.message.tool_calls[0].id) == ("error", "")  # type: ignore[comparison-overlap,index]
+
+
+APART = {
+    "prompt_tokens": 291,
+    "completion_tokens": 26,
+    "total_tokens": 513,
+    "completion_tokens_details": {"reasoning_tokens": 196},
+}
+
+
+@pytest.mark.parametrize(
+    ("total", "reasoning", "said"), [(513, 196, 222), (317, 20, 26), (600, 196, 26), (317, None, 26)]
+)
+def test_reasoning_counted_apart_is_counted_in(total: int, reasoning: int | None, said: int) -> None:
+    """Where the total says that it is apart."""
+    usage = {**APART, "total_tokens": total, "completion_tokens_details": {"reasoning_tokens": reasoning}}
+    assert decoded({**chat(), "usage": usage}).usage.completion_tokens == said  # type: ignore[union-attr]
+
+
+def test_a_call_goes_by_its_type() -> None:
+    """Not by what else is beside it; and a call of nothing is none."""
+    nothing = {"name": "", "input": ""}
+    both = [{**CALL, "custom": nothing}, {"id": "c", "type": "custom", "custom": nothing, "function": {}}]
+    message = decoded(tool_calls=both, function_call={"name": "", "arguments": ""}).choices[0].message
+    assert [call.model_dump() for call in message.tool_calls or ()] == [
+        CALL,
+        {"id": "c", "type": "custom", "custom": nothing},
+    ]
+    assert message.function_call is None
+
+
 # ------------------------------------------------------------------------------------ inbound half
 
 
@@ -212,7 +265,7 @@ ANSWERS = [
     chat(),
     chat(finish="length"),
     chat(tool_calls=[CALL], reasoning="hm"),
-    {**chat(), "usage": {"prompt_tokens": "many"}},
+    {**chat(), "usage": {"prompt_tokens": None}},
 ]
 
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from muxi_llm.models import ChatCompletionChunk
 from muxi_llm.wire.base import Ledger, Profile, WireError
-from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound, OpenAIStreamDecoder
+from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound
+from muxi_llm.wire.openai.reply import FAILURES
+from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 from tests.support.bodies import CALL, HELLO, LOGPROBS, USAGE, chat_stream, chunk, sse
 from tests.support.cuts import PLACES, bytewise, cut
 
@@ -167,7 +169,7 @@ INDEXES: dict[str, tuple[list[tuple[int, str | None, str]], list[int]]] = {
 @pytest.mark.parametrize(("deltas", "indexes"), INDEXES.values(), ids=INDEXES)
 def test_tool_calls_have_an_index_each(deltas: list[tuple[int, str | None, str]], indexes: list[int]) -> None:
     """Clients put arguments together by index, so two calls must not share one."""
-    items = streamed(calls(*deltas))
+    *items, _end = streamed(calls(*deltas))
     assert [item.choices[0].delta.tool_calls[0].index for item in items] == indexes
 
 
@@ -197,9 +199,8 @@ MALFORMED = [
     b'{"choices": [',
     b"[]",
     b'"x"',
-    b'{"type": "ping"}',
     b'{"choices": [1]}',
-    b'{"choices": null}',
+    b'{"choices": "none"}',
 ]
 
 
@@ -320,9 +321,91 @@ def test_chunks_go_out_as_they_came() -> None:
     ]
 
 
-def test_a_decoder_without_mending() -> None:
-    """The completions wire's: off-schema chunks are kept as they are."""
-    decoder = OpenAIStreamDecoder(ChatCompletionChunk)
-    (item,) = decoder.feed(b"".join(sse({"choices": [{"index": 0, "delta": {}, "finish_reason": "eos"}]})))
-    assert isinstance(item, ChatCompletionChunk)
-    assert (item.choices[0].finish_reason, item.object, decoder.finish()) == ("eos", None, [])
+def test_the_vendors_own_client_is_told_what_came() -> None:
+    """A failure by its word alone and an end that nobody told are for it to see."""
+    for finish, words in (("error", ["error"]), (None, [None])):
+        decoder = OpenAIStreamDecoder(ChatCompletionChunk, mends=False)
+        items = decoder.feed(b"".join(sse({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})))
+        assert [item.choices[0].finish_reason for item in items if not isinstance(item, WireError)] == words
+        assert (len(items), decoder.finish()) == (1, [])
+
+
+ASIDE = {
+    "a ping": b'{"type": "ping"}',
+    "sources": b'{"sources": [{"source": {"name": "a.pdf"}}]}',
+    "no choices": b'{"id": "x", "choices": null}',
+    "a comment in data": b": OPENROUTER PROCESSING",
+}
+
+
+@pytest.mark.parametrize("data", ASIDE.values(), ids=ASIDE)
+@pytest.mark.parametrize("place", range(4))
+def test_what_is_no_chunk_is_passed_over(data: bytes, place: int) -> None:
+    """Wherever it stands."""
+    pieces = sse(ROLE, HI, FINISH)
+    assert streamed(*pieces[:place], b"data: " + data + b"\n\n", *pieces[place:]) == streamed(*pieces)
+
+
+def test_what_was_said_instead_of_an_answer_is_quoted() -> None:
+    """It may tell why there is none."""
+    (error,) = streamed(b'data: {"detail": "out of memory"}\n\n')
+    assert error == WireError(
+        "incomplete", 'the stream ended without a finish_reason: {"detail": "out of memory"}'
+    )
+
+
+@pytest.mark.parametrize("reason", FAILURES)
+def test_an_answer_that_failed_is_told_and_then_raised(reason: str) -> None:
+    """What was said with it is handed out; nothing comes after it."""
+    *chunks, error = streamed(*sse(ROLE, HI, chunk({"content": "!"}, finish=reason), HI))
+    assert text_of(chunks) == "Hi!"
+    assert (error.kind, error.fault.status, error.fault.code) == ("fault", FAILURES[reason], reason)
+
+
+def test_an_end_that_is_not_told() -> None:
+    """`[DONE]` says that all is there; why each answer ended is made up for, as in a whole reply."""
+    called = {"index": 1, "delta": {"tool_calls": [{**CALL, "index": 0}]}}
+    *_, first, second = streamed(*sse(HI, {**HI, "choices": [called]}))
+    assert [(c.choices[0].index, c.choices[0].finish_reason) for c in (first, second)] == [
+        (0, "stop"),
+        (1, "tool_calls"),
+    ]
+    assert (first.id, first.model) == (HI["id"], HI["model"])
+
+
+def test_calls_without_ids_on_one_index() -> None:
+    """A name behind arguments that are whole begins another call; a name repeated among them does not."""
+
+    def part(arguments: str) -> Any:
+        call = {"index": 0, "type": "function", "function": {"name": "f", "arguments": arguments}}
+        return chunk({"tool_calls": [call]})
+
+    items = streamed(*sse(part('{"a":'), part("1}"), part('{"a":2}'), FINISH))
+    calls = [call for item in items for choice in item.choices for call in choice.delta.tool_calls or ()]
+    assert [(call.index, call.function.arguments) for call in calls] == [
+        (0, '{"a":'),
+        (0, "1}"),
+        (1, '{"a":2}'),
+    ]
+    assert len({call.id for call in calls if call.id}) == 2
+
+
+def test_the_cost_where_groq_puts_it() -> None:
+    """On the last chunk, under a name of its own."""
+    *_, last = streamed(*sse(HI, {**FINISH, "x_groq": {"usage": USAGE}}))
+    assert last.usage.model_dump(exclude_unset=True) == USAGE
+
+
+def test_an_empty_function_call_in_a_delta_is_none() -> None:
+    """It would be a call of nothing."""
+    first, *_ = streamed(*sse(chunk({"function_call": {"name": "", "arguments": ""}}), FINISH))
+    assert first.choices[0].delta.function_call is None
+
+
+def test_a_delta_beside_the_message_so_far() -> None:
+    """Perplexity's last chunk: what was said already is not told again."""
+    last = chunk({"content": "!"}, finish="stop")
+    last["choices"][0]["message"] = {"role": "assistant", "content": "Hi!"}
+    last["object"] = "chat.completion.done"
+    *_, read = streamed(*sse(HI, last))
+    assert (read.choices[0].delta.content, hasattr(read.choices[0], "message")) == ("!", False)

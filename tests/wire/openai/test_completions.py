@@ -53,10 +53,26 @@ def test_a_completion() -> None:
 
 
 def test_a_completion_off_schema() -> None:
-    """Kept as it came."""
+    """In OpenAI's words, where there are some."""
     body = {**completion(finish="eos"), "usage": {"prompt_tokens": None}}
     value = native().decode_response(dumps(body), created=0)
-    assert (value.choices[0].finish_reason, value.usage.prompt_tokens) == ("eos", None)  # type: ignore[union-attr,comparison-overlap]
+    assert (value.choices[0].finish_reason, value.usage.prompt_tokens) == ("stop", None)  # type: ignore[union-attr,comparison-overlap]
+
+
+@pytest.mark.parametrize(
+    "body", [{**completion(), "choices": []}, completion("ha", finish="error")], ids=["empty", "failed"]
+)
+def test_no_completion(body: dict[str, Any]) -> None:
+    """An error, with what there was of it."""
+    with pytest.raises(WireError) as caught:
+        native().decode_response(dumps(body), created=0)
+    assert caught.value.partial == (body["choices"][0]["text"] if body["choices"] else None)
+
+
+def test_an_end_that_is_not_told() -> None:
+    """`[DONE]` says that all is there."""
+    *_, last = streamed(native(), {"prompt": "a"}, *sse(completion(" the", finish=None)))
+    assert (last.choices[0].text, last.choices[0].finish_reason) == ("", "stop")
 
 
 PART, END = completion(" the", finish=None), completion("re", finish="stop")

@@ -1,0 +1,191 @@
+"""OpenAI's streams of chunks, theirs → ours, of chats and of text completions.
+
+Source: https://platform.openai.com/docs/api-reference/chat-streaming. Near-compatible servers send other
+things among the chunks (pings, sources, comments in `data:`), leave out `[DONE]`, finish reasons, ids and
+indexes of calls; what each of these means is said where it is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from muxi_llm.models import ChatCompletionChunk, ChunkChoice, Completion
+from muxi_llm.wire.base import Json, WireError, build_value, decode_fault, loads, raise_in_band
+from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.openai.reply import FAILURES, failed, is_no_call, settle_usage, vendor_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from muxi_llm.models import ChoiceDelta, DeltaToolCall
+
+Chunk = TypeVar("Chunk", ChatCompletionChunk, Completion)
+DONE = b"[DONE]"
+
+
+class OpenAIStreamDecoder(EventDecoder[Chunk]):
+    """Chunks of a chat or a completion stream.
+
+    The stream is whole after `[DONE]`, or, for the many servers that never send it, once each of the
+    *answers* asked for has its `finish_reason`. Anything else is a truncated answer, never a finished one.
+    mends: whether a server's odd ends are put right; the vendor's own client hands them on as they are.
+    """
+
+    terminator = "a finish_reason"
+
+    def __init__(self, kind: type[Chunk], *, answers: int = 1, mends: bool = True) -> None:
+        super().__init__()
+        self._kind: type[Chunk] = kind
+        self._validate: Callable[[bytes], Chunk] = kind.__pydantic_validator__.validate_json
+        self._chats = kind is ChatCompletionChunk
+        self._answers = answers
+        self._mends = mends
+        self._open: set[int] = set()
+        self._finished: set[int] = set()
+        self._calls: dict[int, _CallPlaces] = {}
+        self._head: Json = {}
+        self._aside = b""
+
+    def ended(self) -> list[Chunk | WireError]:
+        if len(self._finished) >= self._answers and not self._open:
+            return []
+        return [self._cut()]
+
+    def read(self, name: bytes, data: bytes) -> Sequence[Chunk | WireError]:
+        if name == b"error":
+            raise_fault(data)
+        if not data.startswith(b"{"):
+            return self._no_object(data)
+        chunk = self._chunk(data)
+        if chunk is None:
+            return ()
+        for choice in chunk.choices:
+            index, finish = choice.index, choice.finish_reason
+            if isinstance(choice, ChunkChoice):
+                self._said(chunk.id, index, choice.delta)
+            if finish:  # some servers say "" until there is one
+                self._finished.add(index)
+                self._open.discard(index)
+                if self._mends and finish in FAILURES:
+                    self.over = True
+                    return (chunk, failed(finish))
+                if self._mends and chunk.usage is None and (told := vendor_usage(chunk)):
+                    chunk.usage = told
+            elif index not in self._finished and index not in self._open:
+                self._open.add(index)
+                self._head = {"id": chunk.id, "created": chunk.created, "model": chunk.model}
+        if chunk.usage is not None and self._mends:
+            settle_usage(chunk.usage)
+        return (chunk,)
+
+    def _no_object(self, data: bytes) -> Sequence[Chunk]:
+        """The terminator; pings and comments, which say nothing; anything else makes no sense."""
+        if data.startswith(DONE):
+            self.over = True
+            return [self._end_of(index) for index in sorted(self._open)] if self._mends else ()
+        if data and data != b"null" and not data.startswith(b":"):
+            raise_in_band(loads(data))
+            raise WireError("malformed", f"an event is no chunk: {data[:200].decode('utf-8', 'replace')}")
+        return ()
+
+    def _chunk(self, data: bytes) -> Chunk | None:
+        """The chunk in *data*. Other objects are none of the answer: pings, sources, keep-alives."""
+        try:
+            chunk = self._validate(data)
+        except ValidationError:
+            raw = loads(data)
+            raise_in_band(raw)
+            if raw.get("choices") is None:
+                if not raw.get("usage"):
+                    self._aside = data
+                    return None
+                raw["choices"] = []
+            return build_value(self._kind, raw)
+        if b'"error"' in data:  # cheap test first
+            raise_in_band(loads(data))
+        return chunk
+
+    def _said(self, answer_id: str, index: int, delta: ChoiceDelta) -> None:
+        if delta.tool_calls:
+            self._calls.setdefault(index, _CallPlaces(answer_id)).settle(delta.tool_calls)
+        if delta.function_call is not None and is_no_call(delta.function_call):
+            delta.function_call = None
+
+    def _end_of(self, index: int) -> Chunk:
+        """The end of an answer that the server never told (Snowflake), though it says that all is sent."""
+        reason = "tool_calls" if index in self._calls else "stop"
+        said: Json = {"delta": {}} if self._chats else {"text": ""}
+        choice = {"index": index, **said, "finish_reason": reason, "logprobs": None}
+        kind = "chat.completion.chunk" if self._chats else "text_completion"
+        return build_value(self._kind, {**self._head, "object": kind, "choices": [choice]})
+
+    def _cut(self) -> WireError:
+        error = super()._cut()
+        if self._aside:  # what a server said instead of chunks may tell why
+            error = WireError(error.kind, f"{error.message}: {self._aside[:200].decode('utf-8', 'replace')}")
+        return error
+
+
+def raise_fault(data: bytes) -> NoReturn:
+    """Raise what an event named `error` tells, whatever its shape."""
+    fault = decode_fault(500, data, in_band=True)
+    raise WireError("fault", fault.message, fault)
+
+
+@dataclass(slots=True)
+class _Place:
+    """An open call: where it is told, under which id of the server's, its arguments so far if it has none."""
+
+    number: int
+    call_id: str | None
+    texts: list[str] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        text = "".join(self.texts)
+        if not text.endswith("}"):  # cheap, before the whole is read
+            return False
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return False
+        return True
+
+
+class _CallPlaces:
+    """One choice's tool calls by index.
+
+    Gemini's compatible endpoint and its like give each parallel call index 0: a new id on an index in
+    use is a new call, and gets a place of its own. So does, where there are no ids at all, a name behind
+    arguments that are whole.
+    """
+
+    def __init__(self, answer_id: str) -> None:
+        self._answer_id = answer_id
+        self._open: dict[int, _Place] = {}
+        self._used = 0
+
+    def settle(self, deltas: list[DeltaToolCall]) -> None:
+        """Correct the deltas' indexes, in place."""
+        for delta in deltas:
+            place = self._open.get(delta.index)
+            if place is None or self._is_other(place, delta):
+                number = delta.index if place is None else self._used
+                place = self._open[delta.index] = _Place(number, delta.id)
+                self._used = max(self._used, number + 1)
+                delta.id = delta.id or f"call_{self._answer_id}_{number}"  # its result will name it
+            elif delta.id:
+                place.call_id = delta.id
+            if place.call_id is None and delta.function is not None and delta.function.arguments:
+                place.texts.append(delta.function.arguments)
+            delta.index = place.number
+
+    def _is_other(self, place: _Place, delta: DeltaToolCall) -> bool:
+        """Whether *delta* begins another call than the one its index stands for."""
+        if delta.id:
+            return place.call_id is not None and delta.id != place.call_id
+        return delta.function is not None and bool(delta.function.name) and place.is_whole
