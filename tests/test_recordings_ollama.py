@@ -13,7 +13,7 @@ import pytest
 
 from muxi_llm import ChatCompletion, Completion, Embedding, runtime
 from muxi_llm.transport.scripted import Scripted
-from muxi_llm.wire.openai.embeddings import floats
+from muxi_llm.wire.vectors import floats
 from tests.support.bodies import HELLO
 from tests.support.recordings import (
     Json,

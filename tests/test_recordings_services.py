@@ -20,7 +20,7 @@ from muxi_llm.runtime import prepare_models, using
 from muxi_llm.transport.scripted import Answer, Scripted
 from muxi_llm.types.common import ChatParams, EmbeddingParams
 from muxi_llm.utils.streaming import collect
-from muxi_llm.wire.openai.embeddings import floats
+from muxi_llm.wire.vectors import floats
 from tests.support.recordings import (
     NOT_AN_ANSWER,
     Json,

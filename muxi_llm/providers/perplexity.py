@@ -5,26 +5,13 @@ from __future__ import annotations
 import base64
 from array import array
 
-from muxi_llm.models import CreateEmbeddingResponse
 from muxi_llm.providers.compatible import OpenAICompatible
-from muxi_llm.wire.base import WireError, read_value
+from muxi_llm.wire.base import WireError
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
 
 REFUSED = "Perplexity has no such parameter"
-
-
-class Int8Embeddings(OpenAIEmbeddings):
-    """https://docs.perplexity.ai/api-reference/embeddings-post: signed bytes in base64."""
-
-    def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
-        value = read_value(CreateEmbeddingResponse, data)
-        for item in value.data:
-            vector: object = item.embedding
-            if isinstance(vector, str) and not self._asked_base64:
-                item.embedding = int8s(vector)
-        return value
 
 
 def int8s(text: str) -> list[float]:
@@ -33,6 +20,12 @@ def int8s(text: str) -> list[float]:
         return [float(number) for number in array("b", base64.b64decode(text, validate=True))]
     except ValueError as error:
         raise WireError("malformed", f"an embedding is not base64: {text[:40]!r}") from error
+
+
+class Int8Embeddings(OpenAIEmbeddings):
+    """https://docs.perplexity.ai/api-reference/embeddings-post: signed bytes in base64."""
+
+    unpack = staticmethod(int8s)
 
 
 class PerplexityProvider(OpenAICompatible):

@@ -10,7 +10,7 @@ from muxi_llm.wire.base import Json, Wire, WireCall, loads
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.reading import reading
-from muxi_llm.wire.vectors import embeddings_of, texts_of, tokens_of
+from muxi_llm.wire.vectors import Asked, embeddings_of, texts_of, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,10 +41,10 @@ class WatsonxEmbeddings(Wire):
 
     endpoint = "embedding"
     path = "/ml/v1/text/embeddings"
-    _base64_wanted = False
+    _asked = Asked()
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
-        self._base64_wanted = body.get("encoding_format") == "base64"
+        self._asked = Asked.of(body)
         rest = {name: value for name, value in body.items() if name not in {"input", "encoding_format"}}
         return {"model_id": self.model, "inputs": texts_of(body["input"], self.ledger.provider), **rest}
 
@@ -53,7 +53,7 @@ class WatsonxEmbeddings(Wire):
         with reading("no embeddings", data):
             vectors = [row["embedding"] for row in raw["results"]]
             model, usage = raw.get("model_id") or self.model, tokens_of(raw.get("input_token_count"))
-        return embeddings_of(vectors, model, usage, base64_wanted=self._base64_wanted)
+        return embeddings_of(vectors, self._asked, model, usage)
 
 
 class FoundationModels(ModelsList):

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.wire.base import Fault, Json, Wire, WireError, loads
-from muxi_llm.wire.vectors import embeddings_of, inputs_of
+from muxi_llm.wire.vectors import Asked, embeddings_of, inputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ class FeatureExtraction(Wire):
     """Feature extraction. `normalize`, `prompt_name`, `truncate` go by `extra_body`."""
 
     endpoint = "embedding"
-    _base64_wanted = False
+    _asked = Asked()
 
     def __init__(self, model: str, ledger: Ledger, profile: Profile) -> None:
         super().__init__(model, ledger, profile)
@@ -46,7 +46,7 @@ class FeatureExtraction(Wire):
             )
         if body.get("user"):
             self.ledger.dropped("user", "the task API has no such parameter", loss=False)
-        self._base64_wanted = body.get("encoding_format") == "base64"
+        self._asked = Asked.of(body)
         return {"inputs": inputs_of(body["input"], "Hugging Face")}
 
     def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
@@ -56,4 +56,4 @@ class FeatureExtraction(Wire):
         if any(vector and isinstance(vector[0], list) for vector in vectors):
             why = f"{self.model} gives a vector for each token, none for a text; take a model that pools them"
             raise WireError("fault", why, Fault(422, why))
-        return embeddings_of(vectors, self.model, base64_wanted=self._base64_wanted)
+        return embeddings_of(vectors, self._asked, self.model)

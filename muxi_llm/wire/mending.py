@@ -9,11 +9,12 @@ place, and on-schema data never comes here. What else a server told stays as it 
 from __future__ import annotations
 
 import json
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
+from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion, CreateEmbeddingResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,21 @@ def mend_completion(raw: Json) -> None:
         mend_finish(choice)
         _as_texts(choice, "text")
         choice["text"] = choice.get("text") or ""
+
+
+def mend_embeddings(raw: Json) -> None:
+    """Embeddings: every vector is a list of numbers, or a text."""
+    raw["object"] = "list"
+    for row in objects(raw.get("data")):
+        vector = row.get("embedding")
+        if isinstance(vector, list):
+            try:
+                array("d", vector)
+            except (TypeError, OverflowError):
+                raise ValueError(f"an embedding is no list of numbers: {str(vector)[:80]}") from None
+    usage = raw.get("usage")
+    if usage is not None:
+        raw["usage"] = mend_usage(usage) if isinstance(usage, dict) else None
 
 
 def mend_finish(choice: Json) -> None:
@@ -205,6 +221,7 @@ MENDS: dict[type, Callable[[Json], None]] = {
     ChatCompletion: mend_answer,
     ChatCompletionChunk: mend_chunk,
     Completion: mend_completion,
+    CreateEmbeddingResponse: mend_embeddings,
 }
 
 CALLED = {"function", "custom"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from muxi_llm.wire.base import Json, Wire, loads
 from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
 from muxi_llm.wire.reading import reading
-from muxi_llm.wire.vectors import embeddings_of, inputs_of
+from muxi_llm.wire.vectors import Asked, embeddings_of, inputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,10 +54,10 @@ class NomicEmbed(Wire):
 
     endpoint = "embedding"
     path = "/embedding/text"
-    _base64_wanted = False
+    _asked = Asked()
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
-        self._base64_wanted = body.get("encoding_format") == "base64"
+        self._asked = Asked.of(body)
         out: Json = {"model": self.model, "texts": inputs_of(body["input"], "Nomic")}
         if body.get("dimensions") is not None:
             out["dimensionality"] = body["dimensions"]
@@ -67,4 +67,4 @@ class NomicEmbed(Wire):
         raw = loads(data)
         with reading("no embeddings", data):
             vectors, model = raw["embeddings"], raw.get("model") or self.model
-        return embeddings_of(vectors, model, raw.get("usage"), base64_wanted=self._base64_wanted)
+        return embeddings_of(vectors, self._asked, model, raw.get("usage"))

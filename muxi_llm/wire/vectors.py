@@ -1,4 +1,4 @@
-"""What the embedding wires share that are not OpenAI's: texts in, vectors out."""
+"""What the embedding wires share: texts in, vectors out, and a reply held against its request."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import base64
 import sys
 from array import array
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.models import CreateEmbeddingResponse
 from muxi_llm.wire.base import Json, WireError, build_value
+from muxi_llm.wire.mending import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 def inputs_of(given: Any, provider: str) -> list[Any]:
@@ -32,42 +33,95 @@ def texts_of(given: Any, provider: str, *, param: str = "input") -> list[str]:
     return texts
 
 
+class Asked(NamedTuple):
+    """What a request for embeddings asked for. many: how many vectors. base64: as text, not as floats."""
+
+    many: int = 1
+    base64: bool = False
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Asked:
+        """What *body* asks for; a list of numbers is one input, in tokens."""
+        given = body.get("input")
+        one = not isinstance(given, list) or (bool(given) and isinstance(given[0], int))
+        return cls(1 if one else len(given), body.get("encoding_format") == "base64")  # type: ignore[arg-type]  # mypy forgets what `one` means
+
+
 def embeddings_of(
     vectors: Any,
+    asked: Asked,
     model: str,
     usage: Json | None = None,
     *,
-    base64_wanted: bool = False,
     rest: Mapping[str, Any] = MappingProxyType({}),
 ) -> CreateEmbeddingResponse:
     """OpenAI's value of *vectors*, in the order of their inputs, and the *rest* that was told beside them.
     Without *usage* it stays unknown.
     """
-    if not isinstance(vectors, list) or not all(isinstance(vector, list | str) for vector in vectors):
+    if not isinstance(vectors, list):
         raise WireError("malformed", f"the reply holds no embeddings: {str(vectors)[:200]}")
-    if base64_wanted:
-        vectors = [vector if isinstance(vector, str) else packed(vector) for vector in vectors]
     data = [
         {"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)
     ]
     value: Json = {"model": model, **rest, "object": "list", "data": data}
     if usage is not None:
         value["usage"] = usage
-    return build_value(CreateEmbeddingResponse, value)
+    return checked(build_value(CreateEmbeddingResponse, value), asked)
+
+
+def checked(
+    value: CreateEmbeddingResponse, asked: Asked, unpack: Callable[[str], list[float]] | None = None
+) -> CreateEmbeddingResponse:
+    """*value* with a vector for every input, in their order and in the form *asked* for.
+
+    unpack: what a text stands for, if not for 32-bit floats. Raises `WireError` where vectors are missing,
+    doubled or empty: callers put them beside their inputs.
+    """
+    rows = value.data
+    if len(rows) != asked.many:
+        raise WireError("malformed", f"{len(rows)} embeddings came for {asked.many} inputs")
+    places: list[Any] = [row.index for row in rows]
+    if places != list(range(asked.many)):
+        if any(place is not None for place in places):
+            if sorted(map(str, places)) != sorted(map(str, range(asked.many))):
+                raise WireError("malformed", f"the embeddings are numbered {str(places)[:80]}")
+            rows.sort(key=lambda row: int(row.index))
+        for place, row in enumerate(rows):
+            row.index = place
+    for row in rows:
+        vector: Any = row.embedding
+        if not vector or not isinstance(vector, str | list):
+            raise WireError("malformed", f"an embedding is no vector: {str(vector)[:80]}")
+        if isinstance(vector, str) and not asked.base64:  # some answer base64 whatever they were asked
+            row.embedding = (unpack or floats)(vector)
+        elif isinstance(vector, list) and asked.base64:
+            row.embedding = packed(vector)  # type: ignore[assignment]  # as OpenAI's own type has it
+    return value
 
 
 def tokens_of(counted: Any) -> Json:
     """The usage of *counted* tokens read, none where that is no number."""
-    tokens = counted if isinstance(counted, int | float) else 0
-    return {"prompt_tokens": int(tokens), "total_tokens": int(tokens)}
+    tokens = count_of(counted) or 0
+    return {"prompt_tokens": tokens, "total_tokens": tokens}
 
 
 def packed(vector: Any) -> str:
     """Floats → base64 of little-endian 32-bit floats, as OpenAI sends them."""
     try:
         values = array("f", vector)
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise WireError("malformed", f"an embedding is no list of numbers: {str(vector)[:80]}") from error
     if sys.byteorder == "big":  # pragma: no cover - no such machine to test on
         values.byteswap()
     return base64.b64encode(values.tobytes()).decode()
+
+
+def floats(text: str) -> list[float]:
+    """Base64 of little-endian 32-bit floats → floats."""
+    try:
+        values = array("f", base64.b64decode(text, validate=True))
+    except ValueError as error:
+        raise WireError("malformed", f"an embedding is not base64 of floats: {text[:40]!r}") from error
+    if sys.byteorder == "big":  # pragma: no cover - no such machine to test on
+        values.byteswap()
+    return values.tolist()

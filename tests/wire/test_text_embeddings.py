@@ -52,7 +52,8 @@ def test_vectors_come_in_the_format_asked_for(wanted):
     ids=["the total alone", "both"],
 )
 def test_usage(usage, prompt):
-    body = {"object": "list", "model": "m", "data": [], "usage": usage}
+    item = {"object": "embedding", "index": 0, "embedding": [0.5]}
+    body = {"object": "list", "model": "m", "data": [item], "usage": usage}
     value = codec(TextEmbeddings).decode_response(json.dumps(body).encode(), created=7)
     assert (value.usage.prompt_tokens, value.usage.total_tokens) == (prompt, 3)
 

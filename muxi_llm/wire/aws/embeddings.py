@@ -15,7 +15,7 @@ from muxi_llm.wire.base import Fault, Json, Wire, loads
 from muxi_llm.wire.cohere.embed import add_input_type
 from muxi_llm.wire.reading import reading
 from muxi_llm.wire.requesting import drop_others
-from muxi_llm.wire.vectors import embeddings_of, texts_of, tokens_of
+from muxi_llm.wire.vectors import Asked, embeddings_of, texts_of, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +27,13 @@ class BedrockEmbeddings(Wire):
     """Titan (one text a call) and Cohere (many)."""
 
     endpoint = "embedding"
-    _base64_wanted = False
+    _asked = Asked()
 
     def path_for(self, *, stream: bool) -> str:  # noqa: ARG002 - none exists
         return f"/model/{quote(self.model, safe='')}/invoke"
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002
-        self._base64_wanted = body.get("encoding_format") == "base64"
+        self._asked = Asked.of(body)
         drop_others(body, TRANSLATED, self.ledger, "Bedrock's embeddings have no such parameter")
         texts = texts_of(body["input"], self.ledger.provider)
         sized = body.get("dimensions")
@@ -60,7 +60,7 @@ class BedrockEmbeddings(Wire):
             found = raw.get("embeddings", [raw.get("embedding")])
             vectors = found.get("float") if isinstance(found, dict) else found
             usage = tokens_of(raw.get("inputTextTokenCount"))
-        return embeddings_of(vectors, self.model, usage, base64_wanted=self._base64_wanted)
+        return embeddings_of(vectors, self._asked, self.model, usage)
 
     @classmethod
     def decode_fault(cls, status: int, data: bytes) -> Fault:

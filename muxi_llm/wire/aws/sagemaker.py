@@ -18,7 +18,7 @@ from muxi_llm.wire.openai.completions import as_completion
 from muxi_llm.wire.reading import reading
 from muxi_llm.wire.requesting import drop_others
 from muxi_llm.wire.tgi import TGI
-from muxi_llm.wire.vectors import embeddings_of, texts_of
+from muxi_llm.wire.vectors import Asked, embeddings_of, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,10 +80,10 @@ class SageMakerEmbeddings(Container):
     """`{"inputs": [texts]}`, as Text Embeddings Inference and Hugging Face's toolkit take it."""
 
     endpoint = "embedding"
-    _base64_wanted = False
+    _asked = Asked()
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
-        self._base64_wanted = body.get("encoding_format") == "base64"
+        self._asked = Asked.of(body)
         known = {"input", "encoding_format"}
         drop_others(body, known, self.ledger, "the container's wire has no such parameter")
         return {"inputs": texts_of(body["input"], self.ledger.provider)}
@@ -95,7 +95,7 @@ class SageMakerEmbeddings(Container):
                 vectors = next((raw[name] for name in VECTORS if name in raw), None)
                 if isinstance(raw.get("data"), list):
                     vectors = [row["embedding"] for row in raw["data"]]
-        return embeddings_of(vectors, self.model, base64_wanted=self._base64_wanted)
+        return embeddings_of(vectors, self._asked, self.model)
 
 
 class Payloads:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.base import Json, Wire, loads
 from muxi_llm.wire.reading import reading
-from muxi_llm.wire.vectors import embeddings_of, inputs_of, tokens_of
+from muxi_llm.wire.vectors import Asked, embeddings_of, inputs_of, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +26,10 @@ class CohereEmbed(Wire):
 
     endpoint = "embedding"
     path = "/v2/embed"
+    _asked = Asked()
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
+        self._asked = Asked.of(body)
         inputs = inputs_of(body["input"], "Cohere")
         out: Json = {"model": self.model, "embedding_types": [body.get("encoding_format") or "float"]}
         if all(isinstance(item, str) for item in inputs):
@@ -49,7 +51,7 @@ class CohereEmbed(Wire):
             vectors = next((vectors for vectors in raw["embeddings"].values() if vectors), None)
             billed = (raw.get("meta") or {}).get("billed_units") or {}
             tokens = (billed.get("input_tokens") or 0) + (billed.get("image_tokens") or 0)
-        return embeddings_of(vectors, self.model, tokens_of(tokens))
+        return embeddings_of(vectors, self._asked, self.model, tokens_of(tokens))
 
 
 def add_input_type(body: Json, ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ from muxi_llm.wire.base import Json, Wire, loads, raise_in_band
 from muxi_llm.wire.gemini.generate_content import model_path
 from muxi_llm.wire.reading import reading
 from muxi_llm.wire.requesting import drop_others
-from muxi_llm.wire.vectors import embeddings_of, texts_of, tokens_of
+from muxi_llm.wire.vectors import Asked, embeddings_of, texts_of, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +29,13 @@ class GeminiEmbeddings(Wire):
         super().__init__(model, ledger, profile)
         self.path = f"{model_path(model)}:{self.method_name}"
         self._texts: list[str] = []
-        self._base64_wanted = False
+        self._asked = Asked()
 
     # ------------------------------------------------------------------------------ ours → theirs
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
         self._texts = texts_of(body["input"], self.ledger.provider)
-        self._base64_wanted = body.get("encoding_format") == "base64"
+        self._asked = Asked.of(body)
         drop_others(body, TRANSLATED, self.ledger, "Gemini's embeddings have no such parameter")
         return {"outputDimensionality": body["dimensions"]} if body.get("dimensions") else {}
 
@@ -61,7 +61,7 @@ class GeminiEmbeddings(Wire):
         raise_in_band(raw)
         with reading("no embeddings", data):
             vectors, tokens = self.vectors(raw)
-        return embeddings_of(vectors, self.model, tokens_of(tokens), base64_wanted=self._base64_wanted)
+        return embeddings_of(vectors, self._asked, self.model, tokens_of(tokens))
 
     def vectors(self, raw: Json) -> tuple[list[list[float]], Any]:
         """The vectors of a reply, and what they cost."""

@@ -11,7 +11,7 @@ from muxi_llm.wire.base import Json, Wire, loads, raise_in_band
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.ollama.request import settle
 from muxi_llm.wire.reading import reading
-from muxi_llm.wire.vectors import embeddings_of, inputs_of, tokens_of
+from muxi_llm.wire.vectors import Asked, embeddings_of, inputs_of, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +24,10 @@ class OllamaEmbed(Wire):
 
     endpoint = "embedding"
     path = "/api/embed"
-    _base64_wanted = False
+    _asked = Asked()
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - none exists
-        self._base64_wanted = body.get("encoding_format") == "base64"
+        self._asked = Asked.of(body)
         out: Json = {"model": self.model, "input": inputs_of(body["input"], "Ollama")}
         if body.get("dimensions"):
             out["dimensions"] = body["dimensions"]
@@ -47,7 +47,7 @@ class OllamaEmbed(Wire):
             told = {name: value for name, value in raw.items() if name not in {"embedding", "embeddings"}}
             usage = tokens_of(told.pop("prompt_eval_count", None))
             model = told.pop("model", None) or self.model
-        return embeddings_of(vectors, model, usage, base64_wanted=self._base64_wanted, rest=told)
+        return embeddings_of(vectors, self._asked, model, usage, rest=told)
 
 
 class OllamaTags(ModelsList):

@@ -94,7 +94,7 @@ def test_tokens_are_refused():
     [
         ({"float": [[0.5, 1]]}, [0.5, 1.0]),
         ({"int8": [[5, -1]]}, [5.0, -1.0]),
-        ({"float": [], "base64": [packed([0.5])]}, packed([0.5])),
+        ({"float": [], "base64": [packed([0.5])]}, [0.5]),
     ],
     ids=["float", "int8", "base64"],
 )

@@ -69,7 +69,7 @@ def test_what_is_not_there_is_told(name, loss):
 
 
 def test_an_answer():
-    wire, _ = wire_of()
+    wire, _ = wire_of(input=["a", "b"])
     raw = {"embeddings": [{"values": [0.5, 1]}, {"values": [2]}], "usageMetadata": {"promptTokenCount": 3}}
     value = wire.decode_response(dumps(raw), created=1)
     assert [(item.index, item.embedding) for item in value.data] == [(0, [0.5, 1]), (1, [2])]

@@ -10,7 +10,7 @@ import pytest
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.wire.base import Ledger, Profile, WireError
 from muxi_llm.wire.ollama.embed import OllamaEmbed, OllamaTags
-from muxi_llm.wire.openai.embeddings import floats
+from muxi_llm.wire.vectors import floats
 
 
 def wire(**body: Any) -> tuple[OllamaEmbed, dict[str, Any]]:
@@ -47,7 +47,8 @@ def test_tokens_are_refused(tokens):
 def test_vectors():
     """In their order, with what was counted and what else there is."""
     value = embedded(
-        {"model": "m", "embeddings": [[0.5], [0.25]], "prompt_eval_count": 4, "load_duration": 1}
+        {"model": "m", "embeddings": [[0.5], [0.25]], "prompt_eval_count": 4, "load_duration": 1},
+        input=["a", "b"],
     )
     assert [(item.index, item.embedding) for item in value.data] == [(0, [0.5]), (1, [0.25])]
     assert (value.usage.prompt_tokens, value.usage.total_tokens, value.model) == (4, 4, "m")

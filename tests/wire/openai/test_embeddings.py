@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from muxi_llm.models import CreateEmbeddingResponse
 from muxi_llm.wire.base import Ledger, Profile, WireError, dumps
-from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings, floats
+from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
+from muxi_llm.wire.vectors import floats
 from tests.support.bodies import embeddings
 
 
@@ -48,7 +49,9 @@ def test_base64_that_nobody_asked_for_becomes_floats() -> None:
 
 def test_base64_that_was_asked_for_stays() -> None:
     """OpenAI's client asks for it and decodes it itself."""
-    value = asked(encoding_format="base64").decode_response(dumps(embeddings(packed(0.5))), created=0)
+    value = asked(encoding_format="base64", input="a").decode_response(
+        dumps(embeddings(packed(0.5))), created=0
+    )
     assert value.data[0].embedding == packed(0.5)
 
 
@@ -56,7 +59,7 @@ def test_base64_that_was_asked_for_stays() -> None:
 def test_text_that_is_no_base64_is_malformed(text: str) -> None:
     """Not an exception of the standard library."""
     with pytest.raises(WireError, match="an embedding is not base64 of floats") as caught:
-        asked().decode_response(dumps(embeddings(text)), created=0)
+        asked(input="a").decode_response(dumps(embeddings(text)), created=0)
     assert caught.value.kind == "malformed"
 
 
