@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from openai import ContentFilterFinishReasonError, LengthFinishReasonError
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from muxi_llm.models import ChatCompletion as ChatCompletionValue
 from muxi_llm.runtime import prepare
@@ -76,7 +76,7 @@ def parse_into(wanted: object, answer: Any) -> Any:
     """*answer*, each message with a `parsed` instance of *wanted* if that is a Pydantic class.
 
     Streams pass as they are. Raises as `client.chat.completions.parse` does: `LengthFinishReasonError`,
-    `ContentFilterFinishReasonError`, pydantic's `ValidationError`.
+    `ContentFilterFinishReasonError`, pydantic's `ValidationError`; on each is the `completion` itself.
     """
     if not (
         isinstance(wanted, type) and issubclass(wanted, BaseModel) and isinstance(answer, ChatCompletionValue)
@@ -89,5 +89,9 @@ def parse_into(wanted: object, answer: Any) -> Any:
             raise ContentFilterFinishReasonError(completion=answer)
         message = choice.message
         said = message.content if not message.refusal else None
-        message.parsed = wanted.model_validate_json(said) if said else None  # type: ignore[attr-defined]  # an extra
+        try:
+            message.parsed = wanted.model_validate_json(said) if said else None  # type: ignore[attr-defined]  # an extra
+        except ValidationError as error:
+            error.completion = answer  # type: ignore[attr-defined]  # paid for, and it says what went wrong
+            raise
     return answer

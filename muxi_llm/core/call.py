@@ -20,7 +20,7 @@ from muxi_llm.core.plan import Outcome, Plan, Wait
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.utils.retry import retry_after_seconds
-from muxi_llm.utils.streaming import chunks_of
+from muxi_llm.utils.streaming import chunks_of, collect
 from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
 from muxi_llm.wire.reading import SENSELESS, senseless
 
@@ -250,7 +250,7 @@ async def _answer(
     if reply.reader is not None:
         reply.content = await _read_all(reply.reader, outgoing, late)
     try:
-        value = candidate.provider.read(wire, reply)
+        value = _read(request, candidate, wire, reply)
     except WireError as error:
         raise error_of(error) from error
     except SENSELESS as error:  # no server's bytes may end in an error of Python's
@@ -262,6 +262,18 @@ async def _answer(
         return value
     usage = (request.body.get("stream_options") or {}).get("include_usage", False)
     return StreamFlow.of(chunks_of(value, usage=usage))
+
+
+def _read(request: Request, candidate: Candidate, wire: Wire, reply: Reply) -> Any:
+    """The value of a reply that came in one piece. Some servers stream whatever they were asked."""
+    streamed = reply.headers.get("content-type", "").startswith("text/event-stream")
+    if not streamed or request.endpoint != "chat" or request.verbatim is not None:
+        return candidate.provider.read(wire, reply)
+    decoder = wire.stream_decoder(created=int(reply.received))
+    items = [*decoder.feed(reply.content), *decoder.finish()]
+    if items and isinstance(items[-1], WireError):
+        raise items[-1]
+    return collect(items)
 
 
 def _set_request_id(value: Any, reply: Reply) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from muxi_llm.wire.base import WireError
+from muxi_llm.wire.base import Fault, WireError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SENSELESS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What Python raises for data of another shape than was expected."""
+
+CUT_SHORT = ("length", "content_filter")
+"""Finish reasons that also hold for an answer with tool calls; behind any other they are the reason."""
 
 
 @contextmanager
@@ -31,3 +34,15 @@ def senseless(what: str, error: Exception, data: bytes) -> WireError:
     """*error*, as what it tells of *data*."""
     start = data[:200].decode("utf-8", "replace")
     return WireError("malformed", f"{what} ({error!r}): {start}")
+
+
+def finish_word(reason: object, table: Mapping[str, str]) -> str:
+    """OpenAI's word for why an answer ended, by a wire's *table*. A reason that nobody here knows stays what
+    it is, so that nobody takes the answer for a finished one; where none is told, all was said.
+    """
+    return table.get(str(reason), str(reason)) if reason else "stop"
+
+
+def broken(message: str, status: int, reason: str, *, said: str | None = None) -> WireError:
+    """An answer that the server says failed for that *reason*, with what it had *said*."""
+    return WireError("fault", message, Fault(status, message, type=reason, code=reason), partial=said)

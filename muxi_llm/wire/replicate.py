@@ -18,10 +18,10 @@ import orjson
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.models import ChatCompletion, Model
-from muxi_llm.wire.base import Fault, Json, Wire, WireError, build_value, loads
+from muxi_llm.wire.base import Json, Wire, WireError, build_value, loads
 from muxi_llm.wire.event_decoder import ChunkDecoder
 from muxi_llm.wire.models_list import ModelsList
-from muxi_llm.wire.reading import reading
+from muxi_llm.wire.reading import broken, reading
 from muxi_llm.wire.requesting import check, drop_fields, drop_others, stops_of, text_of, transcript
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class ReplicatePrediction(Wire):
     def _value_of(self, raw: Json, created: int) -> Json:
         status = raw["status"]
         if status in FAILURES:
-            raise failure(status, raw.get("error"))
+            raise failure(status, raw.get("error"), said=output_text(raw.get("output")))
         if status != "succeeded":
             raise WireError("malformed", f"no prediction that has succeeded: {str(raw)[:200]}")
         message = {"role": "assistant", "content": output_text(raw.get("output")), "refusal": None}
@@ -191,10 +191,10 @@ class PredictionStreamDecoder(ChunkDecoder):
         return [self.chunk({"role": "assistant", "content": text})]
 
 
-def failure(status: str, why: Any) -> WireError:
+def failure(status: str, why: Any, *, said: str | None = None) -> WireError:
     """A prediction that gave no answer, as an error."""
     message = str(why or f"the prediction ended: {status}")
-    return WireError("fault", message, Fault(FAILURES.get(status, 500), message, code=status))
+    return broken(message, FAILURES.get(status, 500), status, said=said)
 
 
 def output_text(output: Any) -> str:

@@ -61,4 +61,7 @@ def _parse_block(block: bytes) -> list[tuple[bytes, bytes]]:
             data.append(value.removeprefix(b" "))
         elif name == b"event":
             event = value.removeprefix(b" ")
+        elif name == b"error":  # llama.cpp's word for an event of that name
+            event = name
+            data.append(value.removeprefix(b" "))
     return [(event, b"\n".join(data))] if data else []

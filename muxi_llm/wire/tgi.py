@@ -13,7 +13,7 @@ from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.models import ChatCompletion
 from muxi_llm.wire.base import Json, Wire, build_value, loads, raise_in_band
 from muxi_llm.wire.event_decoder import ChunkDecoder
-from muxi_llm.wire.reading import reading
+from muxi_llm.wire.reading import finish_word, reading
 from muxi_llm.wire.requesting import (
     check,
     drop_fields,
@@ -85,7 +85,8 @@ class TGI(Wire):
             message = {"role": "assistant", "content": answer["generated_text"].removeprefix(self._inputs)}
             details = answer.get("details") or {}
             reason = details.get("finish_reason") or "eos_token"
-            choice: Json = {"index": 0, "logprobs": None, "finish_reason": FINISH_REASONS.get(reason, "stop")}
+            finish = finish_word(reason, FINISH_REASONS)
+            choice: Json = {"index": 0, "logprobs": None, "finish_reason": finish}
             choice |= {"message": message, "native_finish_reason": reason}
             value = {"id": "", "object": "chat.completion", "created": created, "model": self.model}
             return build_value(ChatCompletion, {**value, "choices": [choice], **usage_of(details)})
@@ -122,7 +123,7 @@ class TGIStreamDecoder(ChunkDecoder):
         if details is None and event.get("generated_text") is None:
             return [self.chunk(delta)] if delta else []
         reason = (details or {}).get("finish_reason") or "eos_token"
-        last = self.chunk(delta, finish=FINISH_REASONS.get(reason, "stop"))
+        last = self.chunk(delta, finish=finish_word(reason, FINISH_REASONS))
         self.over = True
         used = usage_of(details or {}) if self._usage_wanted else {}
         return [last, self.usage_chunk(used["usage"])] if used else [last]
@@ -161,4 +162,3 @@ LOST = ("name", "audio", "tool_calls", "function_call")
 """Fields of a message that are not told in its text."""
 
 FINISH_REASONS = {"length": "length", "eos_token": "stop", "stop_sequence": "stop"}
-"""Anything else, nothing included, is `stop`."""

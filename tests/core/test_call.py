@@ -14,6 +14,7 @@ from muxi_llm import ChatCompletion, Completion, Embedding, MuxiLLMError
 from muxi_llm.core.request import Limits, Request
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.transport.scripted import Answer, Scripted
+from muxi_llm.wire.base import dumps
 from tests.core import (
     CHAIN,
     REFUSED,
@@ -28,7 +29,7 @@ from tests.core import (
     streamed,
     text_of,
 )
-from tests.support.bodies import HELLO, chat, completion, embeddings, error
+from tests.support.bodies import HELLO, chat, chunk, completion, embeddings, error, sse
 
 pytestmark = pytest.mark.usefixtures("keys")
 
@@ -225,7 +226,7 @@ def test_unknown_fields_survive(driver):
 
 def test_a_body_that_is_to_be_handed_on_is_kept(driver):
     """For a drop-in client whose own wire the provider speaks: the very bytes."""
-    content = b'{"choices": [],  "id": "x"}'
+    content = dumps(chat("Hi")) + b"  "
     for verbatim, kept in (({"messages": HELLO}, content), (None, None)):
         request = Request("chat", {"messages": HELLO}, verbatim=verbatim)
         value, _ = run(driver, request, Answer(content=content), on=[candidate(verbatim=True)])
@@ -270,7 +271,7 @@ def test_retry_after_is_on_the_error(driver):
 class Broken(muxi_llm.wire.openai.chat.OpenAIChat):
     """A codec with a bug."""
 
-    def decode_response(self, data: bytes, *, created: int) -> Any:
+    def encode_request(self, body: Any, *, stream: bool) -> Any:
         raise ZeroDivisionError
 
 
@@ -279,7 +280,60 @@ def test_a_bug_is_not_an_outcome(driver):
     request = request_of(Limits(retries=3))
     raised, script = run(driver, request, said(), on=[candidate(wires={"chat": Broken}), candidate("other")])
     assert isinstance(raised, ZeroDivisionError)
-    assert len(script.calls) == 1
+    assert script.calls == []
+
+
+class Stumbling(muxi_llm.wire.openai.chat.OpenAIChat):
+    """A codec that trips over what a server said."""
+
+    def decode_response(self, data: bytes, *, created: int) -> Any:
+        raise ZeroDivisionError
+
+    def stream_decoder(self, *, created: int) -> Any:
+        return self
+
+    def feed(self, data: bytes) -> Any:
+        raise ZeroDivisionError
+
+    @classmethod
+    def decode_fault(cls, status: int, data: bytes) -> Any:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [200, 500])
+def test_what_a_server_says_ends_in_an_error_of_ours(driver, stream, status):
+    """And the chain goes on, whatever the codec made of it."""
+    request = request_of(Limits(), stream=stream)
+    first = (
+        Answer(status, chunks=sse(chunk({"content": "x"})), content=b"x") if stream else said(status=status)
+    )
+    second = Answer(chunks=sse(chunk({"content": "Hi"}, finish="stop"))) if stream else said()
+    places = [candidate(wires={"chat": Stumbling}), candidate("other")]
+    value, script = run(driver, request, first, second, on=places)
+    assert not isinstance(value, Exception)
+    assert len(script.calls) == 2
+
+
+def test_a_server_that_streams_whatever_it_was_asked(driver):
+    """Its chunks are put together; a failure among them is one."""
+    parts = b"".join(
+        sse(chunk({"role": "assistant", "content": "H"}), chunk({"content": "i"}, finish="stop"))
+    )
+    head = {"content-type": "text/event-stream; charset=utf-8"}
+    value, _ = ask(driver, Answer(content=parts, headers=head))
+    assert (text_of(value), value.choices[0].finish_reason) == ("Hi", "stop")
+    raised, _ = ask(driver, Answer(content=parts[:-60], headers=head), retries=0)
+    assert isinstance(raised, openai.APIError)
+    raised, _ = ask(driver, Answer(content=b"", headers=head), retries=0)
+    assert isinstance(raised, openai.APIError)
+
+
+def test_a_failed_answer_falls_back(driver):
+    """Its text is on the error of that attempt."""
+    value, _ = ask(driver, Answer(json=chat("Half", finish="error")), said(), fallback_models=["groq/llama"])
+    assert text_of(value) == "Hi"
+    assert value.muxi.attempts[0].error.partial_text == "Half"
 
 
 def test_a_parameter_that_is_no_json(driver):

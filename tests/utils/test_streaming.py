@@ -161,7 +161,7 @@ USAGES: dict[str, tuple[list[Json], Any]] = {
     "pitfall_14 with a finish_reason": ([{**chunk({}, finish="stop"), "usage": USAGE}, chunk({})], 7),
     "growing": ([{**chunk({}), "usage": {**USAGE, "total_tokens": n}} for n in (1, 2, 7)], 7),
     "null after it": ([chunk(usage=USAGE), {**chunk({}), "usage": None}], 7),
-    "off-schema": ([chunk(usage={"total_tokens": "some"})], "some"),
+    "off-schema": ([chunk(usage={"total_tokens": "7"})], 7),
 }
 
 

@@ -266,9 +266,15 @@ def test_a_cost_that_is_not_told_stays_unknown(metrics):
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        (prediction("failed", error="Out of memory"), Fault(500, "Out of memory", code="failed")),
-        (prediction("canceled"), Fault(499, "the prediction ended: canceled", code="canceled")),
-        (prediction("aborted"), Fault(499, "the prediction ended: aborted", code="aborted")),
+        (
+            prediction("failed", error="Out of memory"),
+            Fault(500, "Out of memory", type="failed", code="failed"),
+        ),
+        (
+            prediction("canceled"),
+            Fault(499, "the prediction ended: canceled", type="canceled", code="canceled"),
+        ),
+        (prediction("aborted"), Fault(499, "the prediction ended: aborted", type="aborted", code="aborted")),
     ],
     ids=lambda value: value.get("status") if isinstance(value, dict) else "",
 )
@@ -341,10 +347,16 @@ def test_logs_are_no_text():
 @pytest.mark.parametrize(
     ("event", "fault"),
     [
-        (("error", "Out of memory"), Fault(500, "Out of memory", code="failed")),
-        (("done", '{"reason": "canceled"}'), Fault(499, "the prediction ended: canceled", code="canceled")),
-        (("done", '{"reason": "error"}'), Fault(500, "the prediction ended: failed", code="failed")),
-        (("done", '{"reason": "new"}'), Fault(500, "the prediction ended: new", code="new")),
+        (("error", "Out of memory"), Fault(500, "Out of memory", type="failed", code="failed")),
+        (
+            ("done", '{"reason": "canceled"}'),
+            Fault(499, "the prediction ended: canceled", type="canceled", code="canceled"),
+        ),
+        (
+            ("done", '{"reason": "error"}'),
+            Fault(500, "the prediction ended: failed", type="failed", code="failed"),
+        ),
+        (("done", '{"reason": "new"}'), Fault(500, "the prediction ended: new", type="new", code="new")),
     ],
     ids=str,
 )

@@ -98,7 +98,7 @@ class Ending:
 
     def told(self, *, called: bool) -> Json:
         """`stop_reason` and what goes with it. A call is one whatever the provider said, unless cut off."""
-        reason = STOP_REASONS.get(self._finish or "", "end_turn")
+        reason = STOP_REASONS.get(self._finish or "stop", self._finish or "")  # a word nobody knows as it is
         if reason in {"end_turn", "tool_use"}:
             reason = "tool_use" if called else "stop_sequence" if self._sequence else "end_turn"
         if self.refusal:

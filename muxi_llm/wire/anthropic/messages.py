@@ -13,7 +13,8 @@ from muxi_llm.wire.anthropic.reply import ReplyReader, refusal_text, usage_of
 from muxi_llm.wire.anthropic.request import MessagesRequest
 from muxi_llm.wire.anthropic.stream import MessagesStreamDecoder
 from muxi_llm.wire.anthropic.thinking import settle
-from muxi_llm.wire.base import Json, Wire, WireError, build_value, loads, raise_in_band
+from muxi_llm.wire.base import Json, Wire, build_value, loads, raise_in_band
+from muxi_llm.wire.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,11 +48,8 @@ class AnthropicMessages(Wire):
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
         raw = loads(data)
         raise_in_band(raw)
-        try:
-            value = self._value_of(raw, created)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise WireError("malformed", f"not a message ({error!r}): {str(raw)[:200]}") from error
-        return build_value(ChatCompletion, value)
+        with reading("not a message", data):
+            return build_value(ChatCompletion, self._value_of(raw, created))
 
     def _value_of(self, raw: Json, created: int) -> Json:
         message = self._reader.message_of(raw["content"], raw.get("container"))

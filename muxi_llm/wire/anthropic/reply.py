@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from muxi_llm.wire.anthropic.thinking import THINKING
+from muxi_llm.wire.reading import CUT_SHORT, finish_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,8 +83,8 @@ class ReplyReader:
 
     def finish_of(self, reason: str | None, *, called: bool) -> str:
         """The chat form's finish reason; whatever the provider says, a tool call ends in `tool_calls`."""
-        finish = FINISH_REASONS.get(reason or "", "stop")
-        if called and finish in {"stop", "tool_calls"}:
+        finish = finish_word(reason, FINISH_REASONS)
+        if called and finish not in CUT_SHORT:
             return "function_call" if self.legacy else "tool_calls"
         return "stop" if finish == "tool_calls" else finish  # the forced tool of a JSON answer is no call
 

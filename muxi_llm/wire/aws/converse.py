@@ -60,8 +60,10 @@ class Converse(Wire):
     def _value_of(self, raw: Json, created: int) -> Json:
         blocks = raw["output"]["message"]["content"]
         reason = raw.get("stopReason")
-        finish = self._reader.finish_of(reason, called=any(is_call(block) for block in blocks))
-        choice = {"index": 0, "message": self._reader.message_of(blocks), "finish_reason": finish}
+        message = self._reader.message_of(blocks)
+        called = any(is_call(block) for block in blocks)
+        finish = self._reader.finish_of(reason, called=called, said=message["content"])
+        choice = {"index": 0, "message": message, "finish_reason": finish}
         value: Json = {name: kept for name, kept in raw.items() if name not in {"output", "stopReason"}}
         value |= {"id": f"converse-{created}", "object": "chat.completion", "created": created}
         value["model"] = self.model

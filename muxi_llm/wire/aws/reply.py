@@ -12,7 +12,8 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.wire.anthropic.tools import shortened
-from muxi_llm.wire.base import Fault, Json, WireError, dumps
+from muxi_llm.wire.base import Json, dumps
+from muxi_llm.wire.reading import CUT_SHORT, broken, finish_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,13 +74,12 @@ class ReplyReader:
             return {}
         return {"extra_content": {"bedrock": {"content": blocks}}}
 
-    def finish_of(self, reason: str | None, *, called: bool) -> str:
+    def finish_of(self, reason: str | None, *, called: bool, said: str | None = None) -> str:
         """The chat form's finish reason. Raises for an answer that the model spoilt: worth another try."""
-        if reason in SPOILT:
-            message = f"the model's answer could not be read ({reason})"
-            raise WireError("fault", message, Fault(500, message, type=reason, code=reason))
-        finish = FINISH_REASONS.get(reason or "", "stop")
-        if called and finish in {"stop", "tool_calls"}:
+        if reason is not None and reason in SPOILT:
+            raise broken(f"the model's answer could not be read ({reason})", 500, reason, said=said)
+        finish = finish_word(reason, FINISH_REASONS)
+        if called and finish not in CUT_SHORT:
             return "function_call" if self.legacy else "tool_calls"
         return finish
 

@@ -69,7 +69,9 @@ class CohereChat(Wire):
         choice = {
             "index": 0,
             "message": message,
-            "finish_reason": finish_of(reason, called=called, legacy=self._request.legacy),
+            "finish_reason": finish_of(
+                reason, called=called, legacy=self._request.legacy, said=message["content"]
+            ),
             "logprobs": logprobs_of(raw.get("logprobs")),
             "native_finish_reason": reason,
         }

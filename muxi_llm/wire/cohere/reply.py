@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.wire.base import Fault, Json, WireError
+from muxi_llm.wire.reading import CUT_SHORT, broken, finish_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from muxi_llm.wire.base import Json
 
 
 def message_of(said: Mapping[str, Any], *, legacy: bool) -> Json:
@@ -36,13 +38,14 @@ def call_of(call: Mapping[str, Any], arguments: str | None) -> Json:
     return {"id": call["id"], "type": "function", "function": function}
 
 
-def finish_of(reason: str, *, called: bool, legacy: bool, why: str | None = None) -> str:
+def finish_of(
+    reason: str, *, called: bool, legacy: bool, why: str | None = None, said: str | None = None
+) -> str:
     """The chat form's finish reason. A failure is raised: it is no answer. why: Cohere's own words."""
     if reason in FAILURES:
-        message = why or f"Cohere broke off: {reason}"
-        raise WireError("fault", message, Fault(FAILURES[reason], message, code=reason))
-    finish = FINISH_REASONS.get(reason, "stop")
-    if called and finish == "stop":
+        raise broken(why or f"Cohere broke off: {reason}", FAILURES[reason], reason, said=said)
+    finish = finish_word(reason, FINISH_REASONS)
+    if called and finish not in CUT_SHORT:
         return "function_call" if legacy else "tool_calls"
     return finish
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from muxi_llm.utils.streaming import merge
-from muxi_llm.wire.base import Fault, Json, WireError, fault_of
+from muxi_llm.wire.base import Json, WireError, fault_of
+from muxi_llm.wire.reading import CUT_SHORT, broken, finish_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,12 +98,12 @@ class Turn:
         if not reason:
             raise WireError("incomplete", "the answer ended without a finishReason")
         said = self._last.get("finishMessage") or f"the provider stopped this answer: {reason}"
-        if reason in FAILURES:
-            raise WireError("fault", said, Fault(FAILURES[reason], said, type=reason, code=reason))
-        finish = FINISH_REASONS.get(reason, "stop")
-        if finish == "stop" and self._calls:
-            finish = "function_call" if self._tools.legacy else "tool_calls"
         text = "".join(self._said)
+        if reason in FAILURES or (reason in EMPTY and not (self._calls or (text and reason not in CALLED))):
+            raise broken(said, FAILURES.get(reason, 502), reason, said=text)
+        finish = finish_word(reason, FINISH_REASONS)
+        if self._calls and finish not in CUT_SHORT:
+            finish = "function_call" if self._tools.legacy else "tool_calls"
         delta: Json = {} if text or self._calls else {"content": ""}
         if finish == "content_filter":
             delta["refusal"] = said
@@ -283,14 +284,12 @@ TRANSLATED = {"index", "content", "finishReason", "logprobsResult"}
 
 FINISH_REASONS = {
     "STOP": "stop",
-    "FINISH_REASON_UNSPECIFIED": "stop",
-    "OTHER": "stop",
     "MAX_TOKENS": "length",
     **dict.fromkeys(
         (
             "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII",
             "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "IMAGE_OTHER", "NO_IMAGE",
-            "ESCALATION",
+            "ESCALATION", "MODEL_ARMOR",
         ),
         "content_filter",
     ),
@@ -299,11 +298,15 @@ FINISH_REASONS = {
 FAILURES = {
     "MALFORMED_FUNCTION_CALL": 502,
     "MALFORMED_RESPONSE": 502,
-    "UNEXPECTED_TOOL_CALL": 502,
-    "TOO_MANY_TOOL_CALLS": 502,
     "MISSING_THOUGHT_SIGNATURE": 400,
 }
 """Reasons that leave no answer, and the status they stand for: another try may do better, or cannot."""
+
+CALLED = {"UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"}
+"""Reasons that speak of calls. Those that are there are the caller's to answer, "unknown tool" for one."""
+
+EMPTY = {*CALLED, "OTHER", "FINISH_REASON_UNSPECIFIED"}
+"""Reasons that are a failure where nothing was said."""
 
 EXTRA_USAGE = ("serviceTier", "trafficType", "promptTokensDetails", "candidatesTokensDetails")
 """Fields without a counterpart, kept under their own names."""

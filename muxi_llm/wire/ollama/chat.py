@@ -20,7 +20,7 @@ from muxi_llm.wire.event_decoder import ChunkDecoder
 from muxi_llm.wire.jsonl import LinesDecoder
 from muxi_llm.wire.ollama.request import OllamaRequest, settle
 from muxi_llm.wire.openai.completions import CompletionsOverChat
-from muxi_llm.wire.reading import reading
+from muxi_llm.wire.reading import CUT_SHORT, finish_word, reading
 from muxi_llm.wire.requesting import usage_wanted
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ def _digest(*what: object) -> str:
 def end_of(raw: Json, *, called: bool, legacy: bool) -> Json:
     """Why the answer ended; whatever Ollama says, one with tool calls ends in them."""
     reason = raw.get("done_reason")
-    finish = FINISH_REASONS.get(reason or "stop", "stop")
-    if called and finish == "stop":
+    finish = finish_word(reason, FINISH_REASONS)
+    if called and finish not in CUT_SHORT:
         finish = "function_call" if legacy else "tool_calls"
     return {"finish_reason": finish, "native_finish_reason": reason}
 

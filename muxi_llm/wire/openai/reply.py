@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.models import CompletionUsage
-from muxi_llm.wire.base import Fault, WireError
+from muxi_llm.wire.base import WireError
 from muxi_llm.wire.mending import mend_usage
+from muxi_llm.wire.reading import broken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ def vendor_usage(chunk: Any) -> CompletionUsage | None:
 def failed(reason: str, said: str | None = None) -> WireError:
     """An answer the server says failed, as an error, with what it had *said*."""
     message = f"the server broke the answer off: finish_reason {reason!r}"
-    return WireError("fault", message, Fault(FAILURES[reason], message, code=reason), partial=said)
+    return broken(message, FAILURES[reason], reason, said=said)
 
 
 # ------------------------------------------------------------------------------------------ tables

@@ -51,11 +51,13 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
         self._aside = b""
 
     def ended(self) -> list[Chunk | WireError]:
+        """Nothing more, where each answer has told why it ended."""
         if len(self._finished) >= self._answers and not self._open:
             return []
         return [self._cut()]
 
     def read(self, name: bytes, data: bytes) -> Sequence[Chunk | WireError]:
+        """The chunk in one event, if it holds one."""
         if name == b"error":
             raise_fault(data)
         if not data.startswith(b"{"):

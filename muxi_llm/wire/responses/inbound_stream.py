@@ -153,7 +153,7 @@ class Answer:
         """The answer is whole: the response, as its last event tells it."""
         self._advance(ended=True)
         self._release()
-        reason = INCOMPLETE.get(self._finish or "")
+        reason = INCOMPLETE.get(self._finish or "stop", self._finish)  # a word nobody knows as it is
         status: Status = "incomplete" if reason else "completed"
         if self._state and not isinstance(self._open, Reasoning):  # last, because it is known last
             self._close(status)
@@ -196,5 +196,11 @@ def _code(error: APIError) -> str:
 SAYINGS = ("content", "refusal", "reasoning_content", "reasoning", "thinking_blocks", "annotations")
 """Fields of a message or a delta that are told before its calls."""
 
-INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
-"""Finish reasons of an answer that is not whole, and Responses' words for them."""
+INCOMPLETE = {
+    "stop": None,
+    "tool_calls": None,
+    "function_call": None,
+    "length": "max_output_tokens",
+    "content_filter": "content_filter",
+}
+"""Finish reasons → Responses' words for why an answer is not whole; none for one that is."""

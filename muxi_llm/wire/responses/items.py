@@ -15,6 +15,7 @@ import orjson
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.wire.base import plain
+from muxi_llm.wire.reading import finish_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -236,9 +237,10 @@ def finish_of(response: Mapping[str, Any], *, called: bool, legacy: bool) -> tup
     if response.get("status") == "incomplete":
         reason = (response.get("incomplete_details") or {}).get("reason")
         return ("content_filter" if reason == "content_filter" else "length"), reason
-    if called:
-        return "function_call" if legacy else "tool_calls", response.get("status")
-    return "stop", response.get("status")
+    status = response.get("status")
+    if called and status in (None, "completed"):
+        return "function_call" if legacy else "tool_calls", status
+    return finish_word(status, {"completed": "stop"}), status
 
 
 def seal(state: Json) -> str:

@@ -15,6 +15,7 @@ from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.models import ChatCompletion
 from muxi_llm.wire.base import Json, Wire, WireError, build_value, is_neutral, loads, plain, raise_in_band
 from muxi_llm.wire.openai.chat import answers_of
+from muxi_llm.wire.reading import reading
 from muxi_llm.wire.responses.items import (
     decode_annotations,
     decode_usage,
@@ -121,11 +122,8 @@ class OpenAIResponses(Wire):
         if isinstance(raw, dict) and raw.get("status") in {"failed", "cancelled"}:
             raise failure(raw)
         raise_in_band(raw)
-        try:
-            value = self._value_of(raw, created)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise WireError("malformed", f"not a response ({error!r}): {str(raw)[:200]}") from error
-        return build_value(ChatCompletion, value)
+        with reading("not a response", data):
+            return build_value(ChatCompletion, self._value_of(raw, created))
 
     def _value_of(self, raw: Json, created: int) -> Json:
         if raw.get("status") in {"queued", "in_progress"}:

@@ -34,7 +34,8 @@ Place = tuple[int, str, int]
 def failure(response: Mapping[str, Any]) -> WireError:
     """The error of a response that failed."""
     error = response.get("error") or {"message": f"the response was {response.get('status')}"}
-    status = 500 if error.get("code") in {None, "server_error", "vector_store_timeout"} else 400
+    code = error.get("code") if isinstance(error, dict) else None
+    status = 500 if code in (None, "server_error", "vector_store_timeout") else 400
     fault = fault_of(status, {"error": error})
     return WireError("fault", fault.message, fault)
 

@@ -138,7 +138,7 @@ STOPS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "calls that are none": (choice("tool_calls"), "end_turn"),
     "calls cut off": (choice("length", said=CALLED), "max_tokens"),
-    "a reason nobody knows": (choice("eos"), "end_turn"),
+    "a reason nobody knows": (choice("bored"), "bored"),
     "none": (choice(None), "end_turn"),
     "pitfall_24 pause_turn": (choice("stop", native_finish_reason="pause_turn"), "pause_turn"),
     "pitfall_24 the window": (

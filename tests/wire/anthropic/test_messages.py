@@ -191,7 +191,7 @@ REASONS = {
     "model_context_window_exceeded": "length",
     "refusal": "content_filter",
     "pause_turn": "stop",
-    "something_new": "stop",
+    "something_new": "something_new",
     None: "stop",
 }
 

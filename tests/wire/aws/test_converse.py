@@ -131,7 +131,7 @@ def test_a_servers_own_call_is_none_of_the_callers():
         ("24 model_context_window_exceeded", "length"),
         ("guardrail_intervened", "content_filter"),
         ("content_filtered", "content_filter"),
-        ("something_new", "stop"),
+        ("something_new", "something_new"),
     ],
 )
 def test_reasons_to_stop(reason, finish):

@@ -106,7 +106,7 @@ def test_pitfall_70_answered_in_the_legacy_form():
         ("MAX_TOKENS", "length", "length"),
         ("TOOL_CALL", "stop", "tool_calls"),
         ("ERROR_TOXIC", "content_filter", "content_filter"),
-        ("SOMETHING_NEW", "stop", "tool_calls"),
+        ("SOMETHING_NEW", "SOMETHING_NEW", "tool_calls"),
     ],
 )
 def test_pitfall_22_finish_reasons(reason, finish, when_called):
@@ -123,7 +123,7 @@ def test_a_failure_is_no_answer(reason, status):
     fault = caught.value.fault
     assert (fault.status, fault.code, fault.message) == (status, reason, f"Cohere broke off: {reason}")
     *_, last = Codec(stream=True).stream(*sse(start(), *part("text", "Hi"), end(reason, error="It broke.")))
-    assert last.fault == Fault(status, "It broke.", code=reason)
+    assert last.fault == Fault(status, "It broke.", type=reason, code=reason)
 
 
 @pytest.mark.parametrize(

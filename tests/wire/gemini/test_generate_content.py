@@ -88,13 +88,12 @@ def test_pitfall_78_missing_ids_are_made():
 
 FINISH = {
     "STOP": "stop",
-    "FINISH_REASON_UNSPECIFIED": "stop",
-    "NEW_REASON": "stop",
-    "OTHER": "stop",
+    **{reason: reason for reason in ("FINISH_REASON_UNSPECIFIED", "NEW_REASON", "OTHER")},
     "MAX_TOKENS": "length",
     **dict.fromkeys(
         ["SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY",
-         "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "IMAGE_OTHER", "NO_IMAGE"],
+         "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "IMAGE_OTHER", "NO_IMAGE",
+         "MODEL_ARMOR"],
         "content_filter",
     ),
 }  # fmt: skip
@@ -126,6 +125,8 @@ def test_the_providers_own_words_of_a_refusal():
         ("MALFORMED_RESPONSE", 502),
         ("UNEXPECTED_TOOL_CALL", 502),
         ("TOO_MANY_TOOL_CALLS", 502),
+        ("OTHER", 502),
+        ("FINISH_REASON_UNSPECIFIED", 502),
         ("MISSING_THOUGHT_SIGNATURE", 400),
     ],
 )
@@ -134,6 +135,20 @@ def test_pitfall_25_a_failure_is_no_answer(reason, status):
     raw = reply(finish=reason, finishMessage="odd")
     for error in (error_of(lambda: Codec().whole(raw)), Codec().items(*sse(raw))[-1]):
         assert (error.fault.status, error.fault.code, error.message) == (status, reason, "odd")
+
+
+@pytest.mark.parametrize("reason", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"])
+def test_what_was_said_before_a_failure(reason):
+    """A call is missing; the text is on the error."""
+    assert error_of(lambda: Codec().whole(reply("I shall", finish=reason))).partial == "I shall"
+
+
+@pytest.mark.parametrize("reason", ["UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"])
+def test_a_call_that_nobody_expected_is_one(reason):
+    """An agent answers that it has no such tool, and goes on."""
+    choice = choice_of(function_call(), finish=reason)
+    assert (choice.finish_reason, choice["native_finish_reason"]) == ("tool_calls", reason)
+    assert choice.message.tool_calls
 
 
 BLOCKED = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": USAGE}

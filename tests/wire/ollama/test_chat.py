@@ -93,7 +93,7 @@ def test_usage_out_of_the_cache():
         ("load", "stop"),
         ("unload", "stop"),
         (None, "stop"),
-        ("?", "stop"),
+        ("?", "?"),
     ],
 )
 def test_why_it_ended(reason, finish):
