@@ -18,6 +18,7 @@ from muxi_llm.candidates import candidate_of, is_meant
 from muxi_llm.core.body import body_of
 from muxi_llm.core.call import TRACING
 from muxi_llm.core.options import KEYWORDS, cache_of, limits_of, models_of, present
+from muxi_llm.core.plain import made_plain
 from muxi_llm.core.request import Candidate, ModelRef, Request
 from muxi_llm.errors import (
     LOCAL_URL,
@@ -168,7 +169,7 @@ class Exchange:
             raise InvalidRequestError(error.message) from error
 
     def _prepare(self, door: Door, content: bytes | Json, own: Own) -> Prepared:
-        raw = loads(content) if isinstance(content, bytes) else dict(content)
+        raw = loads(content) if isinstance(content, bytes) else made_plain(dict(content))
         if not isinstance(raw, dict):
             raise WireError("malformed", "the request body is not a JSON object")
         settings = config.settings()

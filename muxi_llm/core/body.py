@@ -7,15 +7,15 @@ adapting to each candidate costs nothing where nothing is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from muxi_llm.core.options import CONTROLS, present
+from muxi_llm.core.plain import made_plain
 from muxi_llm.errors import InvalidRequestError
-from muxi_llm.wire.base import plain
 from muxi_llm.wire.json_schema import require_all
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def body_of(endpoint: Endpoint, given: Mapping[str, Any]) -> tuple[Json, frozenset[str]]:
     """The arguments that go on the wire, checked, and what they need of a provider."""
-    body = present({name: value for name, value in given.items() if name not in CONTROLS})
+    body = made_plain(present({name: value for name, value in given.items() if name not in CONTROLS}))
     needs: set[str] = set()
     if endpoint == "chat":
         body["messages"] = _messages(body.get("messages"), needs)
@@ -43,7 +43,7 @@ def _messages(messages: object, needs: set[str]) -> list[Json]:
 
 
 def _message(raw: Any, index: int, needs: set[str]) -> Json:
-    message = raw if raw.__class__ is dict else _plain(raw, f"messages[{index}]")
+    message: Json = _dict(raw, f"messages[{index}]")
     role = message.get("role")
     if role not in ROLES:
         raise _bad_role(role, index)
@@ -69,10 +69,7 @@ def _bad_role(role: object, index: int) -> InvalidRequestError:
 def _content(content: object, where: str, needs: set[str]) -> list[Json]:
     parts = []
     for index, raw in enumerate(_items(content, where, "a string or a list of parts")):
-        if isinstance(raw, str):
-            part = {"type": "text", "text": raw}
-        else:
-            part = raw if raw.__class__ is dict else _plain(raw, f"{where}[{index}]")
+        part = {"type": "text", "text": raw} if isinstance(raw, str) else _dict(raw, f"{where}[{index}]")
         kind = part.get("type")
         if not isinstance(kind, str):
             at = f"{where}[{index}]"
@@ -133,26 +130,23 @@ def _check_text(body: Json, name: str) -> None:
     value = body.get(name)
     if value is None or (hasattr(value, "__len__") and len(value) == 0):
         raise InvalidRequestError(f"{name} is empty; give a string or a list", param=name)
-    if not isinstance(value, str | list):
-        body[name] = list(_items(value, name, "a string or a list"))
+    if not isinstance(value, str):
+        _items(value, name, "a string or a list")
 
 
-def _items(raw: object, where: str, wanted: str = "a list") -> Iterable[Any]:
+def _items(raw: object, where: str, wanted: str = "a list") -> list[Any]:
     if isinstance(raw, list):
         return raw
-    if isinstance(raw, str | bytes | Mapping) or not isinstance(raw, Iterable):
-        raise InvalidRequestError(f"{where} must be {wanted}, not {type(raw).__name__}", param=where)
-    return raw
+    raise InvalidRequestError(f"{where} must be {wanted}, not {type(raw).__name__}", param=where)
 
 
 def _dicts(raw: object, where: str) -> list[Json]:
-    items = enumerate(_items(raw, where))
-    return [item if item.__class__ is dict else _plain(item, f"{where}[{index}]") for index, item in items]
+    return [_dict(item, f"{where}[{index}]") for index, item in enumerate(_items(raw, where))]
 
 
-def _plain(raw: object, where: str) -> Json:
-    if isinstance(raw, BaseModel | Mapping):
-        return plain(raw)  # type: ignore[no-any-return]  # both become a dict
+def _dict(raw: Any, where: str) -> Json:
+    if raw.__class__ is dict:
+        return raw
     raise InvalidRequestError(f"{where} must be a dict, not {type(raw).__name__}", param=where)
 
 

@@ -16,12 +16,13 @@ from openai import Omit
 from muxi_llm import errors
 from muxi_llm.core.adapt import adapt
 from muxi_llm.core.media import with_media
+from muxi_llm.core.plain import unsendable
 from muxi_llm.core.plan import Outcome, Plan, Wait
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
-from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
+from muxi_llm.wire.base import Fault, Ledger, UnsendableTextError, WireError, overlaid
 from muxi_llm.wire.reading import SENSELESS, senseless
 
 if TYPE_CHECKING:
@@ -124,7 +125,10 @@ async def _exchange(
             request, timeout = whole, max(ends - io.now(), 0.001)  # fetching took its share
     body, stream = adapt(request, provider, wire.profile, ledger)
     extras = _extras_of(request, candidate.ref.provider)
-    outgoing = provider.prepare(wire, body, stream=stream, extra=extras.body)
+    try:
+        outgoing = provider.prepare(wire, body, stream=stream, extra=extras.body)
+    except UnsendableTextError:
+        raise unsendable(request) from None
     outgoing.timeout = timeout
     if extras.query or extras.headers:
         _address(outgoing, extras)

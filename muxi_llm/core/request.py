@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from muxi_llm.config import Mode
+from muxi_llm.core.plain import made_plain
 from muxi_llm.errors import InvalidModelError, InvalidRequestError
 
 if TYPE_CHECKING:
@@ -107,13 +108,15 @@ class Request(NamedTuple):
     """What is at a URL, of that kind, within seconds; blocking. `None`: URLs are not fetched here."""
 
     def checked(self) -> Request:
-        """Itself. Raises `InvalidRequestError` for what no provider could be asked."""
+        """Itself, its extras made plain. Raises `InvalidRequestError` for what no provider could be asked."""
         if self.mode not in MODES:
             raise InvalidRequestError(
                 f"adapt must be one of {', '.join(MODES)}, not {self.mode!r}", param="adapt"
             )
         if self.headers or self.query or self.extra_body or self.provider_options:
             self._check_extras()
+            extras = {"extra_body": self.extra_body, "provider_options": self.provider_options}
+            return self._replace(**made_plain(extras))
         return self
 
     def _check_extras(self) -> None:

@@ -272,11 +272,24 @@ class Inbound:
 
 
 def dumps(value: object) -> bytes:
-    """JSON bytes; pydantic objects among the values are dumped as their API form."""
+    """JSON bytes; pydantic objects among the values are dumped as their API form.
+
+    Raises `TypeError` for what JSON has no form for, its `UnsendableTextError` for half of a surrogate pair.
+    """
     try:
         return orjson.dumps(value, default=plain, option=orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError as error:
-        raise TypeError(f"a parameter cannot be sent as JSON: {error}") from error
+        if "64-bit" not in str(error):
+            kind = UnsendableTextError if "surrogates" in str(error) else TypeError
+            raise kind(f"a parameter cannot be sent as JSON: {error}") from None  # it holds the text
+    try:
+        return json.dumps(value, default=plain, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise UnsendableTextError("a parameter cannot be sent as JSON: it is no UTF-8") from None
+
+
+class UnsendableTextError(TypeError):
+    """Half of a surrogate pair, which UTF-8 has no form for."""
 
 
 def plain(value: Any) -> Any:

@@ -337,10 +337,10 @@ def test_a_failed_answer_falls_back(driver):
 
 
 def test_a_parameter_that_is_no_json(driver):
-    """A caller's bug, too."""
+    """Named, before anything is sent."""
     raised, script = ask(driver, metadata={"x": object()}, retries=3)
-    assert isinstance(raised, TypeError)
-    assert "a parameter cannot be sent as JSON" in str(raised)
+    assert isinstance(raised, InvalidRequestError)
+    assert (raised.param, str(raised)) == ("metadata.x", "metadata.x must be JSON data, not object")
     assert script.calls == []
 
 

@@ -156,7 +156,7 @@ def test_what_can_be_sent(value: object, data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [pytest.param(object(), id="an object"), b"bytes", bytearray(b"bytes"), 2**64, "\ud800"],
+    [pytest.param(object(), id="an object"), b"bytes", bytearray(b"bytes"), "\ud800", [2**64, "\ud800"]],
     ids=repr,
 )
 def test_what_cannot_be_sent_is_a_type_error(value: object) -> None:
