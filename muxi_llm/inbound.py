@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
 
 from anyio import to_thread
 
@@ -93,17 +94,6 @@ def sendable(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items() if name.lower() not in NOT_SENT}
 
 
-def port_over(http_client: Any, used: Any, transport: Any, port: Any) -> Any:
-    """A port over the caller's own HTTP client; `None` where the vendor's default one was made.
-
-    `with_options` hands the default one on as if it were the caller's, hence the mark.
-    """
-    if http_client is None:
-        used.muxi_llm_default = True
-        return None
-    return None if hasattr(http_client, "muxi_llm_default") else port(transport(http_client))
-
-
 class OwnServer(OpenAICompatible, register=False):
     """The server the client talks to by itself: same URL, same headers, same body."""
 
@@ -141,6 +131,18 @@ class OwnServer(OpenAICompatible, register=False):
         if TRIES in call.headers:  # their clients count their tries; here the plan tries, and prepares each
             call.headers[TRIES] = str(next(self._tries))
         return call
+
+    async def send(self, io: IO, call: WireCall) -> Reply:
+        """Followed where it redirects to within itself, as the vendors' clients do: a trailing slash, TLS."""
+        for _ in range(REDIRECTS):
+            reply = await io.send(call)
+            target = urljoin(call.url, reply.headers.get("location", ""))
+            if reply.status not in {307, 308} or not _is_within(call.url, target):
+                break
+            if reply.reader is not None:
+                await reply.reader.close()
+            call.url = target
+        return reply
 
     def read(self, wire: Wire, reply: Reply) -> Any:
         try:
@@ -184,6 +186,7 @@ class Exchange:
         self.is_plain = (
             self.is_own
             and len(candidates) == 1
+            and candidates[0].ref.name == (models[0] or "")
             and not (present(own.options) or candidates[0].provider.keys)
             and harness.settings() is None
         )
@@ -305,7 +308,8 @@ def _candidate(model: object, own: Own, events: Events | None) -> Candidate:
         kind = registry.find(ref.provider)
         if not own.explicit or (kind is not None and is_meant(kind)):
             return candidate_of(model)
-        # Nobody configured that provider, but there is a server of the client's own: a proxy with such names.
+    if own.explicit and (ref.provider != own.provider or own.provider in HUB_NAMES):
+        # Nobody means that provider, or the hub has an organisation of that name: vLLM serves such names.
         ref = ModelRef(own.provider, str(model))
     server = OwnServer(own, events)
     server.keys = () if own.explicit else _pool_of(own)
@@ -314,6 +318,15 @@ def _candidate(model: object, own: Own, events: Events | None) -> Candidate:
         message = f"no API key for {name}: set {name.upper()}_API_KEY, or pass api_key= to the client"
         raise MissingCredentialsError(message)
     return Candidate(ref, server)
+
+
+def _is_within(url: str, target: str) -> bool:
+    """Whether *target* is on the server of *url*, or the same one by TLS: it may have what that was sent."""
+    here, there = urlsplit(url), urlsplit(target)
+    return here.hostname == there.hostname and (
+        (here.scheme, here.port) == (there.scheme, there.port)
+        or (here.scheme, here.port or 80, there.scheme, there.port or 443) == ("http", 80, "https", 443)
+    )
 
 
 def _key_of(own: Own) -> str | None:
@@ -342,8 +355,14 @@ def _names_have_slashes(url: str) -> bool:
     return any(url.startswith(kind.base_url) for kind in kinds)
 
 
+HUB_NAMES = {"openai"}
+"""Vendors whose name starts those of models that others serve: `openai/gpt-oss-20b` is the hub's own name."""
+
 NOT_SENT = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding"}
 FRAMING = {"content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive"}
 """Headers about how the provider's bytes came, not about what they say."""
+
+REDIRECTS = 5
+"""How often a request is sent on."""
 
 TRIES = "x-stainless-retry-count"

@@ -34,6 +34,7 @@ from openai.types.create_embedding_response import Usage as OpenAIEmbeddingUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
 __all__ = [
     "Adaptation",
@@ -162,6 +163,31 @@ class Reported:
     def with_wire_bytes(self, content: bytes) -> None:
         """Keep the body as it came."""
         object.__setattr__(self, "_wire_bytes", content)
+
+    # What pydantic does not see it does not copy either: queues, caches and `model_copy` go by these.
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "kept": _kept(self)}  # type: ignore[dict-item]
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__({name: value for name, value in state.items() if name != "kept"})  # type: ignore[misc]
+        _keeping(self, state.get("kept", {}))
+
+    def __copy__(self) -> Self:
+        return _keeping(super().__copy__(), _kept(self))  # type: ignore[misc,no-any-return]
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return _keeping(super().__deepcopy__(memo), _kept(self))  # type: ignore[misc,no-any-return]
+
+
+def _kept(value: Reported) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in ("_muxi", "_wire_bytes") if hasattr(value, name)}
+
+
+def _keeping(value: Any, kept: Mapping[str, Any]) -> Any:
+    for name, one in kept.items():
+        object.__setattr__(value, name, one)
+    return value
 
 
 class RawValue(Reported):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import pickle
 from typing import Any
 
 import openai.types as theirs
@@ -168,17 +166,6 @@ def test_the_report_is_beside_the_value(driver):
     assert "muxi" not in retried.model_dump()
     assert "muxi" not in retried.model_json_schema()["properties"]
     assert "muxi" not in retried
-
-
-@pytest.mark.parametrize(
-    "copied", [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v)), lambda v: v.model_copy()]
-)
-def test_values_can_be_copied_and_pickled(driver, copied):
-    """The value is kept whole; a report belongs to the call that made it."""
-    value, _ = ask(driver, said(), retries=1)
-    twin = copied(value)
-    assert twin == value
-    assert not hasattr(twin, "muxi")
 
 
 def test_a_value_without_a_call_has_no_report():

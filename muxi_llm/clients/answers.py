@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copyreg
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, get_args
 
 import httpx2
 import openai
 from openai._legacy_response import LegacyAPIResponse
 from openai._models import FinalRequestOptions
+from pydantic import BaseModel
 
 from muxi_llm.core.stream import AsyncStream, Stream
 from muxi_llm.errors import MuxiLLMError
@@ -77,6 +80,38 @@ def tell(value: Any, report: Report) -> None:
         object.__setattr__(value, "muxi", report)
 
 
+@cache
+def picklable(kind: type[BaseModel]) -> None:
+    """Have values of *kind* pickled, and those in them: no name leads to a generic class with its arguments.
+
+    Sources: https://github.com/openai/openai-python/issues/1776,
+    https://docs.python.org/3/library/copyreg.html.
+    """
+    made = kind.__pydantic_generic_metadata__
+    if made["origin"]:
+        copyreg.pickle(kind, partial(_parts, made["origin"], made["args"]))
+    for field in kind.model_fields.values():
+        for inner in _models_in(field.annotation):
+            if inner is not kind:
+                picklable(inner)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def _parts(origin: Any, arguments: Any, value: Any) -> tuple[Any, ...]:
+    return _blank, (origin, arguments), value.__getstate__()
+
+
+def _blank(origin: Any, arguments: Any) -> Any:
+    kind = origin[arguments]
+    return kind.__new__(kind)
+
+
 def telling(parser: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """OpenAI's *parser* of an answer, which makes a new value of it: that tells of the same call."""
 
@@ -84,6 +119,8 @@ def telling(parser: Callable[[Any], Any]) -> Callable[[Any], Any]:
         value = parser(answer)
         if value is not answer and hasattr(answer, "muxi"):
             tell(value, answer.muxi)
+        if isinstance(value, BaseModel):
+            picklable(type(value))
         return value
 
     return parsed

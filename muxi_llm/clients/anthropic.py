@@ -24,7 +24,8 @@ from muxi_llm import inbound, models, runtime
 from muxi_llm.clients import anthropic_answers as answers
 from muxi_llm.clients import anthropic_resources as resources
 from muxi_llm.clients.answers import REPORT, response
-from muxi_llm.clients.options import Optioned, optioned
+from muxi_llm.clients.options import Optioned, optioned, unloaded
+from muxi_llm.clients.untouched import is_default, mark
 from muxi_llm.core.options import NO_TIMEOUT
 from muxi_llm.core.step import run_sync
 from muxi_llm.errors import APIStatusError, MuxiLLMError
@@ -42,11 +43,12 @@ __all__ = ["Anthropic", "AsyncAnthropic"]
 class Routed(Optioned):
     """What both share: which requests are ours, how they are run, and what their errors become."""
 
-    _port: Any = None
     _run: Any
     _authorize: Any
 
-    async def _attempt(self, original: Any, options: Any, how: dict[str, Any]) -> Any:
+    async def _attempt(
+        self, original: Any, options: Any, ours: Mapping[str, Any], how: dict[str, Any]
+    ) -> Any:
         """One attempt at a request that may be ours. Over the sync client nothing here suspends."""
         client: Any = self
         prepared = await _value(client._prepare_options(resources.marked(options)))
@@ -54,7 +56,6 @@ class Routed(Optioned):
         del request.headers[resources.MARK]
         await _value(client._prepare_request(request))
         try:
-            ours = self._options_of_ours
             if client.custom_auth is not None and resources.asks_own(prepared.json_data, ours):
                 await _value(self._authorize(client.custom_auth, request))
             door = resources.DOORS[prepared.url.partition("?")[0]]
@@ -75,6 +76,10 @@ class Routed(Optioned):
                 raise self._raised(request, error) from error
             return answers.refusal(request, error), prepared
 
+    def _ours(self, options: Any) -> tuple[Mapping[str, Any], Any]:
+        carried, options = unloaded(options)
+        return {**self._options_of_ours, **carried}, options
+
     def _own(self, request: Any, options: Any, ours: Mapping[str, Any]) -> inbound.Own:
         client: Any = self
         seconds = (request.extensions.get("timeout") or {}).get("read")
@@ -87,7 +92,7 @@ class Routed(Optioned):
             timeout=NO_TIMEOUT if seconds is None else seconds,
             max_retries=options.get_max_retries(client.max_retries),
             provider="anthropic",
-            port=self._port,
+            port=client._port,
             options=ours,
         )
 
@@ -105,9 +110,9 @@ class Routed(Optioned):
             value.with_report(report)
         return value
 
-    def _may_be_ours(self, options: Any) -> bool:
+    def _may_be_ours(self, options: Any, ours: Mapping[str, Any]) -> bool:
         """Whether the request is looked at here; what is not goes out, unless all is switched off."""
-        if resources.may_be_ours(options, self._options_of_ours):
+        if resources.may_be_ours(options, ours):
             return True
         try:
             runtime.check_kill_switch()
@@ -150,7 +155,12 @@ class Anthropic(Routed, anthropic.Anthropic):
 
     def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
         super().__init__(http_client=http_client, **kwargs)
-        self._port = inbound.port_over(http_client, self._client, BlockingHttpx2, BlockingIO)
+        if http_client is None:
+            mark(self._client)
+
+    @property
+    def _port(self) -> Any:
+        return None if is_default(self._client) else BlockingIO(BlockingHttpx2(self._client))
 
     @cached_property
     def messages(self) -> resources.Messages:
@@ -163,10 +173,10 @@ class Anthropic(Routed, anthropic.Anthropic):
         return resources.Beta(self)
 
     def _attempt_request(self, options: Any, **how: Any) -> Any:
-        original = super()._attempt_request
-        if not self._may_be_ours(options):
-            return original(options, **how)
-        return run_sync(self._attempt(original, options, how))
+        ours, options = self._ours(options)
+        if self._may_be_ours(options, ours):
+            return run_sync(self._attempt(super()._attempt_request, options, ours, how))
+        return super()._attempt_request(options, **how)
 
 
 @optioned
@@ -178,7 +188,12 @@ class AsyncAnthropic(Routed, anthropic.AsyncAnthropic):
 
     def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
         super().__init__(http_client=http_client, **kwargs)
-        self._port = inbound.port_over(http_client, self._client, AsyncHttpx2, AsyncIO)
+        if http_client is None:
+            mark(self._client)
+
+    @property
+    def _port(self) -> Any:
+        return None if is_default(self._client) else AsyncIO(AsyncHttpx2(self._client))
 
     @cached_property
     def messages(self) -> resources.AsyncMessages:
@@ -191,10 +206,10 @@ class AsyncAnthropic(Routed, anthropic.AsyncAnthropic):
         return resources.AsyncBeta(self)
 
     async def _attempt_request(self, options: Any, **how: Any) -> Any:
-        original = super()._attempt_request
-        if not self._may_be_ours(options):
-            return await original(options, **how)
-        return await self._attempt(original, options, how)
+        ours, options = self._ours(options)
+        if self._may_be_ours(options, ours):
+            return await self._attempt(super()._attempt_request, options, ours, how)
+        return await super()._attempt_request(options, **how)
 
 
 # Tools read signatures: the originals' are ours.

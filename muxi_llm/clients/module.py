@@ -17,8 +17,6 @@ from openai import _module_client as resources
 from openai._utils import LazyProxy
 
 from muxi_llm.clients.openai import AzureOpenAI, OpenAI
-from muxi_llm.transport.httpx2 import BlockingHttpx2
-from muxi_llm.transport.ports import BlockingIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,15 +122,6 @@ class Live:
     @_client.setter
     def _client(self, used: Any) -> None:
         vars(self)["_client"] = used
-
-    @property
-    def _port(self) -> Any:
-        given = setting("http_client")
-        return given and BlockingIO(BlockingHttpx2(given))
-
-    @_port.setter
-    def _port(self, _: Any) -> None:
-        """Made anew for each request."""
 
 
 class LiveBedrock(Live):

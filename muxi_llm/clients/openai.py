@@ -22,7 +22,8 @@ from openai._models import FinalRequestOptions
 from muxi_llm import inbound, models, runtime
 from muxi_llm.clients import models_list, resources
 from muxi_llm.clients.answers import REPORT, local, own_report, response, tell, telling
-from muxi_llm.clients.options import Optioned, optioned, taken_from
+from muxi_llm.clients.options import CARRIER, Optioned, optioned, taken_from, unloaded
+from muxi_llm.clients.untouched import Road, is_default, mark
 from muxi_llm.core.options import NO_TIMEOUT
 from muxi_llm.kept import requests as kept_requests
 from muxi_llm.kept import store
@@ -40,7 +41,6 @@ __all__ = ["AsyncAzureOpenAI", "AsyncClient", "AsyncOpenAI", "AzureOpenAI", "Cli
 class Routed(Optioned):
     """What all of them share: which requests are ours, and what the client brings along for them."""
 
-    _port: Any = None
     _quick: tuple[Any, dict[str, str]] | None = None
 
     if not TYPE_CHECKING:  # to type checkers it stays OpenAI's
@@ -62,7 +62,7 @@ class Routed(Optioned):
         # A body of another kind than the client's own methods make is between the caller and the server.
         if door is None or not getattr(request, "_content", b"").startswith(b"{"):
             return None
-        options = self._options_of_ours
+        options = {**self._options_of_ours, **request.extensions.get(CARRIER, {})}
         seconds = (request.extensions.get("timeout") or {}).get("read")
         own = self._own(self._base, str(request.url), inbound.sendable(request.headers), seconds, options)
         exchange = inbound.Exchange(door, request.content, own)
@@ -96,13 +96,14 @@ class Routed(Optioned):
             explicit=base != OpenAIProvider.base_url,
             timeout=NO_TIMEOUT if seconds is None else seconds,
             max_retries=self.max_retries,  # type: ignore[attr-defined]
-            port=self._port,
+            port=self._port,  # type: ignore[attr-defined]
             options=options,
         )
 
     def quick_exchange(self, path: str, params: dict[str, Any]) -> inbound.Exchange | None:
         """A plain `create` as a call, `None` where anything about it or the client is unusual."""
-        if type(self) not in PLAIN_CLIENTS or not self._is_plain():
+        road = ROADS.get(type(self))
+        if road is None or not self._is_plain() or not road.is_untouched(self):
             return None
         body = {name: value for name, value in params.items() if not isinstance(value, ABSENT)}
         timeout = body.pop("timeout", self.timeout)  # type: ignore[attr-defined]
@@ -120,8 +121,7 @@ class Routed(Optioned):
     def _is_plain(self) -> bool:
         client: Any = self
         return not (
-            self._port
-            or client._custom_headers
+            client._custom_headers
             or client._custom_query
             or client._strict_response_validation
             or client._api_key_provider
@@ -143,6 +143,13 @@ class Routed(Optioned):
             options.security = {"bearer_auth": True}
             quick = self._quick = key, inbound.sendable(client._build_headers(options))
         return quick[1]
+
+    def _build_request(self, options: Any, **how: Any) -> Any:
+        carried, options = unloaded(options)
+        request = super()._build_request(options, **how)  # type: ignore[misc]
+        if carried:
+            request.extensions = {**request.extensions, CARRIER: carried}
+        return request
 
     def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
         """As the original; what `parse` makes of an answer tells of its call as well."""
@@ -182,7 +189,13 @@ class OpenAI(Routed, openai.OpenAI):
 
     def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
         super().__init__(http_client=http_client, **_credentials(kwargs))
-        self._port = inbound.port_over(http_client, self._client, BlockingHttpx2, BlockingIO)
+        if http_client is None:
+            mark(self._client)
+
+    @property
+    def _port(self) -> Any:
+        """What all providers are reached over, if the caller has anything to do with the HTTP client."""
+        return None if is_default(self._client) else BlockingIO(BlockingHttpx2(self._client))
 
     @cached_property
     def chat(self) -> resources.Chat:
@@ -224,7 +237,12 @@ class AsyncOpenAI(Routed, openai.AsyncOpenAI):
 
     def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
         super().__init__(http_client=http_client, **_credentials(kwargs))
-        self._port = inbound.port_over(http_client, self._client, AsyncHttpx2, AsyncIO)
+        if http_client is None:
+            mark(self._client)
+
+    @property
+    def _port(self) -> Any:
+        return None if is_default(self._client) else AsyncIO(AsyncHttpx2(self._client))
 
     @cached_property
     def chat(self) -> resources.AsyncChat:
@@ -311,8 +329,8 @@ def _credentials(kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs
 
 
-PLAIN_CLIENTS = {OpenAI, AsyncOpenAI}
-"""Not their subclasses: what those override must have its say."""
+ROADS = {OpenAI: Road(OpenAI, openai.OpenAI), AsyncOpenAI: Road(AsyncOpenAI, openai.AsyncOpenAI)}
+"""The quick road is theirs. Not their subclasses': what those override must have its say."""
 
 ABSENT = (openai.NotGiven, openai.Omit)
 

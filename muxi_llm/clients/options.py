@@ -1,18 +1,20 @@
-"""Arguments of ours on the vendors' clients: they travel on a copy of the client, made for them.
+"""Arguments of ours on the vendors' clients: they travel as a field of the body that is never sent.
 
-They cannot travel with the request: callbacks and exception classes are not JSON. Nor in a context
-variable: `stream` sends its request later, wherever its `with` stands, and a tool runner sends several.
+What `extra_body` brings, every method of theirs hands on to each request it makes, whenever it makes it:
+`stream` sends later, wherever its `with` stands, and a tool runner sends several. The field's value is an
+object (callbacks and exception classes are not JSON), and taken out before the request is built.
 """
 
 from __future__ import annotations
 
-from functools import cached_property, wraps
+from collections.abc import Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from muxi_llm.inbound import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Literal, Self
 
     from muxi_llm.types.common import FallbackConfig
@@ -39,16 +41,6 @@ class Optioned:
         ) -> Self:
             """The client, with other settings."""
 
-    def bearing(self, options: Mapping[str, Any]) -> Self:
-        """The same client, down to its connections, with *options* on it."""
-        client = object.__new__(type(self))
-        vars(client).update(vars(self))
-        for name in tuple(vars(client)):
-            if isinstance(getattr(type(self), name, None), cached_property):  # a resource of the other one
-                del vars(client)[name]
-        client._options_of_ours = {**self._options_of_ours, **options}
-        return client
-
 
 def optioned(kind: Kind) -> Kind:
     """A decorator for a client: its vendor's `copy` takes arguments of ours, and hands on those there are."""
@@ -71,6 +63,34 @@ def taken_from(params: dict[str, Any]) -> dict[str, Any]:
     return {name: params.pop(name) for name in OPTIONS if name in params}
 
 
+CARRIER = "muxi_llm_options"
+
+
+class Carried:
+    """The field's value: arguments of ours, the same for every copy of the request."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+def loaded(params: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """A method's *params*, bearing *options*."""
+    return {**params, "extra_body": {**(params.get("extra_body") or {}), CARRIER: Carried(options)}}
+
+
+def unloaded(request: Any) -> tuple[Mapping[str, Any], Any]:
+    """The arguments of ours that a vendor's request options bear, and those without them."""
+    for place in ("extra_json", "json_data"):  # Anthropic's client puts the one into the other early
+        body = getattr(request, place)
+        if isinstance(body, Mapping) and isinstance(body.get(CARRIER), Carried):
+            rest = {name: value for name, value in body.items() if name != CARRIER}
+            return body[CARRIER].options, request.model_copy(update={place: rest or None})
+    return {}, request
+
+
 def taking_options(theirs: type, name: str) -> Any:
     """The method *name* of a vendor's resource, taking arguments of ours too.
 
@@ -80,8 +100,7 @@ def taking_options(theirs: type, name: str) -> Any:
     @wraps(getattr(theirs, name))
     def method(self: Any, *args: Any, **params: Any) -> Any:
         options = taken_from(params)
-        resource = type(self)(self._client.bearing(options)) if options else self
-        return getattr(theirs, name)(resource, *args, **params)
+        return getattr(theirs, name)(self, *args, **(loaded(params, options) if options else params))
 
     return method
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from functools import cached_property, partial, wraps
 from inspect import signature
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+import openai
 from openai import types
+from openai._resource import AsyncAPIResource
 from openai.resources import chat, completions, embeddings, responses
 from openai.resources.chat import completions as chats
 
 from muxi_llm.clients.answers import QuickAsyncStream, QuickStream, judged
 from muxi_llm.clients.options import replacing, taking_options
+from muxi_llm.clients.untouched import is_of_openai
 from muxi_llm.core.stream import AsyncStream, Stream
 from muxi_llm.inbound import OPTIONS
 from muxi_llm.models import RawValue
@@ -37,19 +39,21 @@ class Quick:
         self._kind = kind
         # A tracer that was in its place before us must see every call as well.
         self._create = theirs.create if is_of_openai(theirs.create) else None
+        self._post = (openai.AsyncOpenAI if issubclass(theirs, AsyncAPIResource) else openai.OpenAI).post
         # With any other argument the original is to say what it thinks of it.
         self._names = frozenset(signature(theirs.create).parameters) - UNUSUAL | frozenset(OPTIONS)
 
-    def exchange(self, client: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Exchange | None:
+    def exchange(self, resource: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Exchange | None:
         """The call, `None` where the original's own road is the better one."""
         needed, given = REQUIRED[self._path], params.keys()
         is_plain = (
             not args
             and needed <= given <= self._names
             and self._theirs.create is self._create
+            and getattr(resource._post, "__func__", None) is self._post
             and not isinstance(params.get("response_format"), type)
         )
-        return client.quick_exchange(self._path, params) if is_plain else None
+        return resource._client.quick_exchange(self._path, params) if is_plain else None
 
     def answer(self, client: Any, exchange: Exchange, answer: Any) -> Any:
         """The answer as the original's `create` would give it."""
@@ -60,18 +64,13 @@ class Quick:
         return judged(client, exchange, answer, self._kind) if isinstance(answer, RawValue) else answer
 
 
-def is_of_openai(method: Any) -> bool:
-    """Whether a method is the openai package's own, and not what some other wrapped around it."""
-    return type(method) is FunctionType and method.__globals__["__name__"].startswith("openai.")
-
-
 def quick(theirs: Any, name: str, *, path: str, kind: type) -> Any:
     """A sync `create` that takes the quick road where it may."""
     road, slow = Quick(theirs, path, kind), taking_options(theirs, name)
 
     @wraps(slow)
     def create(self: Any, *args: Any, **params: Any) -> Any:
-        exchange = road.exchange(self._client, args, params)
+        exchange = road.exchange(self, args, params)
         if exchange is None:
             return slow(self, *args, **params)
         return road.answer(self._client, exchange, exchange.prepared.run())
@@ -85,7 +84,7 @@ def quick_async(theirs: Any, name: str, *, path: str, kind: type) -> Any:
 
     @wraps(slow)
     async def create(self: Any, *args: Any, **params: Any) -> Any:
-        exchange = road.exchange(self._client, args, params)
+        exchange = road.exchange(self, args, params)
         if exchange is None:
             return await slow(self, *args, **params)
         return road.answer(self._client, exchange, await exchange.prepared.arun())

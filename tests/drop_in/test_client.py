@@ -199,7 +199,7 @@ def test_fault_04_arguments_of_the_client_are_honoured() -> None:
     ("model", "sent"),
     [
         ("meta-llama/Llama-3", "meta-llama/Llama-3"),
-        ("openai/gpt-4", "gpt-4"),
+        ("openai/gpt-4", "openai/gpt-4"),  # its own name, whatever we call one so
         ("mistral/custom", "mistral/custom"),  # known, but without a key here: a proxy's own name
     ],
 )
