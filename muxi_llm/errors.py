@@ -316,4 +316,12 @@ CONTEXT_LENGTH_MARKS = (
     "exceeds the context length",  # Ollama
     "input is too long for requested model",  # Bedrock
     "exceeds the maximum number of tokens allowed",  # Gemini: "The input token count (N) exceeds ..."
+    "exceeds the context window",  # OpenAI's Responses
+    "exceed context limit",  # Anthropic: "input length and `max_tokens` exceed context limit: ..."
+    "reduce the length of the messages",  # Groq, and OpenAI of old
+    "the model's context length",  # NVIDIA NIM: "The input (N tokens) is longer than ..."
+    "max context window",  # servers over MLX: "Prompt too long: N tokens exceeds ..."
+    "prompt too long",
+    "maximum prompt length",  # xAI
+    "number of tokens in the prompt cannot exceed",  # Cohere
 )

@@ -18,7 +18,7 @@ from muxi_llm.core.adapt import adapt
 from muxi_llm.core.media import with_media
 from muxi_llm.core.plain import unsendable
 from muxi_llm.core.plan import Outcome, Plan, Wait
-from muxi_llm.core.port import TransportError
+from muxi_llm.core.port import TransportError, UnsendableError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
@@ -138,6 +138,9 @@ async def _exchange(
 
     try:
         reply = await provider.send(io, outgoing)
+    except UnsendableError as error:
+        hint = "look at the base URL, extra_query and extra_headers"
+        raise errors.InvalidRequestError(f"{provider.name}: {error.message}; {hint}") from None
     except TransportError as error:
         raise _broken(error, outgoing) from error
     if reply.status >= 300:  # a redirect too: keys go to the provider's own base URL only
@@ -195,7 +198,11 @@ def _address(outgoing: WireCall, extras: _Extras) -> None:
     for name, value in extras.headers.items():
         if value is None or isinstance(value, Omit):  # the openai package's way to leave one out
             outgoing.headers.pop(name.lower(), None)
-        elif not (text := str(value)).isascii() or not text.isprintable() or not HEADER.fullmatch(name):
+        elif (
+            not (text := str(value).strip(" \t")).isascii()
+            or not text.isprintable()
+            or not HEADER.fullmatch(name)
+        ):
             # Not quoted: it may be a key. A transport would refuse it as well, and be asked again and again.
             raise errors.InvalidRequestError(
                 f"extra_headers[{name!r}] holds what no HTTP header may", param="extra_headers"

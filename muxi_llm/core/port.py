@@ -87,3 +87,12 @@ class TransportError(Exception):
         super().__init__(message)
         self.message = message
         self.timeout = timeout
+
+
+class UnsendableError(TransportError):
+    """Nothing was sent and nothing ever could be: the URL or a header is none. The libraries' own words are
+    not quoted, they hold the header, which may be a key.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the URL or a header of the request is not valid HTTP")

@@ -44,13 +44,19 @@ class AWSProvider(Provider, register=False):
         super().__init__(**given)
         named = REGION.search(self.base_url)
         self.region = named[1] if named else self.settings.get("region", "")
-        if self.region and not self.base_url:
+        self._by_region = not self.base_url
+        if self.region and self._by_region:
             partition = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
             self.base_url = f"https://{self.host}.{self.region}.{partition}"
 
     def prepare(
         self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
     ) -> WireCall:
+        arn = ARN.match(wire.model)
+        if arn is not None and self._by_region and arn[1] != self.region:  # known in its own region alone
+            settings = {**self.settings, "region": arn[1]}
+            there = type(self)(api_key=self.api_key, headers=self.headers, settings=settings)
+            return there.prepare(wire, body, stream=stream, extra=extra)
         if not self.base_url:
             raise self._no_region()
         return super().prepare(wire, body, stream=stream, extra=extra)
@@ -71,14 +77,16 @@ class AWSProvider(Provider, register=False):
         return super().classify(replace(fault, type=kind, code=fault.code or kind), url=url, reply=reply)
 
     def _signed(self, call: WireCall) -> dict[str, str]:
-        if not self.region:
+        named = REGION.search(call.url)
+        region = named[1] if named else self.region
+        if not region:
             raise self._no_region()
         try:
             from muxi_llm.providers import aws_signing  # noqa: PLC0415 - an extra, and heavy
         except ImportError as error:
             raise self._no_credentials("it needs botocore: pip install 'muxi-llm[aws]'") from error
         try:
-            return aws_signing.signed_headers(call, self.settings, self.signing_name, self.region)
+            return aws_signing.signed_headers(call, self.settings, self.signing_name, region)
         except aws_signing.CredentialsError as error:
             raise self._no_credentials(str(error)) from error
 
@@ -93,5 +101,8 @@ class AWSProvider(Provider, register=False):
 
 
 # ------------------------------------------------------------------------------------------ tables
+
+ARN = re.compile(r"arn:[\w-]+:[\w-]+:([a-z]{2}(?:-[a-z]+)+-\d+):")
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html."""
 
 REGION = re.compile(r"\.([a-z]{2}(?:-[a-z]+)+-\d+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)")

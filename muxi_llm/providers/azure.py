@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -37,6 +38,11 @@ class AzureProvider(OpenAIProvider):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
+        address = TARGET.fullmatch(self.base_url)
+        if address is not None:  # the portal's target URI, of one endpoint
+            self.base_url = address["base"]
+            if address["version"]:
+                self.settings = {"api_version": address["version"], **self.settings}
         self.key_required = self.settings.keys().isdisjoint({"ad_token", "ad_token_provider"})
 
     def authorize(self) -> dict[str, str]:
@@ -72,3 +78,12 @@ class AzureProvider(OpenAIProvider):
             call.headers.pop("api-key", None)
             call.headers["authorization"] = f"Bearer {token}"
         return await io.send(call)
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+TARGET = re.compile(
+    r"(?P<base>https?://[^?]+?)(?:/chat/completions|/completions|/embeddings|/responses)?"
+    r"(?:\?(?:.*&)?api-version=(?P<version>[\w.-]+).*)?"
+)
+"""Endpoints as they stand in Azure's portal, to be copied: with the last words of the path, and a version."""

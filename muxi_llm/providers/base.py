@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from muxi_llm.core.port import IO
     from muxi_llm.wire.base import Endpoint, Ledger, Profile
 
+DOT_SEGMENT = re.compile(r"(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=[/\\#]|%2f|%5c|$)", re.IGNORECASE)
+"""What leads out of a path, as servers and proxies read it: https://url.spec.whatwg.org/#double-dot-path-segment."""
+
 CLASSES: dict[str, type[Provider]] = {}
 """Every provider class that exists, by name; `registry` looks here first."""
 
@@ -223,7 +226,11 @@ class Provider:
         accepted = wire.stream_headers if stream else {}
         headers = {"content-type": "application/json", **accepted, **self.headers, **self.authorize()}
         content = b"" if wire.method == "GET" else dumps(encoded)
-        return WireCall(self.url_of(wire, stream=stream), headers, content, stream, method=wire.method)
+        url = self.url_of(wire, stream=stream)
+        if ("/." in url or "%" in url or "\\" in url) and DOT_SEGMENT.search(url.partition("?")[0]):
+            message = f"{self.name}: the model's name {wire.model!r} would lead to another path"
+            raise errors.InvalidModelError(message, param="model")
+        return WireCall(url, headers, content, stream, method=wire.method)
 
     def send(self, io: IO, call: WireCall) -> Coroutine[Any, Any, Reply]:
         """Carry *call* out over the port; an override is an `async def`. Raises `TransportError`."""
@@ -234,7 +241,14 @@ class Provider:
         return wire.decode_response(reply.content, created=int(reply.received))
 
     def classify(self, fault: Fault, *, url: str, reply: Reply) -> errors.MuxiLLMError:
-        """The error for what the provider said. Status decides, text does not."""
+        """The error for what the provider said. Status decides, text does not.
+
+        A pause that Google asks for in the body becomes the header that everybody reads, whichever of its
+        endpoints it is: https://cloud.google.com/apis/design/errors (`google.rpc.RetryInfo`).
+        """
+        delay = asked_delay(fault.body)
+        if delay is not None and "retry-after" not in reply.headers:
+            reply.headers = {**reply.headers, "retry-after": delay}
         error = errors.status_error(
             fault.status,
             fault.message,
@@ -257,6 +271,16 @@ class Provider:
         return errors.malformed_reply(
             wire_error.message, url=url, headers=reply.headers, content=reply.content
         )
+
+
+def asked_delay(body: object) -> str | None:
+    """Seconds to wait, where an error's details say so (`"retryDelay": "36s"`)."""
+    details = body.get("details") if isinstance(body, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str):
+            return delay.removesuffix("s")
+    return None
 
 
 def snake_case(name: str) -> str:

@@ -57,11 +57,6 @@ class GoogleProvider(Provider):
         return self.base_url.removesuffix("/openai") + wire.path_for(stream=stream)
 
     def classify(self, fault: Fault, *, url: str, reply: Reply) -> errors.MuxiLLMError:
-        """The pause Google asks for is in the body: it becomes the header that everybody reads."""
-        delays = (detail.get("retryDelay") for detail in details_of(fault, "RetryInfo"))
-        delay = next((delay for delay in delays if isinstance(delay, str)), None)
-        if delay is not None and "retry-after" not in reply.headers:
-            reply.headers = {**reply.headers, "retry-after": delay.removesuffix("s")}
         return super().classify(google_fault(fault), url=url, reply=reply)
 
 

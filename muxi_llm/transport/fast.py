@@ -22,9 +22,9 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.core.port import TransportError
+from muxi_llm.core.port import TransportError, UnsendableError
 from muxi_llm.core.step import run_sync
-from muxi_llm.transport.ports import CONNECT_TIMEOUT, LINGER, UNSENDABLE
+from muxi_llm.transport.ports import CONNECT_TIMEOUT, LINGER
 from muxi_llm.transport.staying import import_for_good
 from muxi_llm.wire.base import Reply
 
@@ -61,7 +61,7 @@ class BlockingFast:
         except PyreqwestError as error:
             raise _failure(error) from error
         except ValueError:
-            raise TransportError(UNSENDABLE) from None
+            raise UnsendableError from None
 
 
 class AsyncFast:
@@ -81,7 +81,7 @@ class AsyncFast:
         except PyreqwestError as error:
             raise _failure(error) from error
         except ValueError:
-            raise TransportError(UNSENDABLE) from None
+            raise UnsendableError from None
 
 
 class BlockingReader:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from muxi_llm.core.port import TransportError
-from muxi_llm.transport.ports import CONNECT_TIMEOUT, LINGER, UNSENDABLE
+from muxi_llm.core.port import TransportError, UnsendableError
+from muxi_llm.transport.ports import CONNECT_TIMEOUT, LINGER
 from muxi_llm.wire.base import Reply
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _transport_errors() -> Iterator[None]:
         if names & {"TimeoutException", "TimeoutError"}:  # the second is asyncio's
             raise TransportError("the request timed out", timeout=True) from error
         if names & {"LocalProtocolError", "InvalidURL", "UnicodeEncodeError"}:
-            raise TransportError(UNSENDABLE) from None
+            raise UnsendableError from None
         if names & {"RequestError", "StreamError", "OSError"}:
             raise TransportError(_story(error)) from error
         raise

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-UNSENDABLE = "the URL or a header of the request is not valid HTTP"
-"""What transports say of such a request: the libraries' own words quote the header, which may be a key."""
-
-
 CONNECT_TIMEOUT = 5.0
 """Seconds for a connection to come about, as with the openai package."""
 

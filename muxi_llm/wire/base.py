@@ -34,9 +34,9 @@ Value = TypeVar("Value", bound=BaseModel)
 class WireCall:
     """One HTTP request, complete. timeout: seconds for the whole attempt (a stream: between chunks)."""
 
-    url: str
-    headers: dict[str, str]
-    body: bytes
+    url: str = field(repr=False)  # may hold a password, as headers hold keys
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     stream: bool = False
     timeout: float = 600.0
     method: str = "POST"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.models import RawChunk, RawValue
-from muxi_llm.wire.base import Json, Wire, WireError, fault_of, loads
+from muxi_llm.wire.base import Json, Wire, WireError, fault_of, loads, raise_in_band
 from muxi_llm.wire.event_decoder import EventDecoder
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class Events:
     """Events before there is an answer: a stream that breaks after them alone may still fall back."""
     last: frozenset[str]
     """Events that end a whole stream."""
+    answer: frozenset[str]
+    """Fields of a whole answer, of which it has one at least."""
     texts: Mapping[str, tuple[str, ...]]
     """Events that add to the answer's text, and the way to it."""
 
@@ -41,10 +43,13 @@ class Passthrough(Wire):
 
     def decode_response(self, data: bytes, *, created: int) -> RawValue:  # noqa: ARG002 - in the body
         raw = loads(data)
+        if isinstance(raw, dict) and not self._events.answer.isdisjoint(raw) and raw.get("type") != "error":
+            return RawValue(data)
+        raise_in_band(raw)
         if isinstance(raw, dict) and raw.get("type") == "error":
             fault = fault_of(500, raw)
             raise WireError("fault", fault.message, fault)
-        return RawValue(data)
+        raise WireError("malformed", f"the reply is no answer: {str(raw)[:200]}")
 
     def stream_decoder(self, *, created: int) -> PassthroughDecoder:  # noqa: ARG002
         return PassthroughDecoder(self._events)
@@ -104,6 +109,7 @@ SILENT = {b"", b"[DONE]"}
 RESPONSES = Events(
     preamble=frozenset({"response.created", "response.in_progress", "response.queued"}),
     last=frozenset({"response.completed", "response.failed", "response.incomplete"}),
+    answer=frozenset({"output", "status"}),
     texts={"response.output_text.delta": ("delta",)},
 )
 
@@ -111,5 +117,6 @@ RESPONSES = Events(
 MESSAGES = Events(
     preamble=frozenset({"message_start", "ping"}),
     last=frozenset({"message_stop"}),
+    answer=frozenset({"content"}),
     texts={"content_block_delta": ("delta", "text")},
 )

@@ -16,21 +16,28 @@ class SSEDecoder:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
+        self._held = b""
         self._at_start = True
+        self._after_line_end = False
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """The events that *data* completes."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        if b"\r" in data:
+            # A CR at the very end may be the first half of a CRLF: it waits for the next bytes.
+            if data.endswith(b"\r"):
+                data, self._held = data[:-1], b"\r"
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         self._pieces.append(data)
-        if b"\n" not in data and b"\r" not in data:
-            return []  # cannot complete anything; not joining keeps huge events linear
+        completes = b"\n\n" in data or (self._after_line_end and data.startswith(b"\n"))
+        self._after_line_end = data.endswith(b"\n") or (self._after_line_end and not data)
+        if not completes:
+            return []  # joining what completes nothing would make events of many pieces quadratic
         buffer = b"".join(self._pieces)
         if self._at_start:
             self._at_start = False
             buffer = buffer.removeprefix(BOM)
-        if b"\r" in buffer:
-            # A CR at the very end may be the first half of a CRLF: it waits for the next bytes.
-            held = b"\r" if buffer.endswith(b"\r") else b""
-            buffer = buffer[: len(buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
         blocks = buffer.split(b"\n\n")
         rest = blocks.pop()
         self._pieces = [rest] if rest else []
@@ -38,7 +45,7 @@ class SSEDecoder:
 
     def finish(self) -> list[tuple[bytes, bytes]]:
         """The event that the end of the connection completes, if any."""
-        rest, self._pieces = b"".join(self._pieces), []
+        rest, self._pieces = b"".join([*self._pieces, self._held]), []
         rest = rest.removeprefix(BOM if self._at_start else b"")
         return _parse(rest.replace(b"\r", b"\n").split(b"\n\n"))
 

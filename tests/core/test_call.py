@@ -11,6 +11,7 @@ from openai import NOT_GIVEN, omit
 
 import muxi_llm
 from muxi_llm import ChatCompletion, Completion, Embedding, MuxiLLMError
+from muxi_llm.core.port import UnsendableError
 from muxi_llm.core.request import Limits, Request
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.transport.scripted import Answer, Scripted
@@ -475,6 +476,14 @@ def test_provider_options_name_headers_and_query_too(driver):
         assert (call.headers["x-beta"], "x-own" in call.headers, call.url[-4:]) == ("a", False, "?v=2")
     assert [body["seed"] for body in script.bodies] == [5, 6]
     assert not any(name.startswith("extra_") for body in script.bodies for name in body)
+
+
+def test_what_a_transport_cannot_send_is_not_tried_again(driver):
+    """It never could: the caller's mistake, and said without quoting."""
+    raised, script = ask(driver, Answer(error=UnsendableError()), retries=3)
+    assert isinstance(raised, InvalidRequestError)
+    assert (len(script.calls), script.slept) == (1, [])
+    assert "base URL" in str(raised)
 
 
 def test_a_header_that_cannot_be_sent_is_refused_unquoted(driver):

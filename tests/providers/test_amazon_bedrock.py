@@ -16,6 +16,7 @@ from muxi_llm import ChatCompletion, Completion, Embedding
 from muxi_llm.errors import InvalidRequestError, MissingCredentialsError, UnsupportedParameterError
 from muxi_llm.providers import aws_signing
 from muxi_llm.utils.streaming import collect
+from muxi_llm.wire.base import Ledger
 from tests.support.anthropic import system, text, tool, user
 from tests.support.aws import (
     CLAUDE,
@@ -240,6 +241,20 @@ def test_regions(settings, url):
     assert kind(base_url=mantle, settings={"region": "eu-west-1"}).region == "us-east-1"
     vpc = "https://vpce-1.bedrock-runtime.us-gov-west-1.vpce.amazonaws.com"
     assert kind(base_url=vpc, settings={"region": "eu-west-1"}).region == "us-gov-west-1"
+
+
+@pytest.mark.parametrize("settings", [{}, {"region": "eu-west-1"}], ids=["none set", "another set"])
+def test_an_arn_is_asked_in_its_own_region(settings):
+    """Elsewhere nobody knows it; an address that was given stays."""
+    kind = muxi_llm.providers.amazon_bedrock.BedrockProvider
+    for given, host in (
+        ({}, "bedrock-runtime.us-east-1.amazonaws.com"),
+        ({"base_url": "http://at.test"}, "at.test"),
+    ):
+        provider = kind(api_key="k", settings=settings, **given)
+        wire = provider.wire_for("chat", ARN, Ledger("bedrock"))
+        call = provider.prepare(wire, {"messages": HELLO}, stream=False, extra={})
+        assert call.url.split("/")[2] == host
 
 
 @pytest.mark.parametrize("url", ["", None], ids=["no URL", "a URL that names none"])

@@ -60,6 +60,16 @@ def test_where_it_goes(driver, monkeypatch, endpoint, version, url):
     assert "authorization" not in script.calls[0].headers
 
 
+@pytest.mark.parametrize("end", ["/chat/completions?api-version=2024-10-21", "/chat/completions", ""])
+def test_a_target_uri_as_the_portal_shows_it(driver, monkeypatch, end):
+    """Its version is the one of the address, unless another is set."""
+    if "?" not in end:
+        monkeypatch.setenv("AZURE_OPENAI_API_VERSION", "2024-10-21")
+    at = "https://r.openai.azure.com/openai/deployments/dep"
+    _, script = ask(driver, said(), model="azure/dep", base_url=at + end, api_key="k")
+    assert script.calls[0].url == f"{at}/chat/completions?api-version=2024-10-21"
+
+
 def test_by_resource_name(driver, monkeypatch):
     monkeypatch.delenv("AZURE_OPENAI_ENDPOINT")
     monkeypatch.setenv("AZURE_RESOURCE_NAME", "mine")

@@ -33,15 +33,36 @@ def test_a_request_keeps_everything_but_the_model() -> None:
 
 def test_an_answer_keeps_its_bytes() -> None:
     """White space and all."""
-    value = wire().decode_response(b'{"a" :  1}', created=0)
+    value = wire().decode_response(b'{"content" :  []}', created=0)
     assert isinstance(value, RawValue)
-    assert value.wire_bytes == b'{"a" :  1}'
+    assert value.wire_bytes == b'{"content" :  []}'
 
 
 def test_a_response_that_failed_is_an_answer() -> None:
     """Its `error` is a field of the Responses wire, not an error reply."""
     content = b'{"object":"response","status":"failed","error":{"code":"server_error","message":"no"}}'
     assert wire(RESPONSES).decode_response(content, created=0).wire_bytes == content
+
+
+@pytest.mark.parametrize("events", [RESPONSES, MESSAGES], ids=["responses", "messages"])
+@pytest.mark.parametrize("reply", ["[]", "5", "null", '"x"', "{}", '{"a": 1}', "<html>"])
+def test_what_is_no_answer(events: Events, reply: str) -> None:
+    """A success that was not asked for: the chain goes on."""
+    with pytest.raises(WireError) as caught:
+        wire(events).decode_response(reply.encode(), created=0)
+    assert caught.value.kind == "malformed"
+
+
+@pytest.mark.parametrize("events", [RESPONSES, MESSAGES], ids=["responses", "messages"])
+@pytest.mark.parametrize(
+    "reply", ['{"error": {"message": "no", "code": 529}}', '[{"error": {"message": "no", "code": 529}}]']
+)
+def test_an_error_object_instead_of_an_answer(events: Events, reply: str) -> None:
+    """As proxies send it, whatever the wire."""
+    with pytest.raises(WireError) as caught:
+        wire(events).decode_response(reply.encode(), created=0)
+    assert caught.value.fault is not None
+    assert caught.value.fault.status == 529
 
 
 def test_an_error_within_a_success() -> None:

@@ -47,6 +47,16 @@ TRAPS: dict[str, tuple[bytes, Events]] = {
 }
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_an_event_of_many_pieces_is_joined_once(end: bytes) -> None:
+    """What completes nothing is kept as it came: else its bytes were copied again with each further piece."""
+    decoder = SSEDecoder()
+    for _ in range(1000):
+        assert decoder.feed(b"data: a" + end) == []
+    assert len(decoder._pieces) == 1000
+    assert decoder.feed(end + b"\n") == [(b"", b"\n".join([b"a"] * 1000))]
+
+
 @pytest.mark.parametrize(("data", "events"), TRAPS.values(), ids=TRAPS)
 class TestTraps:
     """pitfall_75 and more, each in one piece, byte by byte, and cut in two at every place."""
