@@ -24,6 +24,7 @@ from muxi_llm import harness, runtime
 from muxi_llm.chat_completion import ChatCompletion
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.harness.batch import Batch, Job, Journal, jobs
+from muxi_llm.harness.batch.run import ALIKE
 from muxi_llm.llmix.batch import BatchProcessor, decode_batch_id
 from muxi_llm.llmix.batch.services import SERVICES
 
@@ -39,8 +40,10 @@ def add(batch: argparse.ArgumentParser) -> None:
         help="ask them from this machine; to go on after a stop, run it again",
         description="Ask what is in PROMPTS, each line a JSON value: a prompt as a string, an object with "
         '"prompt" or "messages", or a line of OpenAI\'s batches. What is asked for here wins over what a '
-        "line says. A run that was stopped or killed goes on when it is run again.",
-        epilog="Exit status: 0 all were answered; 1 some failed; 2 it cannot be run; 130 it was stopped.",
+        "line says. A run that was stopped or killed goes on when it is run again, and so does one that "
+        "stopped by itself; lines may have moved meanwhile. Equal lines are asked once.",
+        epilog="Exit status: 0 all were answered; 1 some failed; 2 it cannot be run; 3 it stopped by itself, "
+        "as the rest would fail alike; 130 it was stopped.",
     )
     _add_request(run)
     run.add_argument(
@@ -58,6 +61,20 @@ def add(batch: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--cache", choices=harness.STRATEGIES, help="keep answers, and answer equal prompts with them"
     )
+    run.add_argument(
+        "--order",
+        choices=("answered", "input"),
+        default="answered",
+        help="of the results, once all are over; default %(default)s: as they came",
+    )
+    run.add_argument(
+        "--give-up",
+        type=int,
+        default=ALIKE,
+        metavar="N",
+        help="stop after so many failures in a row that are alike; 0: never; default %(default)s",
+    )
+    run.add_argument("--repeat-equal", action="store_true", help="ask equal lines each by itself")
     run.add_argument("--retry-failed", action="store_true", help="ask again what failed in an earlier run")
     run.add_argument("--quiet", action="store_true", help="no progress, no summary")
     run.set_defaults(run=_run)
@@ -127,20 +144,41 @@ def _run(given: argparse.Namespace) -> int:
     try:
         _check({**overrides, **how})
         # Where a provider says 429, fewer of the workers get through to it, down to one.
-        harness.configure(concurrency=given.concurrency, concurrency_minimum=1)
-        output = _output(given)
+        harness.configure(concurrency=given.concurrency, concurrency_minimum=1, kill_switch=True)
+        output, total = _output(given), None if given.prompts == "-" else _lines_of(given.prompts)
         with _input(given.prompts) as lines, Journal(output, retry_failed=given.retry_failed) as journal:
-            bar = None if given.quiet else _Bar(None if given.prompts == "-" else _lines_of(given.prompts))
-            batch = Batch(journal, ask, concurrency=given.concurrency, tell=bar)
-            asyncio.run(_until_stopped(batch.run(jobs(lines, overrides, given.system)), batch))
+            bar = None if given.quiet else _Bar(total)
+            batch = Batch(
+                journal,
+                ask,
+                concurrency=given.concurrency,
+                tell=bar,
+                alike=given.give_up,
+                repeat=given.repeat_equal,
+            )
+            asked = jobs(lines, overrides, given.system, source=_name_of(given.prompts))
+            asyncio.run(_until_stopped(batch.run(asked), batch))
+            if not (batch.stopped or batch.given_up):
+                journal.arrange(in_order=given.order == "input")
     except UNUSABLE as error:
         return _complain(error)
     except KeyboardInterrupt:
         return STOPPED
     failed = batch.failed + batch.failed_before
     if bar is not None:
+        bar.tell(_stories(batch))
         bar.end(batch, f"; --retry-failed asks those again; {output}" if failed else f"; {output}")
-    return STOPPED if batch.stopped else 1 if failed else 0
+    return STOPPED if batch.stopped else GIVEN_UP if batch.given_up else 1 if failed else 0
+
+
+def _stories(batch: Batch) -> list[str]:
+    """What somebody has to know about a run that is over, beside its numbers."""
+    said = [str(error) for error in batch.no_calls]
+    if batch.doubled:
+        said.append(f"lines that differ have the same custom_id: {', '.join(batch.doubled)}")
+    if batch.given_up:
+        said.append(f"stopped: {batch.given_up}; run it again to go on")
+    return said
 
 
 def _overrides(given: argparse.Namespace) -> dict[str, Any]:
@@ -170,6 +208,10 @@ def _output(given: argparse.Namespace) -> Path:
 
 def _input(prompts: str) -> BinaryIO:
     return sys.stdin.buffer if prompts == "-" else Path(prompts).open("rb")
+
+
+def _name_of(prompts: str) -> str:
+    return "standard input" if prompts == "-" else prompts
 
 
 def _lines_of(prompts: str) -> int:
@@ -215,12 +257,19 @@ class _Bar:
         asked = batch.answered + batch.failed
         rate = asked / (now - self._begun) if now > self._begun else 0.0
         told += f", {rate:,.1f}/s"
+        if batch.resting:
+            told += f", resting {batch.resting:.0f} s"
         if not self._total:
             return told
         filled = min(BAR, BAR * batch.over // self._total)
         left = max(0, self._total - batch.over)
         eta = f", {_clock(left / rate)} left" if rate and left else ""
         return f"[{'#' * filled}{'.' * (BAR - filled)}] {told} of {self._total:,}{eta}"
+
+    def tell(self, stories: list[str]) -> None:
+        """What is to be read before the last line."""
+        for story in stories:
+            print(f"{CLEAR if sys.stderr.isatty() else ''}muxi-llm: {story}", file=sys.stderr)
 
     def end(self, batch: Batch, more: str) -> None:
         """The last line, which stays."""
@@ -243,7 +292,9 @@ def _submit(given: argparse.Namespace) -> int:
     try:
         _check(overrides)
         with _input(given.prompts) as lines:
-            asked = [_params(job) for job in jobs(lines, overrides, given.system)]
+            asked = [
+                _params(job) for job in jobs(lines, overrides, given.system, source=_name_of(given.prompts))
+            ]
         messages = [params.pop("messages") for params in asked]
         if any(params != asked[0] for params in asked):
             raise ValueError("all lines of a submitted batch must have the same model and arguments")
@@ -259,7 +310,7 @@ def _submit(given: argparse.Namespace) -> int:
 
 def _params(job: Job) -> dict[str, Any]:
     if job.error is not None:
-        raise ValueError(f"{job.key}: {job.error}")
+        raise job.error
     return job.params
 
 
@@ -294,6 +345,6 @@ def _key_of(batch: str) -> str:
 OTHER_NAMES = {"google": "gemini"}
 UNUSABLE = (MuxiLLMError, ImportError, OSError, TypeError, ValueError)
 CLEAR = "\r\x1b[K"
-STOPPED = 130
+GIVEN_UP, STOPPED = 3, 130
 REDRAW = 0.1
 BAR = 30

@@ -106,6 +106,8 @@ def _row(name: str, kind: type[Provider]) -> Row:
 
 def _name_of(wire: type[Wire]) -> str:
     """The family and the form it is in, where there is a family: `openai_chat`."""
+    if wire.__module__ in INSTEAD:
+        return INSTEAD[wire.__module__]
     ours = wire.__module__.removeprefix("muxi_llm.wire.")
     return ours.replace(".", "_") if ours != wire.__module__ else ours.rpartition(".")[2]
 
@@ -192,6 +194,9 @@ def _complain(story: str) -> int:
 COLUMNS = ["name", "key", "wire", "endpoints", "capabilities", "tier", "configured"]
 
 ENDPOINTS = ("chat", "completion", "embedding", "models")
+
+INSTEAD = {"muxi_llm.wire.responses.instead": "openai_chat"}
+"""Wires that are another one with a way out."""
 
 CAPABILITIES = {
     "stream": "streaming_support",

@@ -250,11 +250,101 @@ def test_options_of_a_batch_are_the_requests(capsys, openai, tmp_path):
 
 
 def test_equal_prompts_of_a_batch_cost_one_call(capsys, openai, tmp_path):
+    """But where chance is asked for, or each of them."""
     (tmp_path / "in.jsonl").write_text('"one"\n' * 5)
-    status, rows, _ = batch(
-        capsys, tmp_path, "--model", "openai/m", "--cache", "memory", "--concurrency", "1"
-    )
+    status, rows, _ = batch(capsys, tmp_path, "--model", "openai/m")
     assert (status, len(rows), len(openai.requests)) == (0, 5, 1)
+    assert [row["custom_id"] for row in rows] == [f"line-{n}" for n in range(1, 6)]
+    assert [row.get("same_as") for row in rows] == [None, *["line-1"] * 4]
+    assert len({json.dumps(row["response"]) for row in rows}) == 1
+    for options, count in ((["--temperature", "1"], 5), (["--temperature", "1", "--param", "seed=1"], 1)):
+        openai.requests.clear()
+        assert batch(capsys, tmp_path, "--model", "openai/m", *options)[0] == 0
+        assert len(openai.requests) == count
+    openai.requests.clear()
+    batch(capsys, tmp_path, "--model", "openai/m2", "--repeat-equal")
+    assert len(openai.requests) == 5
+
+
+REFUSED = {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}
+
+
+def test_a_wrong_key_costs_one_request(capsys, openai, tmp_path):
+    """The run stops by itself, with its own status; with the right key it goes on where it was."""
+    (tmp_path / "in.jsonl").write_text("".join(f'"{n}"\n' for n in range(500)))
+    well, openai.respond = openai.respond, lambda received: Respond(401, json=REFUSED)
+    status, rows, err = batch(capsys, tmp_path, "--model", "openai/m")
+    assert (status, rows, len(openai.requests)) == (3, [], 1)
+    assert "stopped: nobody may ask: " in err
+    assert "Incorrect API key provided" in err
+    openai.respond = well
+    assert batch(capsys, tmp_path, "--model", "openai/m")[0] == 0
+    assert len(openai.requests) == 501
+
+
+def test_failures_alike_stop_a_batch(capsys, openai, tmp_path):
+    """One request each, none beside another, whatever number stands in what is said."""
+    (tmp_path / "in.jsonl").write_text("".join(f'"{n}"\n' for n in range(50)))
+    times = iter(range(50))
+
+    def respond(received: Received) -> Respond:
+        return Respond(
+            400, json={"error": {"message": f"seed is no parameter here, request req_{next(times)}"}}
+        )
+
+    openai.respond = respond
+    status, rows, err = batch(capsys, tmp_path, "--model", "openai/m", "--give-up", "4")
+    assert (status, len(rows), len(openai.requests)) == (3, 4, 4)
+    assert "stopped: 4 in a row failed alike: " in err
+    assert batch(capsys, tmp_path, "--model", "openai/m", "--give-up", "0")[0] == 1
+    assert len(openai.requests) == 50
+
+
+def test_the_kill_switch_stops_a_batch(capsys, openai, tmp_path, monkeypatch):
+    monkeypatch.setenv("LLMIX_STATE_DIR", str(tmp_path))
+    (tmp_path / "killswitch").touch()
+    status, rows, err = batch(capsys, tmp_path, "--model", "openai/m")
+    assert (status, rows, openai.requests) == (3, [], [])
+    assert "Kill switch active" in err
+
+
+def test_a_line_that_is_no_json(capsys, openai, tmp_path):
+    """Where it stands, and what is wrong with it; the others are asked."""
+    (tmp_path / "in.jsonl").write_text('"one"\nnot a prompt\n{"prompt": "two",}\n')
+    status, rows, err = batch(capsys, tmp_path, "--model", "openai/m")
+    assert (status, sorted(bool(row["error"]) for row in rows)) == (1, [False, True, True])
+    name = tmp_path / "in.jsonl"
+    assert f"muxi-llm: {name}, line 2: no JSON, at column 1: " in err
+    assert 'not a prompt; a prompt by itself stands in quotes: "..."' in err
+    assert f"muxi-llm: {name}, line 3: no JSON, at column " in err
+
+
+def test_doubled_ids_are_told(capsys, openai, tmp_path):
+    lines = [{"custom_id": "a", "prompt": "one"}, {"custom_id": "a", "prompt": "two"}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    status, rows, err = batch(capsys, tmp_path, "--model", "openai/m")
+    assert (status, len(rows)) == (0, 2)
+    assert "muxi-llm: lines that differ have the same custom_id: a\n" in err
+
+
+def test_results_in_the_inputs_order(capsys, openai, tmp_path):
+    (tmp_path / "in.jsonl").write_text("".join(f'"{n}"\n' for n in range(30)))
+    openai.respond = lambda received: Respond(
+        json=bodies.chat("x"), delay=0.001 * (int(received.json["messages"][0]["content"]) * 7 % 30)
+    )
+    status, rows, _ = batch(capsys, tmp_path, "--model", "openai/m", "--order", "input")
+    assert (status, [row["custom_id"] for row in rows]) == (0, [f"line-{n + 1}" for n in range(30)])
+
+
+def test_lines_inserted_at_the_top(capsys, openai, tmp_path):
+    """Only what is new is asked; the numbers in the results are those of now."""
+    (tmp_path / "in.jsonl").write_text('"a"\n"b"\n')
+    batch(capsys, tmp_path, "--model", "openai/m")
+    (tmp_path / "in.jsonl").write_text('"new"\n"a"\n"b"\n')
+    status, rows, _ = batch(capsys, tmp_path, "--model", "openai/m")
+    assert (status, len(openai.requests)) == (0, 3)
+    said = {row["custom_id"]: row["response"]["body"]["choices"][0]["message"]["content"] for row in rows}
+    assert said == {"line-1": "new", "line-2": "a", "line-3": "b"}
 
 
 def test_a_batch_from_standard_input(openai, tmp_path):
@@ -397,7 +487,7 @@ def test_a_submitted_batch_is_asked_after_and_fetched(capsys, batches):
     ("arguments", "story"),
     [
         (["submit", "in.jsonl", "--model", "groq/m"], "no API key for groq"),
-        (["submit", "in.jsonl"], "line-1: the line names no model"),
+        (["submit", "in.jsonl"], "in.jsonl, line 1: the line names no model"),
         (["submit", "differing.jsonl", "--model", "openai/m"], "the same model and arguments"),
         (["submit", "empty.jsonl", "--model", "openai/m"], "a batch needs one prompt at least"),
         (["status", "nonsense"], "nonsense"),

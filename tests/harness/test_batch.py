@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from muxi_llm.harness.batch import Batch, Job, Journal, jobs
 from muxi_llm.models import Adaptation, ChatCompletion, Report
 from tests.support import bodies
 from tests.support.patience import PATIENCE
+from tests.support.process import run_script
 from tests.support.upstream import Received, Respond, Upstream
 
 USER = [{"role": "user", "content": "Hi"}]
@@ -144,6 +147,10 @@ def test_a_line_for_each(tmp_path: Path) -> None:
     assert failed["error"] == {"code": "RateLimitError", "status": 429, "message": "Error code: 429 - slow"}
 
 
+def refused(message: str = "no", status: int = 400) -> Exception:
+    return status_error(status, message, url="http://x", headers={}, body=None)
+
+
 def limited() -> RateLimitError:
     return status_error(429, "slow", url="http://x", headers={}, body=None)  # type: ignore[return-value]
 
@@ -248,7 +255,7 @@ def test_everything_is_asked_once_and_no_more_at_once_than_workers(tmp_path: Pat
 def test_failures_are_recorded_and_asked_again_only_if_wanted(tmp_path: Path) -> None:
     async def ask(params: dict[str, Any]) -> Any:
         if params["messages"][0]["content"] == "prompt 1":
-            raise limited()
+            raise refused()
         return await at_once(params)
 
     def counts(ask: Any, **wanted: Any) -> tuple[int, ...]:
@@ -261,6 +268,169 @@ def test_failures_are_recorded_and_asked_again_only_if_wanted(tmp_path: Path) ->
     assert counts(at_once) == (0, 0, 2, 2)
     assert counts(at_once, retry_failed=True) == (1, 1, 2, 0)
     assert len(rows(tmp_path / "out")) == 4
+
+
+def limits(*pauses: float | None) -> Any:
+    """What says 429 so often, each with its pause, and answers then."""
+    left = list(pauses)
+
+    async def ask(params: dict[str, Any]) -> Any:
+        await asyncio.sleep(0)
+        if left:
+            error = limited()
+            error.retry_after = left.pop(0)
+            raise error
+        return answer()
+
+    return ask
+
+
+def test_after_a_429_everybody_rests_and_nothing_is_lost(tmp_path: Path) -> None:
+    with Journal(tmp_path / "out") as journal:
+        batch = Batch(journal, limits(*[0.01] * 12), concurrency=5)
+        asyncio.run(batch.run(prompts(20)))
+    assert (batch.answered, batch.failed, batch.given_up) == (20, 0, None)
+
+
+def test_what_says_429_for_ever_stops_the_run(tmp_path: Path) -> None:
+    """Nothing of it is a failure: the next run asks again."""
+    with Journal(tmp_path / "out") as journal:
+        batch = Batch(journal, limits(*[0.0001] * 1000), concurrency=5)
+        asyncio.run(batch.run(prompts(20)))
+    assert batch.given_up is not None
+    assert batch.given_up.startswith("30 rests, and no answer after any of them: ")
+    assert (batch.over, rows(tmp_path / "out")) == (0, [])
+
+
+def test_a_stop_ends_a_rest(tmp_path: Path) -> None:
+    with Journal(tmp_path / "out") as journal:
+        batch = Batch(journal, limits(1000.0))
+
+        async def scenario() -> None:
+            asyncio.get_running_loop().call_later(0.05, batch.stop)
+            await asyncio.wait_for(batch.run(prompts(2)), 30)
+            assert batch.resting > 900
+
+        asyncio.run(scenario())
+    assert (batch.over, batch.stopped) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, None), (402, None), (429, "insufficient_quota")], ids=["key", "bill", "quota"]
+)
+def test_where_nobody_may_ask_nothing_more_is_asked(tmp_path: Path, status: int, code: str | None) -> None:
+    asked: list[Any] = []
+
+    async def ask(params: dict[str, Any]) -> Any:
+        asked.append(params)
+        raise status_error(status, "no", url="http://x", headers={}, body={"code": code})
+
+    with Journal(tmp_path / "out") as journal:
+        batch = Batch(journal, ask)
+        asyncio.run(batch.run(prompts(20)))
+    assert (len(asked), rows(tmp_path / "out")) == (1, [])
+    assert batch.given_up is not None
+
+
+def test_failures_that_differ_stop_nothing(tmp_path: Path) -> None:
+    async def ask(params: dict[str, Any]) -> Any:
+        said = params["messages"][0]["content"]
+        if said.endswith("7"):
+            return answer()
+        raise refused("too long" if int(said.split()[1]) % 2 else "too short")
+
+    with Journal(tmp_path / "out") as journal:
+        batch = Batch(journal, ask, concurrency=1, alike=2)
+        asyncio.run(batch.run(prompts(20)))
+    assert (batch.answered, batch.failed, batch.given_up) == (2, 18, None)
+
+
+def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    """Half a line is taken back; with room again, the next run goes on."""
+    resource = pytest.importorskip("resource")
+    done = run_script(
+        f"""
+        import asyncio, resource, signal
+        from muxi_llm.harness.batch import Batch, Journal
+        from tests.harness.test_batch import at_once, prompts
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        with Journal({str(tmp_path / "out")!r}) as journal:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+            try:
+                asyncio.run(Batch(journal, at_once).run(prompts(100)))
+            except OSError as error:
+                print(type(error).__name__)
+        """
+    )
+    assert (resource is not None, done.stdout, done.stderr) == (True, "OSError\n", "")
+    kept = rows(tmp_path / "out")
+    assert 0 < len(kept) < 100
+    with Journal(tmp_path / "out") as journal:
+        batch = Batch(journal, at_once)
+        asyncio.run(batch.run(prompts(100)))
+    assert (batch.answered_before, batch.answered) == (len(kept), 100 - len(kept))
+
+
+def test_a_full_disk_while_the_rows_are_arranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old file stays, whole, and nothing beside it."""
+    with Journal(tmp_path / "out") as journal:
+        asyncio.run(Batch(journal, at_once).run(prompts(10)))
+        before = (tmp_path / "out").read_bytes()
+        monkeypatch.setattr(os, "fsync", _no_space)
+        with pytest.raises(OSError, match="No space left"):
+            journal.arrange(in_order=True)
+        monkeypatch.undo()
+        assert (tmp_path / "out").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def _no_space(handle: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_whatever_happens_to_the_input_nothing_is_asked_twice(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Lines come, go and move; in the end each line has its row, and each request was asked once."""
+    output = tmp_path_factory.mktemp("moved") / "out"
+    asked: Counter[str] = Counter()
+
+    async def ask(params: dict[str, Any]) -> Any:
+        said = params["messages"][0]["content"]
+        asked[said] += 1
+        return answer(said)
+
+    for _ in range(3):
+        texts = data.draw(st.lists(st.sampled_from("abcd"), max_size=6))
+        lines = [json.dumps(text).encode() for text in texts]
+        with Journal(output) as journal:
+            asyncio.run(Batch(journal, ask).run(jobs(lines, {"model": "openai/m"})))
+            journal.arrange(in_order=True)
+        said = [row["response"]["body"]["choices"][0]["message"]["content"] for row in rows(output)]
+        assert said[: len(texts)] == texts
+        assert [row["custom_id"] for row in rows(output)][: len(texts)] == [
+            f"line-{n + 1}" for n in range(len(texts))
+        ]
+        assert max(asked.values(), default=1) == 1
+
+
+def test_rows_of_an_earlier_version_are_known(tmp_path: Path) -> None:
+    """They say no more of a line without an id than its number then."""
+    (first, second) = prompts(2)
+    kept = [
+        {"custom_id": job.key, "digest": job.digest, "response": {"body": {}}, "error": None}
+        for job in (first, second)
+    ]
+    (tmp_path / "out").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    with Journal(tmp_path / "out") as journal:
+        batch = Batch(journal, at_once)
+        moved = jobs([b'"new"', b'"prompt 0"', b'"prompt 1"'], {"model": "openai/m"})
+        asyncio.run(batch.run(moved))
+        journal.arrange()
+    assert (batch.answered_before, batch.answered) == (2, 1)
+    assert {row["custom_id"]: row["digest"] for row in rows(tmp_path / "out")}["line-2"] == first.digest
 
 
 def test_a_stop_lets_what_is_under_way_end(tmp_path: Path) -> None:
@@ -335,7 +505,9 @@ COUNT, AT_ONCE = 120, 8
 
 
 def echo(received: Received) -> Respond:
-    return Respond(json=bodies.chat(received.json["messages"][-1]["content"]), delay=0.02)
+    """A run that is killed in the middle of a request sends no more of it."""
+    said = received.json["messages"][-1]["content"] if received.body else "nothing"
+    return Respond(json=bodies.chat(said), delay=0.02)
 
 
 def start(upstream: Upstream, tmp_path: Path, *options: str) -> subprocess.Popen[str]:
@@ -380,11 +552,12 @@ def test_a_killed_run_goes_on(provider: Upstream, tmp_path: Path) -> None:
     output = tmp_path / "in.results.jsonl"
     assert texts(output) == {f"p{n}": f"prompt {n}" for n in range(COUNT)}
     assert len(rows(output)) == COUNT
-    asked = Counter(received.json["messages"][0]["content"] for received in provider.requests)
+    whole = [received for received in provider.requests if received.body]
+    asked = Counter(received.json["messages"][0]["content"] for received in whole)
     assert set(asked) == {f"prompt {n}" for n in range(COUNT)}
     assert sum(asked.values()) <= COUNT + 2 * AT_ONCE
     assert finish(start(provider, tmp_path)) == 0
-    assert sum(asked.values()) == len(provider.requests)
+    assert whole == [received for received in provider.requests if received.body]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, Ctrl-C ends at once")
