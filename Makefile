@@ -17,10 +17,10 @@ demo: $(VENV)/.demo ## the main job against loopback providers and a real llama.
 
 test: check ## lint, types, import contracts, gates, then every test
 	@$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-config=setup.cfg --cov-report= --cov-fail-under=95 -n 2
+	$(BIN)/python -m pytest --cov --cov-config=setup.cfg --cov-report= --cov-fail-under=95 -n 2 --dist worksteal
 
 test-long: $(VENV)/.dev ## every test, the long ones of their whole length
-	MUXI_LLM_LONG=1 $(BIN)/python -m pytest -n 2 --timeout 3600
+	MUXI_LLM_LONG=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 3600
 
 check: $(VENV)/.dev ## lint, types and import contracts (the gates run with the tests)
 	$(BIN)/ruff format --check .
@@ -32,10 +32,10 @@ newest: ## the quick tests on the newest versions pyproject.toml allows
 	@.ci/venv "$(PYTHON)" .venv-newest
 	@.venv-newest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[all,demo]' --group dev
-	.venv-newest/bin/python -m pytest -n 2 $(QUICK)
+	.venv-newest/bin/python -m pytest -n 2 --dist worksteal $(QUICK)
 
 oldest: .venv-oldest/.done ## the quick tests on the lowest ones
-	.venv-oldest/bin/python -m pytest -n 2 $(QUICK)
+	.venv-oldest/bin/python -m pytest -n 2 --dist worksteal $(QUICK)
 
 nightly: ## what takes too long for every change, one after the other, whatever fails
 	@$(MAKE) --keep-going newest oldest test-long conformance ecosystem
