@@ -9,6 +9,7 @@ Set at run time (or leave to the environment)::
     muxi_llm.config.timeout = 30.0                 # seconds for each attempt
     muxi_llm.config.response_store = None          # where Responses are kept: "memory" (default), or yours
     muxi_llm.config.fetch_media = True             # fetch URLs for providers that take base64 alone (off)
+    muxi_llm.config.bounds = Bounds(reply=2**20)   # the most a server may send, in bytes
     muxi_llm.config.fallback = {"retry_delay": 1.0, "max_retries": 3, "default_chains": {...}}
 
 A call under way never sees a later change: what it read is frozen.
@@ -51,21 +52,48 @@ or a `MediaPolicy` with limits of your own. Off, such a part is left out, and th
 switching it on where strangers write the messages: this machine then opens the URLs they choose, and the
 policy's limits are all that stands between."""
 
+bounds: Bounds
+"""How much a server may send, see `Bounds`."""
+
 fallback: Mapping[str, Any] = {}
 """Defaults for retries and fallbacks, see `FallbackSettings`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The most a server may send, in bytes, decompressed: `muxi_llm.config.bounds = Bounds(reply=2**20)`.
+
+    reply: of a whole reply, a stream's too; more is a `ReplyTooLargeError`, and the next candidate is asked.
+    event: of one event of a stream, likewise. headers: of a reply's headers, likewise (what parses them has
+    a bound of its own, 100 KiB by default). error: of an error's body, which is cut there.
+    """
+
+    reply: int = 256 * 2**20
+    event: int = 32 * 2**20
+    error: int = 2**20
+    headers: int = 256 * 2**10
+
+    def __post_init__(self) -> None:
+        for name in ("reply", "event", "error", "headers"):
+            most = getattr(self, name)
+            if not isinstance(most, int) or most <= 0:
+                raise ValueError(f"Bounds({name}=...) takes a whole number of bytes above 0, not {most!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class MediaPolicy:
     """What may be fetched, always directly and never by a proxy.
 
-    max_bytes: of one file. timeout: seconds for one, redirects and all (a name server that is slow to answer
+    max_bytes: of one file. max_files, max_total: how many URLs one call may name, and the bytes of all their
+    files. timeout: seconds for one, redirects and all (a name server that is slow to answer
     comes on top). schemes: `("https",)` refuses plain HTTP. hosts, types: from where and what, as shell
     patterns. allow_private: from this machine and its networks too, which is otherwise refused; or from
     some networks alone, as `("10.1.0.0/16",)`.
     """
 
     max_bytes: int = 20 * 2**20
+    max_files: int = 50
+    max_total: int = 100 * 2**20
     timeout: float = 10.0
     schemes: tuple[str, ...] = ("https", "http")
     hosts: tuple[str, ...] = ("*",)
@@ -152,6 +180,8 @@ class ProviderFacts(Protocol):
 
 def settings() -> Settings:
     """The settings of now. Raises `ValueError` or `TypeError` for a value that cannot be."""
+    if not isinstance(bounds, Bounds):
+        raise TypeError(f"muxi_llm.config.bounds must be Bounds, not {bounds!r}")
     chosen = transport or os.environ.get("MUXI_LLM_TRANSPORT") or "auto"
     if not isinstance(timeout, int | float) or not timeout > 0:
         raise ValueError(f"muxi_llm.config.timeout must be seconds above 0, not {timeout!r}")
@@ -237,3 +267,4 @@ MODES = get_args(Mode)
 CHAIN_KINDS = ("chat", "completion", "embedding")
 FALLBACK_KEYS = ("enabled", "default_chains", "retry_delay", "max_retries")
 NO_FALLBACK = FallbackSettings()
+bounds = Bounds()

@@ -14,6 +14,7 @@ status *and* of `MuxiLLMError`, so `except openai.RateLimitError` works for ever
     │   └── CircuitOpenError *          the provider kept failing and is left alone for a while
         ├── APIResponseValidationError
         │   └── MalformedReplyError *       200, but not the promised shape
+        │       └── ReplyTooLargeError *    more than `muxi_llm.config.bounds` allows
         └── APIStatusError                  status_code, response, request_id
             ├── BadRequestError                        400
             │   ├── InvalidRequestError *              refused before any I/O
@@ -85,6 +86,7 @@ __all__ = [
     "OpenAIError",
     "PermissionDeniedError",
     "RateLimitError",
+    "ReplyTooLargeError",
     "UnprocessableEntityError",
     "UnsupportedParameterError",
 ]
@@ -198,6 +200,10 @@ class MalformedReplyError(MuxiLLMError, APIResponseValidationError):
     """The provider answered with success, but not with an answer."""
 
 
+class ReplyTooLargeError(MalformedReplyError):
+    """More came than more than `muxi_llm.config.bounds` allows. Not retried; the next candidate is asked."""
+
+
 def status_error(
     status: int, message: str, *, url: str, headers: Mapping[str, str], body: object, content: bytes = b""
 ) -> MuxiLLMError:
@@ -237,6 +243,11 @@ def malformed_reply(
     """A success that cannot be read."""
     response = _response(200, url=url, headers=headers, content=content)
     return MalformedReplyError(response=response, body=content.decode("utf-8", "replace"), message=message)
+
+
+def reply_too_large(message: str, *, url: str) -> ReplyTooLargeError:
+    """A success that is larger than allowed; it was not kept."""
+    return ReplyTooLargeError(response=_response(200, url=url), body=None, message=message)
 
 
 def exhausted(last: MuxiLLMError, attempts: tuple[AttemptRecord, ...]) -> FallbackExhaustedError:

@@ -261,3 +261,15 @@ def test_a_call_under_way_never_sees_a_later_change(driver):
     assert first.headers == second.headers
     assert first.url == second.url
     assert {c.timeout for c in script.calls} == {600.0}
+
+
+@pytest.mark.parametrize(("name", "most"), [("reply", 0), ("event", -1), ("error", 1.5), ("headers", "1")])
+def test_bounds_are_checked_when_they_are_made(name: str, most: Any) -> None:
+    with pytest.raises(ValueError, match=rf"Bounds\({name}=...\) takes a whole number of bytes above 0"):
+        config.Bounds(**{name: most})
+
+
+def test_bounds_that_are_none() -> None:
+    config.bounds = {"reply": 5}  # type: ignore[assignment]
+    with pytest.raises(TypeError, match=r"muxi_llm.config.bounds must be Bounds, not "):
+        config.settings()

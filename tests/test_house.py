@@ -39,11 +39,11 @@ INHERITED = {
     *("encode_error", "encode_fault", "encode_request", "encode_response", "event", "feed", "finish"),
     *("flight_key", "key_of", "cache_of", "written", "now", "over", "path_for", "prepare", "profile"),
     *("read", "responses", "run", "send", "set", "settle", "sleep", "spawn", "stream_decoder", "url_of"),
-    *("wait", "wire_for"),
+    *("connect_tcp", "get_extra_info", "renew", "start_tls", "wait", "wire_for", "write"),
 }
 """Overrides of these say nothing their base does not."""
 
-SDK_LINES = 6000
+SDK_LINES = 7000
 CODECS_AND_PROVIDERS = ("wire/", "providers/")
 APART = (*CODECS_AND_PROVIDERS, "harness/", "llmix/")
 """Not counted: what only those read who work on that one wire, provider or stage; each file has its limit."""

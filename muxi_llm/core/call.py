@@ -18,7 +18,7 @@ from muxi_llm.core.adapt import adapt
 from muxi_llm.core.media import with_media
 from muxi_llm.core.plain import unsendable
 from muxi_llm.core.plan import Outcome, Plan, Wait
-from muxi_llm.core.port import TransportError, UnsendableError
+from muxi_llm.core.port import TooLargeError, TransportError, UnsendableError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
@@ -213,6 +213,8 @@ def _address(outgoing: WireCall, extras: _Extras) -> None:
 
 def _broken(error: TransportError, outgoing: WireCall) -> errors.MuxiLLMError:
     """The error for a reply that did not come, or not whole."""
+    if isinstance(error, TooLargeError):
+        return errors.reply_too_large(error.message, url=outgoing.url)
     message = f"{error.message} (timeout: {outgoing.timeout:g} s)" if error.timeout else error.message
     return errors.connection_error(message, url=outgoing.url, timeout=error.timeout)
 

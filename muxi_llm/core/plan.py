@@ -4,8 +4,9 @@ Theory: candidates are tried in order. A failed attempt gets one of four verdict
 
     again     retryable, and tries are left       → Wait(pause), then the same candidate
     next      retryable but tried enough, or the server says `x-should-retry: false`; or named in
-              `retriable`; or its breaker is open; or a fallback that cannot serve this request at all (no
-              key, no such endpoint, a parameter it must refuse)
+              `retriable`; or its breaker is open; or its reply is too large, as it would be again; or a
+              fallback that cannot serve this request at all (no key, no such endpoint, a parameter it must
+              refuse)
     give up   any other 4xx: another provider would be asked the same wrong question
     done      it answered
 
@@ -27,6 +28,7 @@ from muxi_llm.errors import (
     InvalidRequestError,
     MissingCredentialsError,
     MuxiLLMError,
+    ReplyTooLargeError,
     exhausted,
 )
 from muxi_llm.models import Adaptation, AttemptRecord, Report
@@ -119,7 +121,7 @@ class Plan:
             self._over = True  # no fallback may be announced that would never be tried
 
     def _judge(self, error: MuxiLLMError, now: float) -> None:
-        if isinstance(error, CircuitOpenError):
+        if isinstance(error, CircuitOpenError | ReplyTooLargeError):
             self._move_on()
         elif is_retryable(error):
             pause = None if told_to_retry(error) is False else self._pause_before_retry(error, now)

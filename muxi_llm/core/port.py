@@ -96,3 +96,7 @@ class UnsendableError(TransportError):
 
     def __init__(self) -> None:
         super().__init__("the URL or a header of the request is not valid HTTP")
+
+
+class TooLargeError(TransportError):
+    """More came than `muxi_llm.config.bounds` allows, and asked again it would again."""

@@ -84,6 +84,8 @@ class StreamFlow:
 
     async def next(self) -> Any:
         """The next chunk, `None` at the end. Raises what broke, with the text so far on it."""
+        if self._reader is not None and not self.ready:
+            self._reader.renew()
         while not self.ready:
             if await self._pull() or self.ready:  # the last bytes may hold chunks too
                 continue
@@ -115,12 +117,18 @@ class StreamFlow:
         """Read once; whether more may come."""
         if self._reader is None or self._decoder is None:
             return False
+        if self._decoder.over:  # a server that leaves the connection open has answered all the same
+            reader, self._reader = self._reader, None
+            await reader.finish()
+            return False
         try:
             data = await self._reader.read()
         except TransportError as error:
             return await self._end(self._error_of(error))
         try:
             items = self._decoder.feed(data) if data else self._decoder.finish()
+        except WireError as error:
+            items = [error]
         except SENSELESS as error:  # no server's bytes may end in an error of Python's
             items = [senseless("a stream that makes no sense", error, data)]
         for item in items:
@@ -129,9 +137,6 @@ class StreamFlow:
             self.ready.append(item)
         if not data:
             return await self._end(None)
-        if self._decoder.over:  # a server that leaves the connection open has answered all the same
-            reader, self._reader = self._reader, None
-            await reader.finish()
         return True
 
     async def _end(self, failure: MuxiLLMError | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import orjson
@@ -39,7 +40,7 @@ class RawFacts:
     """The facts in the events of a stream in its vendor's own form."""
 
     def __init__(self) -> None:
-        self._events = SSEDecoder()
+        self._events = SSEDecoder(inf)  # bounded before it came here
 
     def of(self, data: bytes) -> dict[str, Any]:
         """What the next bytes say."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import InvalidRequestError
@@ -32,7 +33,7 @@ class KeptResponses(ResponsesInbound):
         super().__init__(ledger, keeps=self._store is not None)
         self.response_id: str = new_id()
         self._history: list[Json] = []
-        self._sse = SSEDecoder()
+        self._sse = SSEDecoder(inf)  # bounded before it came here
 
     # ------------------------------------------------------------------------------------ request
 

@@ -268,6 +268,8 @@ class Provider:
             return self.classify(wire_error.fault, url=url, reply=reply)
         if wire_error.kind == "incomplete":
             return errors.incomplete_stream(wire_error.message, url=url)
+        if wire_error.kind == "too_large":
+            return errors.reply_too_large(wire_error.message, url=url)
         return errors.malformed_reply(
             wire_error.message, url=url, headers=reply.headers, content=reply.content
         )

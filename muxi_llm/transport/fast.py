@@ -8,7 +8,8 @@ Extra `muxi-llm[fast]`, chosen by name (`muxi_llm.config.transport = "fast"`). W
 - Mocks, cassettes and tracers of httpx2 do not see its calls.
 - A cancelled call ends at once, but until its reply's head is there its request runs on, unseen, up to
   the call's timeout: cancelling does not reach that far into pyreqwest.
-- A blocking call sees Ctrl-C when its reply (or a stream's next chunk) has come, not before.
+- A blocking call sees Ctrl-C when its reply (or a stream's next chunk) has come, not before, and a stream
+  that drips ends by twice its time-out: a read of pyreqwest's cannot be cut short.
 """
 
 from __future__ import annotations
@@ -17,23 +18,28 @@ import asyncio
 import atexit
 import math
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.core.port import TransportError, UnsendableError
+from muxi_llm.core.port import UnsendableError
 from muxi_llm.core.step import run_sync
-from muxi_llm.transport.ports import CONNECT_TIMEOUT, LINGER
+from muxi_llm.transport.bounded import ACCEPTED, Body, check_headers
+from muxi_llm.transport.deadlines import Deadline
+from muxi_llm.transport.faults import FAULTS
+from muxi_llm.transport.ports import CONNECT_TIMEOUT
+from muxi_llm.transport.readers import AsyncReader, BlockingReader
 from muxi_llm.transport.staying import import_for_good
 from muxi_llm.wire.base import Reply
 
 import_for_good("pyreqwest.client")
 
 from pyreqwest.client import ClientBuilder, SyncClientBuilder  # noqa: E402 - not before the line above
-from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError, RequestTimeoutError  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from muxi_llm.wire.base import WireCall
 
 # Having woken an event loop, pyreqwest's thread still needs the GIL for a moment; if the interpreter ends
@@ -51,17 +57,16 @@ class BlockingFast:
         self._requests = _Requests(SyncClientBuilder)
 
     def send(self, call: WireCall) -> Reply:
-        try:
+        with FAULTS, ExitStack() as freed:
+            deadline = Deadline.after(call.timeout, kept=False)
+            response = freed.enter_context(self._requests.of(call))
+            reply = _reply(response)
+            raw, body = _pieces(response.body_reader), Body(reply.status, reply.headers)
             if call.stream:
-                streamed = self._requests.streamed(call)
-                response = streamed.__enter__()
-                return _reply(response, reader=BlockingReader(streamed, response))
-            response = self._requests.whole(call).send()
-            return _reply(response, content=response.bytes().to_bytes())
-        except PyreqwestError as error:
-            raise _failure(error) from error
-        except ValueError:
-            raise UnsendableError from None
+                reply.reader = BlockingReader(raw, freed.pop_all().close, body, deadline)
+            else:
+                reply.content = BlockingReader(raw, freed.close, body, deadline).read_all()
+            return reply
 
 
 class AsyncFast:
@@ -71,76 +76,34 @@ class AsyncFast:
         self._requests = _Requests(ClientBuilder)
 
     async def send(self, call: WireCall) -> Reply:
-        try:
-            if call.stream:
-                streamed = self._requests.streamed(call)
-                response = await streamed.__aenter__()
-                return _reply(response, reader=AsyncReader(streamed, response))
-            response = await self._requests.whole(call).send()
-            return _reply(response, content=(await response.bytes()).to_bytes())
-        except PyreqwestError as error:
-            raise _failure(error) from error
-        except ValueError:
-            raise UnsendableError from None
+        with FAULTS:
+            async with AsyncExitStack() as freed:
+                ends = asyncio.get_running_loop().time() + call.timeout
+                response = await freed.enter_async_context(self._requests.of(call))
+                reply = _reply(response)
+                raw, body = _apieces(response.body_reader), Body(reply.status, reply.headers)
+                if call.stream:
+                    reply.reader = _Reader(raw, freed.pop_all().aclose, body, ends, call.timeout)
+                else:
+                    reply.content = await _Reader(raw, freed.aclose, body, ends, 0.0).read_all()
+                return reply
 
 
-class BlockingReader:
-    """A response's body, pulled."""
-
-    def __init__(self, streamed: Any, response: Any) -> None:
-        self._streamed = streamed
-        self._body = response.body_reader
-
-    async def read(self) -> bytes:
-        try:
-            piece = self._body.read_chunk()
-        except PyreqwestError as error:
-            raise _failure(error) from error
-        return b"" if piece is None else piece.to_bytes()
-
-    async def finish(self) -> None:
-        with suppress(TransportError):  # see `transport.httpx2`: a blocking read cannot be given up
-            while await self.read():
-                pass
-        self.abandon()
-
-    async def close(self) -> None:
-        self.abandon()
-
-    def abandon(self) -> None:
-        streamed, self._streamed = self._streamed, None
-        if streamed is not None:
-            streamed.__exit__(None, None, None)
-
-
-class AsyncReader:
-    """A response's body, pulled on an event loop."""
-
-    def __init__(self, streamed: Any, response: Any) -> None:
-        self._streamed = streamed
-        self._body = response.body_reader
-
-    async def read(self) -> bytes:
-        try:
-            piece = await self._body.read_chunk()
-        except PyreqwestError as error:
-            raise _failure(error) from error
-        return b"" if piece is None else piece.to_bytes()
-
-    async def finish(self) -> None:
-        with suppress(TransportError, TimeoutError):
-            async with asyncio.timeout(LINGER):
-                while await self.read():
-                    pass
-        await self.close()
-
-    async def close(self) -> None:
-        streamed, self._streamed = self._streamed, None
-        if streamed is not None:  # dropping the response alone would leave its connection open
-            await streamed.__aexit__(None, None, None)
+class _Reader(AsyncReader):
+    """A response's body, pulled on an event loop; its socket needs none."""
 
     def abandon(self) -> None:
         run_sync(self.close())  # it waits for nothing but a `read` under way, and who reads does not abandon
+
+
+def _pieces(reader: Any) -> Iterator[bytes]:
+    while (piece := reader.read_chunk()) is not None:
+        yield piece.to_bytes()
+
+
+async def _apieces(reader: Any) -> AsyncIterator[bytes]:
+    while (piece := await reader.read_chunk()) is not None:
+        yield piece.to_bytes()
 
 
 class _Requests:
@@ -152,20 +115,29 @@ class _Requests:
         # How long a stream may pause is a setting of the client here, so there is one for each such time.
         self._streaming = lru_cache(maxsize=32)(self._streaming_client)
 
-    def whole(self, call: WireCall) -> Any:
-        """A request whose reply is read to its end, within the call's timeout."""
-        return _build(self._client, call).timeout(timedelta(seconds=call.timeout)).build()
+    def of(self, call: WireCall) -> Any:
+        """A request whose reply comes within the call's timeout; of a stream, its head and each piece.
 
-    def streamed(self, call: WireCall) -> Any:
-        """A request whose reply may take up to the call's timeout for its head and between two chunks."""
-        client = self._streaming(_two_digits(call.timeout))
-        return _build(client, call).streamed_read_buffer_limit(UNBUFFERED).build_streamed()
+        Raises `UnsendableError`.
+        """
+        client = self._streaming(_two_digits(call.timeout)) if call.stream else self._client
+        headers = {"accept-encoding": ACCEPTED, **call.headers}
+        try:
+            request = client.request(call.method, call.url).headers(headers).body_bytes(call.body)
+            if not call.stream:
+                request = request.timeout(timedelta(seconds=call.timeout))
+            return request.streamed_read_buffer_limit(UNBUFFERED).build_streamed()
+        except (ValueError, TypeError):
+            raise UnsendableError from None
 
     def _streaming_client(self, pause: float) -> Any:
         return self._configured().read_timeout(timedelta(seconds=pause)).build()
 
     def _configured(self) -> Any:
         builder = self._builder().user_agent("muxi-llm").connect_timeout(timedelta(seconds=CONNECT_TIMEOUT))
+        builder = (
+            builder.gzip(False).deflate(False).brotli(False).zstd(False)
+        )  # `Body` counts what comes of it
         # Redirects are not followed: reqwest would take every header but `authorization` along, keys too.
         return builder.follow_redirects(False)
 
@@ -176,12 +148,10 @@ def _two_digits(seconds: float) -> float:
     return math.ceil(seconds / step) * step
 
 
-def _build(client: Any, call: WireCall) -> Any:
-    return client.request(call.method, call.url).headers(call.headers).body_bytes(call.body)
-
-
-def _reply(response: Any, *, content: bytes = b"", reader: Any = None) -> Reply:
-    return Reply(response.status, _headers(response.headers), content, reader, time.time())
+def _reply(response: Any) -> Reply:
+    headers = _headers(response.headers)
+    check_headers(headers)
+    return Reply(response.status, headers, received=time.time())
 
 
 def _headers(found: Any) -> dict[str, str]:
@@ -197,11 +167,3 @@ def _headers(found: Any) -> dict[str, str]:
             name: value if isinstance(value, str) else ", ".join(value) for name, value in headers.items()
         }
     return headers  # type: ignore[no-any-return]
-
-
-def _failure(error: PyreqwestError) -> TransportError:
-    if isinstance(error, RequestTimeoutError):
-        return TransportError("the request timed out", timeout=True)
-    causes = (error.details.get("causes") or []) if isinstance(error, DetailedPyreqwestError) else []
-    # The cause furthest down is the one that says `Connection refused`.
-    return TransportError(f"{error.message}: {causes[-1]['message']}" if causes else error.message)

@@ -49,12 +49,18 @@ class Fetcher:
         self._own_networks = () if isinstance(allowed, bool) else tuple(map(ip_network, allowed))
         self._resolve = resolve or addresses_of
         self._fetched: dict[tuple[str, MediaKind], Media] = {}
+        self._asked: set[str] = set()
+        self._left = policy.max_total
 
     def __call__(self, url: str, kind: MediaKind, seconds: float) -> Media:
         """What is at *url*, by then. Raises `MediaError`."""
         if (url, kind) not in self._fetched:
+            self._asked.add(url)
+            if len(self._asked) > self._policy.max_files:
+                raise MediaError(f"more than {self._policy.max_files} files for one call")
             ends = time.monotonic() + min(seconds, self._policy.timeout)
             data, declared = self._follow(url, ends)
+            self._left -= len(data)
             media_type = type_of(data, declared, kind)
             _check_allowed(media_type, self._policy.types)
             self._fetched[url, kind] = Media(media_type, base64.b64encode(data).decode())
@@ -107,14 +113,17 @@ class Fetcher:
             raise MediaError(f"{host} answered with status {response.status}")
         if response.getheader("content-encoding", "identity").lower() != "identity":
             raise MediaError(f"{host} sent compressed data, which was not asked for")
-        limit = self._policy.max_bytes
+        policy = self._policy
+        limit, told = policy.max_bytes, f"larger than {policy.max_bytes:,} bytes"
+        if self._left < limit:
+            limit, told = self._left, f"with the call's other files more than {policy.max_total:,} bytes"
         if (response.length or 0) > limit:
-            raise MediaError(f"larger than {limit:,} bytes")
+            raise MediaError(told)
         data = bytearray()
         while piece := response.read(PIECE):
             data += piece
             if len(data) > limit:
-                raise MediaError(f"larger than {limit:,} bytes")
+                raise MediaError(told)
         if response.length:  # what the head promised is not all there
             raise http.client.IncompleteRead(bytes(data))
         return bytes(data), response.getheader("content-type", "").partition(";")[0].strip().lower()

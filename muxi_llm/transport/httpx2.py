@@ -1,24 +1,28 @@
-"""The default transport, on httpx2: system proxies, the system's TLS store, or the caller's own client.
+"""The transport on httpx2: system proxies, the system's TLS store, or the caller's own client.
 
-Legacy httpx clients work as well: both libraries share the names used here.
+Legacy httpx clients work as well: both libraries share the names used here. A blocking client of the
+caller's own keeps to the time-out between two reads, where ours cuts each of them short: httpx2 lets nobody
+else near its sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from muxi_llm.core.port import TransportError, UnsendableError
-from muxi_llm.transport.ports import CONNECT_TIMEOUT, LINGER
+from muxi_llm.transport.bounded import ACCEPTED, Body, check_headers, not_asked_for
+from muxi_llm.transport.deadlines import Backend, Deadline
+from muxi_llm.transport.faults import FAULTS
+from muxi_llm.transport.ports import CONNECT_TIMEOUT
+from muxi_llm.transport.readers import AsyncReader, BlockingReader
 from muxi_llm.wire.base import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator
 
     from muxi_llm.wire.base import WireCall
 
@@ -36,20 +40,39 @@ class BlockingHttpx2:
     """Sends over one shared `httpx2.Client` (thread-safe)."""
 
     def __init__(self, client: Any = None) -> None:
-        self._client = client or httpx2.Client(**OPTIONS)
+        self._is_own = client is None
+        self._client = _own_client() if client is None else client
 
     def send(self, call: WireCall) -> Reply:
-        with _transport_errors():
-            ends = time.monotonic() + call.timeout
-            response = self._client.send(_request(self._client, call), stream=True, follow_redirects=False)
-            reader = BlockingReader(response)
+        with FAULTS:
+            deadline = Deadline.after(call.timeout, kept=self._is_own)
+            request = _request(self._client, call, deadline)
+            response = self._client.send(request, stream=True, follow_redirects=False)
+            try:
+                reply, body = _opened(response)
+            except BaseException:
+                response.close()
+                raise
+            raw = response.iter_bytes() if body.is_decoded else response.iter_raw()
+            reader = BlockingReader(raw, response.close, body, deadline)
             if call.stream:
-                return _reply(response, reader=reader)
-            return _reply(response, content=reader.read_all(ends))
+                reply.reader = reader
+            else:
+                reply.content = reader.read_all()
+            return reply
 
     def close(self) -> None:
         """Close the client's connections."""
         self._client.close()
+
+
+def _own_client() -> httpx2.Client:
+    """A client whose sockets keep deadlines. httpx2 has no argument for that; a test fails should it move."""
+    client = httpx2.Client(**OPTIONS)
+    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - see above
+        if isinstance(transport, httpx2.HTTPTransport):
+            transport._pool._network_backend = Backend()  # noqa: SLF001
+    return client
 
 
 class AsyncHttpx2:
@@ -61,13 +84,23 @@ class AsyncHttpx2:
 
     async def send(self, call: WireCall) -> Reply:
         client = self._given or await self._client()
-        with _transport_errors():
-            async with asyncio.timeout(call.timeout):  # for a stream: until its head is there
-                response = await client.send(_request(client, call), stream=True, follow_redirects=False)
-                reader = AsyncReader(response)
+        ends = asyncio.get_running_loop().time() + call.timeout
+        with FAULTS:
+            async with asyncio.timeout_at(ends):  # for a stream: until its head is there
+                request = _request(client, call, call.timeout)
+                response = await client.send(request, stream=True, follow_redirects=False)
+                try:
+                    reply, body = _opened(response)
+                except BaseException:
+                    await response.aclose()
+                    raise
+                raw = response.aiter_bytes() if body.is_decoded else response.aiter_raw()
+                reader = AsyncReader(raw, response.aclose, body, ends, call.timeout)
                 if call.stream:
-                    return _reply(response, reader=reader)
-                return _reply(response, content=await reader.read_all())
+                    reply.reader = reader
+                else:
+                    reply.content = await reader.read_all()
+                return reply
 
     async def _client(self) -> Any:
         loop = asyncio.get_running_loop()
@@ -88,121 +121,28 @@ class AsyncHttpx2:
             await client.aclose()
 
 
-class BlockingReader:
-    """A response's body, pulled."""
-
-    def __init__(self, response: httpx2.Response) -> None:
-        self._response = response
-        self._pieces: Iterator[bytes] = response.iter_bytes()
-
-    def read_all(self, ends: float) -> bytes:
-        """All of it, by the monotonic time *ends*: a server that drips must not hold a call for ever."""
-        pieces = []
-        try:
-            for piece in self._pieces:
-                pieces.append(piece)
-                if time.monotonic() > ends:
-                    raise TransportError("the reply took too long", timeout=True)
-        finally:
-            self._response.close()
-        return b"".join(pieces)
-
-    async def read(self) -> bytes:
-        with _transport_errors():
-            return next(self._pieces, b"")
-
-    async def finish(self) -> None:
-        # A blocking read cannot be given up: a server that never ends its body is waited for, up to the
-        # call's timeout. That is rare; dropping the connection would cost every stream a handshake.
-        with suppress(TransportError):
-            while await self.read():
-                pass
-        self._response.close()
-
-    async def close(self) -> None:
-        self._response.close()
-
-    def abandon(self) -> None:
-        self._response.close()
-
-
-class AsyncReader:
-    """A response's body, pulled on its event loop."""
-
-    def __init__(self, response: httpx2.Response) -> None:
-        self._response = response
-        self._pieces: AsyncIterator[bytes] = response.aiter_bytes()
-        self._loop = asyncio.get_running_loop()
-
-    async def read_all(self) -> bytes:
-        """All of it."""
-        try:
-            return await self._response.aread()
-        finally:
-            await self._response.aclose()
-
-    async def read(self) -> bytes:
-        with _transport_errors():
-            return await anext(self._pieces, b"")
-
-    async def finish(self) -> None:
-        with suppress(TransportError, TimeoutError):
-            async with asyncio.timeout(LINGER):
-                while await self.read():
-                    pass
-        await self.close()
-
-    async def close(self) -> None:
-        await self._response.aclose()
-
-    def abandon(self) -> None:
-        # A finalizer may run on any thread, and after the loop is gone: then its sockets are gone too.
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_close_in_task, self._response)
-
-
-def _close_in_task(response: httpx2.Response) -> None:
-    task = asyncio.get_running_loop().create_task(response.aclose())
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
-
-
-_closing: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks weakly
-
-
-def _request(client: Any, call: WireCall) -> Any:
-    timeout = {
-        "connect": min(CONNECT_TIMEOUT, call.timeout),
-        "read": call.timeout,
-        "write": call.timeout,
-        "pool": call.timeout,
+def _request(client: Any, call: WireCall, timeout: float) -> Any:
+    extensions = {
+        "timeout": {
+            "connect": min(CONNECT_TIMEOUT, call.timeout),
+            "read": timeout,
+            "write": timeout,
+            "pool": call.timeout,
+        }
     }
+    headers = {"accept-encoding": ACCEPTED, **call.headers}
     return client.build_request(
-        call.method, call.url, content=call.body, headers=call.headers, extensions={"timeout": timeout}
+        call.method, call.url, content=call.body, headers=headers, extensions=extensions
     )
 
 
-def _reply(response: httpx2.Response, *, content: bytes = b"", reader: Any = None) -> Reply:
+def _opened(response: httpx2.Response) -> tuple[Reply, Body]:
+    """What the head says, and how to read the body. Raises `TransportError`."""
     headers = {name: value for name, value in response.headers.items() if value.isascii()}
-    return Reply(response.status_code, headers, content, reader, time.time())
-
-
-@contextmanager
-def _transport_errors() -> Iterator[None]:
-    try:
-        yield
-    except TransportError:
-        raise
-    except Exception as error:  # reason: httpx2's and legacy httpx's errors share no base class but this
-        names = {kind.__name__ for kind in type(error).__mro__}
-        if names & {"TimeoutException", "TimeoutError"}:  # the second is asyncio's
-            raise TransportError("the request timed out", timeout=True) from error
-        if names & {"LocalProtocolError", "InvalidURL", "UnicodeEncodeError"}:
-            raise UnsendableError from None
-        if names & {"RequestError", "StreamError", "OSError"}:
-            raise TransportError(_story(error)) from error
-        raise
-
-
-def _story(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    check_headers(headers)
+    # Read already by a hook or a mock of the caller's; or recorded in an encoding that httpx2 knows.
+    decoded = response.is_stream_consumed or (
+        isinstance(response, httpx2.Response) and not_asked_for(headers) is not None
+    )
+    body = Body(response.status_code, headers, decoded=decoded)
+    return Reply(response.status_code, headers, received=time.time()), body

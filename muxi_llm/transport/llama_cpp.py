@@ -136,6 +136,9 @@ class _Reader:
         self._pieces = pieces
         self.first = b""
 
+    def renew(self) -> None:
+        """Nothing: the time-out counts anew for each piece, and each is an event."""
+
     async def finish(self) -> None:
         self.abandon()
 

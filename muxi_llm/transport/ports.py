@@ -24,7 +24,8 @@ CONNECT_TIMEOUT = 5.0
 """Seconds for a connection to come about, as with the openai package."""
 
 LINGER = 0.1
-"""Seconds to wait for the last bytes behind a complete answer, so that its connection can be used again."""
+"""Seconds that nobody waits for, in which the end of a body behind a complete answer may still come, so that
+its connection can be used again."""
 
 
 class BlockingTransport(Protocol):

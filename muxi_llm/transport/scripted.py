@@ -87,7 +87,7 @@ class Scripted:
         headers.update({name.lower(): value for name, value in answer.headers.items()})
         received = EPOCH + self._clock
         if answer.chunks is not None:
-            self.readers.append(ScriptedReader(answer.chunks, lambda pause: self.pause(pause, call.timeout)))
+            self.readers.append(ScriptedReader(answer.chunks, self.pause, call.timeout))
             return Reply(answer.status, headers, b"", self.readers[-1], received)
         content = answer.content if answer.json is None else orjson.dumps(answer.json)
         return Reply(answer.status, headers, content, None, received)
@@ -123,10 +123,14 @@ class ScriptedReader:
     """A scripted stream's body. closed: whether the connection was freed."""
 
     def __init__(
-        self, chunks: Sequence[bytes | float | TransportError], pause: Callable[[float], None]
+        self,
+        chunks: Sequence[bytes | float | TransportError],
+        pause: Callable[[float, float], None],
+        timeout: float,
     ) -> None:
         self._chunks = list(chunks)
         self._pause = pause
+        self._timeout = self._left = timeout
         self.closed = False
 
     async def read(self) -> bytes:
@@ -136,8 +140,12 @@ class ScriptedReader:
                 raise chunk
             if isinstance(chunk, bytes):
                 return chunk
-            self._pause(chunk)
+            self._pause(chunk, self._left)
+            self._left -= chunk
         return b""
+
+    def renew(self) -> None:
+        self._left = self._timeout
 
     async def finish(self) -> None:
         self.closed = True

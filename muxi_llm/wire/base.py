@@ -32,7 +32,9 @@ Value = TypeVar("Value", bound=BaseModel)
 
 @dataclass(slots=True)
 class WireCall:
-    """One HTTP request, complete. timeout: seconds for the whole attempt (a stream: between chunks)."""
+    """One HTTP request, complete. timeout: seconds for the attempt (of a stream: to its first chunk, and from
+    each to the next).
+    """
 
     url: str = field(repr=False)  # may hold a password, as headers hold keys
     headers: dict[str, str] = field(repr=False)
@@ -48,8 +50,13 @@ class BodyReader(Protocol):
     async def read(self) -> bytes:
         """The next bytes, `b""` at the end."""
 
+    def renew(self) -> None:
+        """The next chunk may take all of the time-out, from now: `read` counts until here what it has had."""
+
     async def finish(self) -> None:
-        """Free the connection behind a complete answer, to be used again if its body ends properly."""
+        """Free the connection behind a complete answer, waiting for nothing. It is used again if the end
+        of its body is there already.
+        """
 
     async def close(self) -> None:
         """Free the connection; may be called twice."""
@@ -149,14 +156,14 @@ class Fault:
 
 
 class WireError(Exception):
-    """The bytes are an error object (*fault*), or they are malformed or cut off.
+    """The bytes are an error object (*fault*), or they are malformed, cut off or too many.
 
     partial: what a whole reply had said, where it says that it failed.
     """
 
     def __init__(
         self,
-        kind: Literal["fault", "malformed", "incomplete"],
+        kind: Literal["fault", "malformed", "incomplete", "too_large"],
         message: str,
         fault: Fault | None = None,
         *,

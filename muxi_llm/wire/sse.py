@@ -8,20 +8,27 @@ forget the last blank line), and bytes are never decoded here (JSON parsers take
 
 from __future__ import annotations
 
+from muxi_llm import config
+from muxi_llm.wire.base import WireError
+
 BOM = b"\xef\xbb\xbf"
 
 
 class SSEDecoder:
     """Feed bytes, get `(event, data)` pairs; `event` is `b""` where the stream names none."""
 
-    def __init__(self) -> None:
+    def __init__(self, bound: float | None = None) -> None:
+        """bound: of one event, in bytes; `muxi_llm.config.bounds.event` if not given."""
+        self._bound = config.bounds.event if bound is None else bound
+        self._size = 0
         self._pieces: list[bytes] = []
         self._held = b""
         self._at_start = True
         self._after_line_end = False
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
-        """The events that *data* completes."""
+        """The events that *data* completes. Raises `WireError` once one is larger than the bound."""
+        check_event(self._size, self._bound)
         if self._held:
             data, self._held = self._held + data, b""
         if b"\r" in data:
@@ -33,6 +40,7 @@ class SSEDecoder:
         completes = b"\n\n" in data or (self._after_line_end and data.startswith(b"\n"))
         self._after_line_end = data.endswith(b"\n") or (self._after_line_end and not data)
         if not completes:
+            self._size += len(data)
             return []  # joining what completes nothing would make events of many pieces quadratic
         buffer = b"".join(self._pieces)
         if self._at_start:
@@ -40,7 +48,7 @@ class SSEDecoder:
             buffer = buffer.removeprefix(BOM)
         blocks = buffer.split(b"\n\n")
         rest = blocks.pop()
-        self._pieces = [rest] if rest else []
+        self._pieces, self._size = [rest] if rest else [], len(rest)
         return _parse(blocks)
 
     def finish(self) -> list[tuple[bytes, bytes]]:
@@ -48,6 +56,13 @@ class SSEDecoder:
         rest, self._pieces = b"".join([*self._pieces, self._held]), []
         rest = rest.removeprefix(BOM if self._at_start else b"")
         return _parse(rest.replace(b"\r", b"\n").split(b"\n\n"))
+
+
+def check_event(size: int, bound: float) -> None:
+    """Raises `WireError` for an event of *size* bytes where *bound* are allowed."""
+    if size > bound:
+        told = f"an event of the stream is larger than {bound:,} bytes (muxi_llm.config.bounds.event)"
+        raise WireError("too_large", told)
 
 
 def _parse(blocks: list[bytes]) -> list[tuple[bytes, bytes]]:

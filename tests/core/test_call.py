@@ -11,9 +11,9 @@ from openai import NOT_GIVEN, omit
 
 import muxi_llm
 from muxi_llm import ChatCompletion, Completion, Embedding, MuxiLLMError
-from muxi_llm.core.port import UnsendableError
+from muxi_llm.core.port import TooLargeError, UnsendableError
 from muxi_llm.core.request import Limits, Request
-from muxi_llm.errors import InvalidRequestError
+from muxi_llm.errors import InvalidRequestError, ReplyTooLargeError
 from muxi_llm.transport.scripted import Answer, Scripted
 from muxi_llm.wire.base import dumps
 from tests.core import (
@@ -502,3 +502,19 @@ def test_a_body_that_drips_for_ever_is_late(driver, status):
     raised, script = ask(driver, drip, stream=True, timeout=10.0, retries=0)
     assert isinstance(raised, openai.APITimeoutError)
     assert script.readers[0].closed
+
+
+def test_a_reply_that_is_too_large_is_not_asked_for_again(driver: Any) -> None:
+    """It would be as large again."""
+    raised, script = ask(driver, Answer(error=TooLargeError("too much")), retries=5)
+    assert type(raised) is ReplyTooLargeError
+    assert str(raised).startswith("too much")
+    assert len(script.calls) == 1
+
+
+def test_a_reply_that_is_too_large_goes_to_the_next_candidate(driver: Any) -> None:
+    answer, script = ask(
+        driver, Answer(error=TooLargeError("x")), said("b"), fallback_models=CHAIN, retries=5
+    )
+    assert text_of(answer) == "b"
+    assert len(script.calls) == 2

@@ -10,13 +10,16 @@ import openai
 import pytest
 
 import muxi_llm
-from muxi_llm import ChatCompletion, Completion, IncompleteStreamError
+from muxi_llm import ChatCompletion, Completion, IncompleteStreamError, config
+from muxi_llm.config import Bounds
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.step import run_sync
 from muxi_llm.core.stream import AsyncStream, Stream, StreamFlow
-from muxi_llm.models import RawChunk
+from muxi_llm.errors import ReplyTooLargeError
+from muxi_llm.models import ChatCompletionChunk, RawChunk
 from muxi_llm.transport.scripted import Answer, Scripted, ScriptedReader
 from muxi_llm.wire.base import dumps
+from muxi_llm.wire.openai.chat import OpenAIStreamDecoder
 from tests.core import CHAIN, ask, candidate, failed, request_of, run, said, streamed
 from tests.support.bodies import (
     HELLO,
@@ -138,7 +141,7 @@ def test_signs_of_life_are_no_content(driver):
     pings = Answer(chunks=[*sse(chunk(ROLE), done=False), *[4.0, PING] * 9])
     chunks, script = ask(driver, pings, streamed("b"), stream=True, timeout=10.0, fallback_models=CHAIN)
     assert text_of(chunks) == "b"
-    assert script.now() == 12.0
+    assert script.now() == 10.0
     assert all(reader.closed for reader in script.readers)
 
 
@@ -149,6 +152,53 @@ def test_the_deadline_bounds_a_stream_until_it_speaks(driver):
     assert isinstance(raised, openai.APITimeoutError)
     assert raised.message == "the stream said nothing in time (timeout: 8 s)"
     assert (script.now(), len(script.calls)) == (8.0, 1)
+
+
+@pytest.mark.parametrize("said", [PING, b"\xff\xfe", b"data: "], ids=["pings", "no text", "half an event"])
+def test_what_comes_between_two_chunks_has_their_time(driver, said):
+    """A server that has begun to answer may not hold the caller by saying nothing, however often."""
+    begun = Answer(chunks=[*sse(chunk({"content": "a"}), done=False), *[4.0, said] * 9])
+    raised, script = ask(driver, begun, stream=True, timeout=10.0)
+    assert isinstance(raised, openai.APITimeoutError)
+    assert raised.partial_text == "a"
+    assert script.now() == 10.0
+    assert script.readers[0].closed
+
+
+def test_an_event_without_end_is_too_large(driver):
+    """The next candidate answers: asked again, this one would say the same."""
+    config.bounds = Bounds(event=1000)
+    endless = Answer(chunks=[b"data: ", *[b"x" * 100] * 50])
+    chunks, script = ask(driver, endless, streamed("b"), stream=True, retries=5, fallback_models=CHAIN)
+    assert text_of(chunks) == "b"
+    assert len(script.calls) == 2
+    raised, script = ask(driver, endless, stream=True, retries=5)
+    assert isinstance(raised, ReplyTooLargeError)
+    assert "larger than 1,000 bytes (muxi_llm.config.bounds.event)" in str(raised)
+    assert len(script.calls) == 1
+
+
+def test_chunks_go_out_before_the_end_of_the_connection_is_looked_for(driver):
+    """What was read with the end of the answer is the caller's already."""
+
+    class Slow(ScriptedReader):
+        async def finish(self) -> None:
+            order.append("finish")
+
+    order: list[Any] = []
+    flow = StreamFlow(
+        Slow([b"".join(chat_stream("a", "b"))], lambda *_: None, 1.0),
+        OpenAIStreamDecoder(ChatCompletionChunk),
+        AssertionError,
+    )
+
+    async def all_of_it() -> None:
+        await flow.open(lambda: False)
+        while (taken := await flow.next()) is not None:
+            order.append(taken.choices[0].delta.content)
+
+    driver.run(all_of_it())
+    assert order == ["", "a", "b", None, "finish"]
 
 
 def test_a_stream_that_speaks_may_take_its_time(driver):
@@ -477,7 +527,7 @@ def test_raw_chunks_say_themselves_whether_they_commit(commits, opened):
         def finish(self):
             return []
 
-    flow = StreamFlow(ScriptedReader([b"1", b"2"], lambda seconds: None), Tap(), AssertionError)
+    flow = StreamFlow(ScriptedReader([b"1", b"2"], lambda *_: None, 1.0), Tap(), AssertionError)
     run_sync(flow.open(lambda: False))
     assert len(flow.ready) == opened
 

@@ -70,10 +70,11 @@ def call_to(upstream: Upstream, path: str = "/v1/x", **fields: Any) -> WireCall:
 
 
 async def read_all(reply: Any) -> list[bytes]:
-    """A stream's chunks; its connection is freed."""
+    """A stream's chunks, each in the whole of its time; its connection is freed."""
     chunks = []
     while chunk := await reply.reader.read():
         chunks.append(chunk)
+        reply.reader.renew()
     await reply.reader.close()
     return chunks
 

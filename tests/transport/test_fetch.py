@@ -268,6 +268,22 @@ def test_pitfall_46_too_large(upstream, reply):
     assert refusal(upstream.url) == "larger than 1,000 bytes"
 
 
+def test_the_files_of_a_call_are_counted_and_summed(upstream):
+    """Each URL once; what a retry asks for again is there already."""
+    upstream.respond = lambda _: respond(PNG.ljust(400))
+    fetcher = Fetcher(MediaPolicy(allow_private=True, max_files=3))
+    for number in (1, 2, 3, 1, 2):
+        fetcher(f"{upstream.url}/{number}", "image", 5)
+    with pytest.raises(MediaError, match="more than 3 files for one call"):
+        fetcher(f"{upstream.url}/4", "image", 5)
+    fetcher = Fetcher(MediaPolicy(allow_private=True, max_total=1000))
+    fetcher(f"{upstream.url}/1", "image", 5)
+    fetcher(f"{upstream.url}/2", "image", 5)
+    with pytest.raises(MediaError, match="with the call's other files more than 1,000 bytes"):
+        fetcher(f"{upstream.url}/3", "image", 5)
+    assert len(upstream.requests) == 6
+
+
 def test_exactly_as_large_as_allowed(upstream):
     upstream.script = [respond(PNG.ljust(1000))]
     assert fetch(upstream.url)[1] == PNG.ljust(1000)

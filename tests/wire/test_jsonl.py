@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from muxi_llm import config
+from muxi_llm.wire.base import WireError
 from muxi_llm.wire.jsonl import LinesDecoder
 
 
@@ -45,3 +47,14 @@ def test_a_line_comes_out_as_soon_as_it_ends():
 def test_it_does_not_matter_how_bytes_are_cut(data, size):
     whole = b"".join(data)
     assert lines(*(whole[at : at + size] for at in range(0, len(whole), size))) == lines(whole)
+
+
+def test_a_line_that_is_too_large() -> None:
+    """Is given up; shorter ones are not, however many they are."""
+    config.bounds = config.Bounds(event=1000)
+    decoder = LinesDecoder()
+    for _ in range(30):
+        assert decoder.feed(b"x" * 99 + b"\n") == [(b"", b"x" * 99)]
+    decoder.feed(b"x" * 1001)
+    with pytest.raises(WireError, match="larger than 1,000 bytes"):
+        decoder.feed(b"x")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from muxi_llm import config
+from muxi_llm.wire.base import WireError
 from muxi_llm.wire.sse import BOM, SSEDecoder
 from tests.support.cuts import PLACES, bytewise, cut
 
@@ -129,3 +133,45 @@ SCRAPS = [b"\r", b"\n", b"data", b":", b" ", b"event", b"x", b"\xef", b"\xbb\xbf
 def test_any_bytes_at_all(data: bytes, places: list[int]) -> None:
     """Not even garbage makes the decoder fail or depend on the cuts."""
     assert decode(*cut(data, places)) == decode(data)
+
+
+def fed(decoder: SSEDecoder, piece: bytes) -> Events:
+    """What comes of *piece*, five thousand times."""
+    return [event for _ in range(5000) for event in decoder.feed(piece)]
+
+
+@pytest.mark.parametrize("piece", [b"x" * 100, b"data: x\n" * 12, b"data: x\r\n" * 10])
+def test_an_event_that_is_too_large(piece: bytes) -> None:
+    """Is given up, in whatever form it grows; what came before it is out already."""
+    decoder = SSEDecoder(1000)
+    assert decoder.feed(b"data: a\n\n") == [(b"", b"a")]
+    with pytest.raises(WireError, match="larger than 1,000 bytes") as caught:
+        fed(decoder, piece)
+    assert caught.value.kind == "too_large"
+
+
+@pytest.mark.parametrize("piece", [b"\r", b"\n", b"\r\n", b": ping\n\n", b"data: x\n\n"])
+def test_what_is_small_may_come_as_often_as_it_likes(piece: bytes) -> None:
+    """Blank lines and comments are not kept."""
+    assert {data for _, data in fed(SSEDecoder(1000), piece)} <= {b"x"}
+
+
+def test_the_bound_of_an_event_is_a_setting() -> None:
+    """Read when a stream begins."""
+    config.bounds = config.Bounds(event=10)
+    decoder = SSEDecoder()
+    config.bounds = config.Bounds()
+    decoder.feed(b"data: 12345678")
+    with pytest.raises(WireError, match="larger than 10 bytes"):
+        decoder.feed(b"9")
+
+
+@pytest.mark.parametrize("line", [b"data: x\n", b"data: x\r\n", b": x\r"])
+def test_an_event_of_many_lines_costs_what_it_weighs(line: bytes) -> None:
+    """Its bytes are not joined anew for each of them."""
+    decoder = SSEDecoder()
+    began = time.process_time()
+    for _ in range(100_000):
+        decoder.feed(line)
+    assert time.process_time() - began < 5  # 0.1; some minutes, were they joined
+    assert len(decoder.finish()) <= 1

@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from muxi_llm import config
 from muxi_llm.wire.base import WireError
+from muxi_llm.wire.sse import check_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +62,7 @@ class EventStreamDecoder:
         total, headers, checksum = PRELUDE.unpack_from(self._buffer)
         if crc32(self._buffer[:8]) != checksum or total < OVERHEAD + headers:
             raise WireError("malformed", "the event stream is damaged: a frame's head does not add up")
+        check_event(total, config.bounds.event)
         return int(total)
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from muxi_llm import config
 from muxi_llm.wire.aws.eventstream import EventStreamDecoder, Frame
 from muxi_llm.wire.base import WireError
 from tests.support.aws import botocores_frames, event, frame, header
@@ -102,3 +103,14 @@ def test_inside_a_frame(cut_at):
     decoder = EventStreamDecoder()
     decoder.feed(event("a", {}) + event("b", {})[:cut_at])
     assert decoder.inside is (cut_at > 0)
+
+
+def test_a_frame_that_is_too_large_is_not_waited_for():
+    """Its head says how long it will be."""
+    config.bounds = config.Bounds(event=1000)
+    decoder = EventStreamDecoder()
+    (small,) = decoder.feed(frame(b"x" * 100, {}))
+    assert isinstance(small, Frame)
+    (error,) = decoder.feed(frame(b"x" * 1001, {})[:20])
+    assert isinstance(error, WireError)
+    assert error.kind == "too_large"
