@@ -272,7 +272,9 @@ def _response(
     # The request is rebuilt without its headers: errors get logged, and keys live in headers. The
     # body is already decoded, so the header that would have it decoded again must go too.
     kept = {k: v for k, v in (headers or {}).items() if k not in {"content-encoding", "content-length"}}
-    return httpx2.Response(status, headers=kept, content=content, request=_request(url))
+    return httpx2.Response(
+        status, headers=httpx2.Headers(kept, encoding="utf-8"), content=content, request=_request(url)
+    )
 
 
 @cache

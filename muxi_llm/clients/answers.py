@@ -44,7 +44,7 @@ def response(
     else:
         content = exchange.body(answer)
         body = {"stream": httpx2.ByteStream(content)} if stream else {"content": content}
-    headers = exchange.headers(answer.muxi, stream=streamed)
+    headers = httpx2.Headers(exchange.headers(answer.muxi, stream=streamed), encoding="utf-8")
     return httpx2.Response(200, headers=headers, request=request, extensions={REPORT: answer.muxi}, **body)
 
 
@@ -181,7 +181,7 @@ class _Quick:
     @property
     def response(self) -> httpx2.Response:
         """The response's head; its body is being read as this very stream."""
-        headers = self._exchange.headers(self.muxi, stream=True)
+        headers = httpx2.Headers(self._exchange.headers(self.muxi, stream=True), encoding="utf-8")
         request = httpx2.Request("POST", self._exchange.url)
         return httpx2.Response(200, headers=headers, request=request, content=b"")
 

@@ -80,6 +80,8 @@ class StreamFlow:
                 if self._failure is not None:
                     self._failure.partial_text = "".join(map(_text_of, self.ready))
                     raise self._failure
+                if not self.ready:
+                    raise self._error_of(WireError("incomplete", "the stream ended without an answer"))
                 return
 
     async def next(self) -> Any:

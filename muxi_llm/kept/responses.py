@@ -122,13 +122,13 @@ class KeptResponses(ResponsesInbound):
     def keep(self, data: bytes) -> None:
         """A whole response, whoever gave it."""
         if self.store:
-            self._keep_whole(loads(data))
+            self._keep_whole(_read(data))
 
     def keep_events(self, data: bytes) -> None:
         """Some of a response's events: the last has it whole."""
         if self.store:
             for _, payload in self._sse.feed(data):
-                event = loads(payload) if payload else None
+                event = _read(payload)
                 self._keep_whole(event.get("response") if isinstance(event, dict) else None)
 
     def _keep_whole(self, response: Any) -> None:
@@ -138,6 +138,14 @@ class KeptResponses(ResponsesInbound):
         if response.get("status") in {"completed", "incomplete"}:
             entry: Entry = {"response": response, "input": [*self._history, *self.items]}
             self._store.put(response["id"], entry)
+
+
+def _read(data: bytes) -> Any:
+    """JSON, or nothing: what the client's own server says is the client's to judge."""
+    try:
+        return loads(data)
+    except WireError:
+        return None
 
 
 def _stem(name: str) -> str:

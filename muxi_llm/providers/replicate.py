@@ -56,12 +56,13 @@ class ReplicateProvider(Provider):
         urls = prediction.get("urls")
         url = urls.get("stream") if isinstance(urls, dict) else None
         schemes = ("https://", f"{self.base_url.partition('://')[0]}://")
-        return url if isinstance(url, str) and url.startswith(schemes) else None
+        is_one = isinstance(url, str) and url.isascii() and url.isprintable() and " " not in url
+        return url if is_one and url.startswith(schemes) else None  # type: ignore[union-attr]  # a text by now
 
     async def _waited(self, io: IO, call: WireCall, reply: Reply, ends: float) -> Reply:
         """The reply that tells how the prediction ended."""
         prediction = _prediction(reply)
-        where = f"{self.base_url}/predictions/{quote(str(prediction.get('id')), safe='')}"
+        where = f"{self.base_url}/predictions/{quote(str(prediction.get('id')), safe='', errors='replace')}"
         question = replace(call, url=where, body=b"", stream=False, method="GET")
         while prediction.get("status") in RUNNING:
             left = ends - io.now()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.models import Adaptation
@@ -299,6 +300,14 @@ class UnsendableTextError(TypeError):
     """Half of a surrogate pair, which UTF-8 has no form for."""
 
 
+def dumps_answer(value: object) -> bytes:
+    """JSON of an answer, whatever a server put into it: what orjson refuses is written as `json` does."""
+    try:
+        return orjson.dumps(value, default=plain, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:  # half a surrogate pair, a number beyond 64 bits
+        return json.dumps(value, default=plain).encode()
+
+
 def plain(value: Any) -> Any:
     """A pydantic object, mapping or other iterable as plain JSON data."""
     if isinstance(value, BaseModel):
@@ -337,16 +346,38 @@ def loads(data: bytes) -> Any:
     """JSON, or a `WireError` that quotes the beginning of what came instead.
 
     What `json` reads beyond the standard is read as well, since the openai package does: half a surrogate
-    pair, `NaN`, numbers beyond 64 bits.
+    pair, `NaN`, numbers beyond 64 bits. Nothing is nested deeper than 200 levels, so that whatever goes
+    through it afterwards comes to an end.
     """
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        try:
-            return json.loads(data)
-        except (ValueError, RecursionError):
+        return from_json(data)
+    except ValueError as error:
+        raw = _python_reads(data)
+        if raw is None or _is_deep(raw):
             start = data[:200].decode("utf-8", "replace")
             raise WireError("malformed", f"the reply is not JSON ({error}): {start!r}") from error
+        return raw
+
+
+def _python_reads(data: bytes) -> Any:
+    """What `json` makes of *data*, nothing if that is no JSON to it either."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_deep(raw: Any) -> bool:
+    level = [raw]
+    for _ in range(200):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
+        ]
+        if not level:
+            return False
+    return True
 
 
 def read_value(kind: type[Value], data: bytes, *, mend: bool = True) -> Value:

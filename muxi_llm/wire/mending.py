@@ -31,6 +31,7 @@ def mend_answer(raw: Json) -> None:
             raise ValueError("the reply has no message")  # noqa: TRY004 - what is wrong is the reply
         message["role"] = message.get("role") or "assistant"
         mend_finish(choice)
+        _mend_logprobs(choice)
         if choice["finish_reason"] is None:  # Snowflake: a whole answer has ended, and callers ask how
             choice["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
         _mend_said(message)
@@ -47,6 +48,7 @@ def mend_chunk(raw: Json) -> None:
     _mend_head(raw, "chat.completion.chunk")  # Perplexity labels chunks as answers, Azure leaves it empty
     for choice in numbered(raw.get("choices")):
         mend_finish(choice)
+        _mend_logprobs(choice)
         choice.pop("message", None)  # Perplexity repeats the answer so far beside each delta
         if not isinstance(choice.get("delta"), dict):  # Azure's content filter sends none
             choice["delta"] = {}
@@ -56,11 +58,26 @@ def mend_chunk(raw: Json) -> None:
             _mend_call(tool_call, missing=None)
 
 
+def _mend_logprobs(choice: Json) -> None:
+    """An object, whose lists hold objects; some servers have OpenAI's older form, which is kept."""
+    told = choice.get("logprobs")
+    if isinstance(told, dict):
+        for name in ("content", "refusal"):
+            tokens = told.get(name)
+            if tokens is not None and not (
+                isinstance(tokens, list) and all(isinstance(t, dict) for t in tokens)
+            ):
+                told[name] = None
+    elif told is not None:
+        choice["logprobs"] = None
+
+
 def mend_completion(raw: Json) -> None:
     """A text completion, whole or a piece of one."""
     _mend_head(raw, "text_completion")
     for choice in numbered(raw.get("choices")):
         mend_finish(choice)
+        _mend_logprobs(choice)
         _as_texts(choice, "text")
         choice["text"] = choice.get("text") or ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from typing import Any
 
@@ -104,6 +105,32 @@ def test_a_finish_reason_then_a_reset(driver):
     raised, script = ask(driver, broken, stream=True, retries=3)
     assert isinstance(raised, openai.APIConnectionError)
     assert len(script.calls) == 1
+
+
+def test_a_stream_without_any_chunk(driver):
+    """Is no answer, whatever it ends with: the next one is asked."""
+    chunks, script = ask(
+        driver, Answer(chunks=sse()), streamed("Hi"), stream=True, fallback_models=["groq/llama"]
+    )
+    assert (text_of(chunks), len(script.calls)) == ("Hi", 2)
+    raised, _ = ask(driver, Answer(chunks=sse()), stream=True, retries=0)
+    assert "without an answer" in str(raised)
+
+
+def test_an_async_stream_is_closed_by_aclosing_too():
+    """As the openai package's is."""
+
+    async def take_one():
+        script = Scripted(Answer(chunks=sse(chunk({"content": "H"}), chunk({"content": "i"}))))
+        with muxi_llm.runtime.using(script):
+            stream = await muxi_llm.ChatCompletion.acreate(model="openai/gpt-4", messages=HELLO, stream=True)
+            async with contextlib.aclosing(stream) as chunks:
+                async for _ in chunks:
+                    break
+        return script
+
+    (reader,) = asyncio.run(take_one()).readers
+    assert reader.closed
 
 
 def test_an_ended_stream_without_any_chunk_with_content(driver):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import UserDict
 from enum import Enum
 from typing import Any
@@ -29,6 +30,7 @@ from muxi_llm.wire.base import (
     build_value,
     decode_fault,
     dumps,
+    dumps_answer,
     fault_of,
     is_neutral,
     loads,
@@ -281,6 +283,24 @@ def test_what_only_python_reads_is_read() -> None:
     assert loads(b"NaN") != loads(b"NaN")
     with pytest.raises(WireError, match="not JSON"):
         loads(b"[" * 100_000)
+
+
+@pytest.mark.parametrize("levels", [150, 250, 600, 100_000])
+@pytest.mark.parametrize("bottom", [b"1", b'"\\ud83d"'])
+def test_nothing_is_deep(levels: int, bottom: bytes) -> None:
+    """What goes through a value comes to an end."""
+    data = b'{"a":[' * (levels // 2) + bottom + b"]}" * (levels // 2)
+    if levels < 200:
+        assert loads(data)
+    else:
+        with pytest.raises(WireError, match="not JSON"):
+            loads(data)
+
+
+def test_an_answer_is_told_whatever_is_in_it() -> None:
+    """As `json` tells it, where orjson does not."""
+    assert dumps_answer({"a": ["x", 1]}) == b'{"a":["x",1]}'
+    assert json.loads(dumps_answer({"a": "\ud83d", "b": 10**30})) == {"a": "\ud83d", "b": 10**30}
 
 
 def test_an_error_object_with_half_a_pair() -> None:

@@ -171,3 +171,20 @@ def places(raw: Any) -> Any:
     for key, value in inner:
         yield raw, key
         yield from places(value)
+
+
+LOGPROBS: dict[str, tuple[Any, Any]] = {
+    "OpenAI's": ({"content": [{"token": "a"}]}, {"content": [{"token": "a"}]}),
+    "of an older form": ({"tokens": ["a"]}, {"tokens": ["a"]}),
+    "with odd tokens": ({"content": ["a"], "refusal": 5}, {"content": None, "refusal": None}),
+    "none": ("x", None),
+}
+
+
+@pytest.mark.parametrize(("said", "told"), LOGPROBS.values(), ids=LOGPROBS)
+def test_logprobs(said: Any, told: Any) -> None:
+    """An object with lists of objects, or nothing."""
+    body = chat(finish="eos")
+    body["choices"][0]["logprobs"] = said
+    logprobs = build_value(ChatCompletion, body).choices[0].logprobs
+    assert (logprobs and logprobs.model_dump(exclude_unset=True, warnings=False)) == told

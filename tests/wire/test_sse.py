@@ -46,6 +46,7 @@ TRAPS: dict[str, tuple[bytes, Events]] = {
     "blank lines in plenty": (b"\n\n\n\ndata: a\n\n\n\n\ndata: b\n\n", [(b"", b"a"), (b"", b"b")]),
     "data without a value": (b"data\n\ndata:\n\ndata: \n\n", [(b"", b""), (b"", b""), (b"", b"")]),
     "bytes that are no text": (b"data: \xff\xfe\n\n", [(b"", b"\xff\xfe")]),
+    "llama.cpp's errors": (b'error: {"code":400}\n\ndata: a\n\n', [(b"error", b'{"code":400}'), (b"", b"a")]),
     "no event at all": (b'{"error": "not a stream"}', []),
     "nothing": (b"", []),
 }

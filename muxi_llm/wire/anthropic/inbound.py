@@ -10,13 +10,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import orjson
-
 from muxi_llm.errors import APITimeoutError, ContextLengthExceededError
 from muxi_llm.wire.anthropic.inbound_reply import Ending, blocks_of, head_of, state_of, usage_of
 from muxi_llm.wire.anthropic.inbound_request import RequestReader
 from muxi_llm.wire.anthropic.inbound_stream import EventEncoder, event
-from muxi_llm.wire.base import Inbound, Json, WireError, dumps, loads
+from muxi_llm.wire.base import Inbound, Json, WireError, dumps_answer, loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +43,7 @@ class AnthropicInbound(Inbound):
 
     def encode_response(self, value: ChatCompletion) -> bytes:
         with _sense():
-            return dumps(self._message_of(value))
+            return dumps_answer(self._message_of(value))
 
     def _message_of(self, value: ChatCompletion) -> Json:
         head = head_of(value)
@@ -76,7 +74,7 @@ class AnthropicInbound(Inbound):
         return event("error", _fault(error))
 
     def encode_error(self, error: APIError) -> bytes:
-        return orjson.dumps({"type": "error", **_fault(error)})
+        return dumps_answer({"type": "error", **_fault(error)})
 
     def _events(self) -> EventEncoder:
         if self._encoder is None:

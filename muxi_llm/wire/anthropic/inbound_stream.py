@@ -24,6 +24,7 @@ from muxi_llm.wire.anthropic.inbound_reply import (
     usage_of,
 )
 from muxi_llm.wire.anthropic.reply import RANKS
+from muxi_llm.wire.base import dumps_answer
 
 if TYPE_CHECKING:
     from muxi_llm.models import ChatCompletionChunk, ChoiceDelta, CompletionUsage
@@ -255,7 +256,7 @@ class EventEncoder:
         if draft.kind == "tool_use" and draft.fragments and not draft.told:
             given = input_of(draft.text())
             if given:
-                self._fragment("input_json_delta", "partial_json", orjson.dumps(given).decode())
+                self._fragment("input_json_delta", "partial_json", dumps_answer(given).decode())
         if draft.signature:
             self._fragment("signature_delta", "signature", draft.signature)
         self._event("content_block_stop", index=self._index)
@@ -270,7 +271,7 @@ class EventEncoder:
 
 def event(kind: str, fields: Json) -> bytes:
     """A server-sent event; its data repeat its name."""
-    return b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps({"type": kind, **fields}))
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), dumps_answer({"type": kind, **fields}))
 
 
 # ------------------------------------------------------------------------------------------ tables

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
+from pydantic_core import PydanticSerializationError
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk
-from muxi_llm.wire.base import Inbound, Json, Wire, WireError, loads, read_value
+from muxi_llm.wire.base import Inbound, Json, Wire, WireError, dumps_answer, loads, read_value
 from muxi_llm.wire.openai.reply import settle_answer
 from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 
@@ -72,7 +72,12 @@ class OpenAIInbound(Inbound):
         return body
 
     def encode_response(self, value: BaseModel) -> bytes:
-        return value.__pydantic_serializer__.to_json(value, exclude_unset=True, by_alias=True, warnings=False)
+        try:
+            return value.__pydantic_serializer__.to_json(
+                value, exclude_unset=True, by_alias=True, warnings=False
+            )
+        except PydanticSerializationError:  # half a surrogate pair
+            return dumps_answer(value.model_dump(exclude_unset=True, by_alias=True, warnings=False))
 
     def encode_chunk(self, chunk: BaseModel) -> bytes:
         return b"data: " + self.encode_response(chunk) + b"\n\n"
@@ -85,4 +90,4 @@ class OpenAIInbound(Inbound):
 
     def encode_error(self, error: APIError) -> bytes:
         fault = {"message": error.message, "type": error.type, "code": error.code, "param": error.param}
-        return orjson.dumps({"error": fault})
+        return dumps_answer({"error": fault})

@@ -11,7 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import InvalidRequestError
-from muxi_llm.wire.base import WireError, dumps
+from muxi_llm.wire.base import WireError, dumps_answer
 from muxi_llm.wire.openai.chat import OpenAIInbound
 from muxi_llm.wire.responses.inbound_request import Conversation
 from muxi_llm.wire.responses.inbound_stream import Answer
@@ -160,7 +160,7 @@ class ResponsesInbound(OpenAIInbound):
     def encode_response(self, value: ChatCompletion) -> bytes:  # type: ignore[override]  # chat only
         answer = self._begin(value, listening=False)
         answer.add(value)
-        return dumps(answer.finish())
+        return dumps_answer(answer.finish())
 
     def encode_chunk(self, chunk: ChatCompletionChunk) -> bytes:  # type: ignore[override]  # chat only
         self._answer = self._answer or self._begin(chunk, listening=True)

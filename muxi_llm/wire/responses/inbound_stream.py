@@ -12,7 +12,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.utils.streaming import merge
-from muxi_llm.wire.base import dumps, plain
+from muxi_llm.wire.base import dumps_answer, plain
 from muxi_llm.wire.responses.inbound_output import Call, Message, Reasoning
 from muxi_llm.wire.responses.items import encode_annotation, encode_usage
 
@@ -178,7 +178,7 @@ class Answer:
 
     def _emit(self, kind: str, **fields: Any) -> None:
         if self._listening:
-            event = dumps({"type": kind, "sequence_number": self._number, **fields})
+            event = dumps_answer({"type": kind, "sequence_number": self._number, **fields})
             self._number += 1
             self._events.append(b"event: " + kind.encode() + b"\ndata: " + event + b"\n\n")
 

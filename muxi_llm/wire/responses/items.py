@@ -11,10 +11,8 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.wire.base import plain
+from muxi_llm.wire.base import WireError, dumps_answer, loads, plain
 from muxi_llm.wire.reading import finish_word
 
 if TYPE_CHECKING:
@@ -245,7 +243,7 @@ def finish_of(response: Mapping[str, Any], *, called: bool, legacy: bool) -> tup
 
 def seal(state: Json) -> str:
     """What must come back unchanged, as the opaque string that clients know to send back."""
-    return SEAL + base64.urlsafe_b64encode(orjson.dumps(state)).decode()
+    return SEAL + base64.urlsafe_b64encode(dumps_answer(state)).decode()
 
 
 def unseal(text: str | None) -> Json | None:
@@ -253,8 +251,8 @@ def unseal(text: str | None) -> Json | None:
     if not text or not text.startswith(SEAL):
         return None
     try:
-        state: Json = orjson.loads(base64.urlsafe_b64decode(text.removeprefix(SEAL)))
-    except ValueError as error:
+        state: Json = loads(base64.urlsafe_b64decode(text.removeprefix(SEAL)))
+    except (ValueError, WireError) as error:
         raise InvalidRequestError(
             "a reasoning item's encrypted_content is not the one given out", param="input"
         ) from error

@@ -275,6 +275,13 @@ def test_answers_go_out_as_they_came(body: dict[str, Any]) -> None:
     assert json.loads(inbound().encode_response(decoded(body))) == body
 
 
+def test_half_a_pair_goes_out_as_it_came() -> None:
+    """As an escape; clients read it as they would from the server."""
+    value = wire().decode_response(dumps(chat("@")).replace(b"@", b"\\ud83d"), created=0)
+    assert b"\\ud83d" in inbound().encode_response(value)
+    assert json.loads(inbound().encode_response(value))["choices"][0]["message"]["content"] == "\ud83d"
+
+
 def test_pitfall_74_done_ends_a_chat_stream() -> None:
     """Once, at the end."""
     assert inbound().encode_end() == b"data: [DONE]\n\n"

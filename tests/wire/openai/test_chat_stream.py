@@ -382,6 +382,10 @@ def test_calls_without_ids_on_one_index() -> None:
 
     items = streamed(*sse(part('{"a":'), part("1}"), part('{"a":2}'), FINISH))
     calls = [call for item in items for choice in item.choices for call in choice.delta.tool_calls or ()]
+    odd = streamed(*sse(part("no {JSON}"), part('{"a":2}'), FINISH))
+    assert {
+        call.index for item in odd for choice in item.choices for call in choice.delta.tool_calls or ()
+    } == {0}
     assert [(call.index, call.function.arguments) for call in calls] == [
         (0, '{"a":'),
         (0, "1}"),
