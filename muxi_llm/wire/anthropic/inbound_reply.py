@@ -123,10 +123,11 @@ def usage_of(usage: CompletionUsage | None) -> Json:
     if usage is None:
         return dict(NO_USAGE)
     details = usage.prompt_tokens_details
-    read = (details.cached_tokens if details else None) or 0
+    prompt = usage.prompt_tokens or 0
+    read = min((details.cached_tokens if details else None) or 0, prompt)  # Azure's Grok has told more
     written = (details.get("cache_write_tokens") if details else None) or 0
     out: Json = {
-        "input_tokens": max((usage.prompt_tokens or 0) - read - written, 0),
+        "input_tokens": max(prompt - read - written, 0),
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
         "output_tokens": usage.completion_tokens or 0,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import UnsupportedParameterError
-from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
+from muxi_llm.models import ChatCompletion, ChatCompletionChunk, ChunkChoice, Completion
 from muxi_llm.wire.base import Json, StreamDecoder, Wire, WireError, build_value, read_value
 from muxi_llm.wire.openai.chat import answers_of
 from muxi_llm.wire.openai.reply import FAILURES, failed
@@ -130,7 +130,7 @@ def as_completion(value: ChatCompletion | ChatCompletionChunk | WireError) -> An
 
 
 def _choice(choice: Any) -> Json:
-    said = choice.delta if hasattr(choice, "delta") else choice.message
+    said = choice.delta if isinstance(choice, ChunkChoice) else choice.message
     return {
         "index": choice.index,
         "text": said.content or "",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from muxi_llm.models import ChunkChoice
 from muxi_llm.utils.streaming import merge
 from muxi_llm.wire.base import dumps_answer, plain
 from muxi_llm.wire.responses.inbound_output import Call, Message, Reasoning
@@ -56,7 +57,7 @@ class Answer:
         for choice in value.choices:
             if choice.index == 0:
                 logprobs = [plain(entry) for entry in (choice.logprobs and choice.logprobs.content) or ()]
-                self._say(choice.message if hasattr(choice, "message") else choice.delta, logprobs)
+                self._say(choice.delta if isinstance(choice, ChunkChoice) else choice.message, logprobs)
                 self._finish = choice.finish_reason or self._finish
 
     def _say(self, said: ChatCompletionMessage | ChoiceDelta, logprobs: list[Json]) -> None:
