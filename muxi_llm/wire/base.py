@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.models import Adaptation
+from muxi_llm.wire.json_text import parsed, written
 from muxi_llm.wire.mending import MENDS
 
 if TYPE_CHECKING:
@@ -301,11 +301,8 @@ class UnsendableTextError(TypeError):
 
 
 def dumps_answer(value: object) -> bytes:
-    """JSON of an answer, whatever a server put into it: what orjson refuses is written as `json` does."""
-    try:
-        return orjson.dumps(value, default=plain, option=orjson.OPT_NON_STR_KEYS)
-    except orjson.JSONEncodeError:  # half a surrogate pair, a number beyond 64 bits
-        return json.dumps(value, default=plain).encode()
+    """JSON of an answer, whatever a server put into it."""
+    return written(value, default=plain)
 
 
 def plain(value: Any) -> Any:
@@ -343,41 +340,12 @@ def is_neutral(param: str, value: object) -> bool:
 
 
 def loads(data: bytes) -> Any:
-    """JSON, or a `WireError` that quotes the beginning of what came instead.
-
-    What `json` reads beyond the standard is read as well, since the openai package does: half a surrogate
-    pair, `NaN`, numbers beyond 64 bits. Nothing is nested deeper than 200 levels, so that whatever goes
-    through it afterwards comes to an end.
-    """
+    """JSON, or a `WireError` that quotes the beginning of what came instead."""
     try:
-        return from_json(data)
+        return parsed(data)
     except ValueError as error:
-        raw = _python_reads(data)
-        if raw is None or _is_deep(raw):
-            start = data[:200].decode("utf-8", "replace")
-            raise WireError("malformed", f"the reply is not JSON ({error}): {start!r}") from error
-        return raw
-
-
-def _python_reads(data: bytes) -> Any:
-    """What `json` makes of *data*, nothing if that is no JSON to it either."""
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _is_deep(raw: Any) -> bool:
-    level = [raw]
-    for _ in range(200):
-        level = [
-            inner
-            for one in level
-            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
-        ]
-        if not level:
-            return False
-    return True
+        start = data[:200].decode("utf-8", "replace")
+        raise WireError("malformed", f"the reply is not JSON ({error}): {start!r}") from error
 
 
 def read_value(kind: type[Value], data: bytes, *, mend: bool = True) -> Value:

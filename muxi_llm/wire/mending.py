@@ -8,13 +8,11 @@ place, and on-schema data never comes here. What else a server told stays as it 
 
 from __future__ import annotations
 
-import json
 from array import array
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion, CreateEmbeddingResponse
+from muxi_llm.wire.json_text import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,15 +202,7 @@ def _as_texts(holder: Json, *names: str) -> None:
     for name in names:
         value = holder.get(name)
         if value is not None and not isinstance(value, str):
-            holder[name] = json_of(value)
-
-
-def json_of(value: object) -> str:
-    """*value* as JSON, whatever a parser may have made of a reply."""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:  # half a surrogate pair, a number beyond 64 bits
-        return json.dumps(value)
+            holder[name] = written(value).decode()
 
 
 def numbered(value: object) -> list[Json]:

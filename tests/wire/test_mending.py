@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
 from muxi_llm.wire.base import WireError, build_value, read_value
-from muxi_llm.wire.mending import count_of, json_of
+from muxi_llm.wire.mending import count_of
 from tests.support.bodies import CALL, USAGE, chat, chunk, completion
 
 CONTENTS: dict[str, tuple[Any, Any]] = {
@@ -112,11 +112,6 @@ def test_what_is_no_usage() -> None:
     assert build_value(ChatCompletion, {**chat(), "usage": 5}).usage is None
     body = {**chat(finish="eos"), "usage": {**USAGE, "completion_tokens_details": 5}}
     assert build_value(ChatCompletion, body).usage.completion_tokens_details is None  # type: ignore[union-attr]
-
-
-def test_json_of_what_only_python_reads() -> None:
-    """Half a pair as its escape."""
-    assert (json_of({"a": 1}), json_of(["\ud83d"])) == ('{"a":1}', '["\\ud83d"]')
 
 
 JUNK = st.sampled_from(

@@ -125,9 +125,9 @@ def usage_of(usage: CompletionUsage | None) -> Json:
     details = usage.prompt_tokens_details
     prompt = usage.prompt_tokens or 0
     read = min((details.cached_tokens if details else None) or 0, prompt)  # Azure's Grok has told more
-    written = (details.get("cache_write_tokens") if details else None) or 0
+    written = min((details.get("cache_write_tokens") if details else None) or 0, prompt - read)
     out: Json = {
-        "input_tokens": max(prompt - read - written, 0),
+        "input_tokens": prompt - read - written,
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
         "output_tokens": usage.completion_tokens or 0,

@@ -214,7 +214,7 @@ USAGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     ),
     "pitfall_58 never below nothing": (
         {"prompt_tokens": 10, **CACHED},
-        {"input_tokens": 0, "cache_read_input_tokens": 60, "cache_creation_input_tokens": 30},
+        {"input_tokens": 0, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 0},
     ),
     "no details": ({"prompt_tokens": 5, "prompt_tokens_details": None}, {"input_tokens": 5}),
     "thinking": (

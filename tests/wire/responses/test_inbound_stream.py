@@ -368,3 +368,13 @@ def test_openais_own_client_reads_the_whole():
     assert json.loads(again.output_text) == [
         {"role": "assistant", "content": "Hi", "thinking_blocks": [BLOCK]}
     ]
+
+
+def test_a_delta_beside_the_message_so_far() -> None:
+    """Perplexity has both, in chunks and in whole answers: each is read as what it is."""
+    first, last = chunk({"content": "H"}), chunk({"content": "i"}, finish="stop")
+    for said, part in (("H", first), ("Hi", last)):
+        part["choices"][0]["message"] = {"role": "assistant", "content": said}
+    chunks = [build_value(ChatCompletionChunk, part) for part in (first, last)]
+    (item,) = Asked().streamed(chunks)[-1]["response"]["output"]
+    assert item["content"][0]["text"] == "Hi"
