@@ -149,6 +149,27 @@ def _system_as_user(body: Mapping[str, Any], provider: Provider, ledger: Ledger)
     return {**body, "messages": messages}
 
 
+def _references_as_text(body: Mapping[str, Any], need: str, provider: Provider, ledger: Ledger) -> Json:
+    """What a search for tools has found: those tools are among the request's, deferred or not.
+
+    https://docs.claude.com/en/docs/agents-and-tools/tool-use/tool-search-tool.
+    """
+    ledger.changed(
+        "messages", f"{provider.name} knows no {need} parts; the tools found are named", loss=False
+    )
+    messages = [
+        {**m, "content": [_named(part) if part["type"] == need else part for part in m["content"]]}
+        if isinstance(m.get("content"), list)
+        else m
+        for m in body["messages"]
+    ]
+    return {**body, "messages": messages}
+
+
+def _named(part: Json) -> Json:
+    return {"type": "text", "text": f"The tool {part.get('tool_name')} is available."}
+
+
 def _split_tool_results(body: Mapping[str, Any], need: str, provider: Provider, ledger: Ledger) -> Json:  # noqa: ARG001
     """Media in tool results, as a user message behind them: where the chat form has room for it."""
     ledger.moved(
@@ -241,6 +262,7 @@ ADJUSTMENTS: tuple[tuple[str, str, Callable[[Mapping[str, Any], str, Provider, L
     ("json_object", "json_mode_support", _json_by_instruction),
     ("json_schema", "json_schema_support", _json_by_instruction),
     ("developer", "developer_message_support", _developer_as_system),
+    ("tool_reference", "anthropic_blocks_support", _references_as_text),
     ("tool media", "tool_media_support", _split_tool_results),
 )
 

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from muxi_llm.core.options import CONTROLS, present
 from muxi_llm.core.plain import made_plain
 from muxi_llm.errors import InvalidRequestError
-from muxi_llm.wire.json_schema import require_all
+from muxi_llm.wire.anthropic.tools import shortened
+from muxi_llm.wire.json_schema import is_strict, require_all
 
 if TYPE_CHECKING:
     from muxi_llm.wire.base import Endpoint, Json
@@ -52,7 +53,7 @@ def _message(raw: Any, index: int, needs: set[str]) -> Json:
     content = message.get("content")
     if content.__class__ is not str and content is not None:
         message = {**message, "content": _content(content, f"messages[{index}].content", needs)}
-        if role == "tool" and any(part["type"] != "text" for part in message["content"]):
+        if role == "tool" and any(part["type"] not in TEXTS for part in message["content"]):
             needs.add("tool media")
     if len(message) > 2 or "content" not in message:  # anything but role and content
         message = _extensions(message, index, needs)
@@ -94,6 +95,8 @@ def _extensions(message: Json, index: int, needs: set[str]) -> Json:
         return message
     calls = _dicts(calls, f"messages[{index}].tool_calls")
     needs.update("extra_content" for call in calls if "extra_content" in call)
+    if any("custom" in call for call in calls):
+        needs.add("custom calls")
     return {**message, "tool_calls": calls}
 
 
@@ -103,6 +106,12 @@ def _chat_needs(body: Json, needs: set[str]) -> None:
             body[name] = _dicts(body[name], name)
             if body[name]:
                 needs.add("tools")
+            else:  # an agent without tools; servers refuse an empty list, and a word about tools beside none
+                del body[name]
+                if body.get("tool_choice") in {"auto", "none", None}:
+                    body.pop("tool_choice", None)
+                body.pop("parallel_tool_calls", None)
+                continue
             if any("cache_control" in tool for tool in body[name]):
                 needs.add("cache_control")
     if "response_format" in body:
@@ -112,18 +121,28 @@ def _chat_needs(body: Json, needs: set[str]) -> None:
 
 def _response_format(wanted: Any) -> Json:
     if isinstance(wanted, type) and issubclass(wanted, BaseModel):
-        schema = require_all(wanted.model_json_schema())
-        return {
-            "type": "json_schema",
-            "json_schema": {"name": wanted.__name__, "schema": schema, "strict": True},
-        }
+        given = wanted.model_json_schema()
+        schema = require_all(given)
+        strict = is_strict(schema)  # else it is asked for as it is: better than to be refused
+        name = shortened(wanted.__name__, 64)  # a generic class is called `Page[int]`
+        spec = {"name": name, "schema": schema if strict else given, "strict": strict}
+        return {"type": "json_schema", "json_schema": spec}
     if isinstance(wanted, Mapping) and wanted.get("type") in RESPONSE_FORMATS:
         if wanted["type"] == "json_schema" and not isinstance(wanted.get("json_schema"), Mapping):
             message = "response_format.json_schema is missing; give {'name': ..., 'schema': ...}"
             raise InvalidRequestError(message, param="response_format.json_schema")
-        return wanted if isinstance(wanted, dict) else dict(wanted)
+        return _named(wanted if isinstance(wanted, dict) else dict(wanted))
     hint = f"a Pydantic class or a dict with type {', '.join(RESPONSE_FORMATS)}"
     raise InvalidRequestError(f"response_format must be {hint}, not {wanted!r}", param="response_format")
+
+
+def _named(wanted: Json) -> Json:
+    """*wanted* with the name of its schema, a mere label, in OpenAI's alphabet."""
+    spec = wanted.get("json_schema") or {}
+    name = spec.get("name")
+    if not isinstance(name, str) or (short := shortened(name, 64)) == name:
+        return wanted
+    return {**wanted, "json_schema": {**spec, "name": short}}
 
 
 def _check_text(body: Json, name: str) -> None:
@@ -153,6 +172,7 @@ def _dict(raw: Any, where: str) -> Json:
 # ------------------------------------------------------------------------------------------ tables
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+TEXTS = {"text", "tool_reference"}
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 EXTENSIONS = {
     "reasoning_content",

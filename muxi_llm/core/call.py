@@ -20,6 +20,7 @@ from muxi_llm.core.plain import unsendable
 from muxi_llm.core.plan import Outcome, Plan, Wait
 from muxi_llm.core.port import TooLargeError, TransportError, UnsendableError
 from muxi_llm.core.stream import StreamFlow
+from muxi_llm.core.tools import ABOUT_TOOLS, fitted
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
 from muxi_llm.wire.base import Fault, Ledger, UnsendableTextError, WireError, overlaid
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from muxi_llm.core.port import IO, Harness, Passage
     from muxi_llm.core.request import Candidate, Request
+    from muxi_llm.core.tools import Calls
     from muxi_llm.models import Report
     from muxi_llm.wire.base import BodyReader, Reply, Wire, WireCall
 
@@ -123,6 +125,9 @@ async def _exchange(
         whole = await with_media(io, request, provider, ledger, ends)
         if whole is not request:
             request, timeout = whole, max(ends - io.now(), 0.001)  # fetching took its share
+    calls = None
+    if not request.needs.isdisjoint(ABOUT_TOOLS):
+        request, calls = fitted(request, provider, ledger)
     body, stream = adapt(request, provider, wire.profile, ledger)
     extras = _extras_of(request, candidate.ref.provider)
     try:
@@ -145,7 +150,7 @@ async def _exchange(
         raise _broken(error, outgoing) from error
     if reply.status >= 300:  # a redirect too: keys go to the provider's own base URL only
         raise await _refusal(candidate, wire, outgoing, reply, late)
-    value = await _answer(request, candidate, wire, outgoing, reply, late)
+    value = await _answer(request, candidate, wire, outgoing, reply, late, calls)
     return value, reply.headers
 
 
@@ -240,6 +245,7 @@ async def _answer(
     outgoing: WireCall,
     reply: Reply,
     late: Callable[[], bool],
+    calls: Calls | None,
 ) -> Any:
     def error_of(error: WireError | TransportError) -> errors.MuxiLLMError:
         if isinstance(error, TransportError):
@@ -252,7 +258,8 @@ async def _answer(
         return built
 
     if outgoing.stream and not reply.headers.get("content-type", "").startswith("application/json"):
-        flow = StreamFlow(reply.reader, wire.stream_decoder(created=int(reply.received)), error_of)
+        decoder = wire.stream_decoder(created=int(reply.received))
+        flow = StreamFlow(reply.reader, decoder if calls is None else calls.decoder(decoder), error_of)
         try:
             await flow.open(late)
         except BaseException:  # a cancellation too must free the connection
@@ -268,6 +275,8 @@ async def _answer(
         raise error_of(error) from error
     except SENSELESS as error:  # no server's bytes may end in an error of Python's
         raise error_of(senseless("a reply that makes no sense", error, reply.content)) from error
+    if calls is not None:
+        calls.restore(value)
     _set_request_id(value, reply)
     if request.verbatim is not None and candidate.provider.verbatim:
         value.with_wire_bytes(reply.content)

@@ -54,6 +54,11 @@ class BedrockProvider(AWSProvider):
     tool_media_support = True
     extra_content_support = True
 
+    # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Tool.html
+    own_tools = r"\.(toolSpec|systemTool|cachePoint)"
+    one_root_schemas = True
+    property_names = r"[a-zA-Z0-9_.-]{1,64}"
+
     def url_of(self, wire: Wire, *, stream: bool) -> str:
         url = super().url_of(wire, stream=stream)
         if wire.endpoint == "models":  # the control plane's, on a host of its own

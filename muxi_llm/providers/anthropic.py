@@ -36,6 +36,13 @@ class AnthropicProvider(Provider):
     tool_media_support = True
     extra_content_support = True
 
+    # https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview; names of parameters:
+    # https://github.com/ComposioHQ/composio/issues/3500
+    own_tools = r".*_20\d{6}|mcp_toolset"
+    server_tools = {"web_search": {"type": "web_search_20250305", "name": "web_search"}}
+    one_root_schemas = True
+    property_names = r"[a-zA-Z0-9_.-]{1,64}"
+
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.base_url = self.base_url.removesuffix("/v1")  # people write both; the path brings its own

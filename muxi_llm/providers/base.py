@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from muxi_llm.core.port import IO
-    from muxi_llm.wire.base import Endpoint, Ledger, Profile
+    from muxi_llm.wire.base import Endpoint, Json, Ledger, Profile
 
 DOT_SEGMENT = re.compile(r"(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=[/\\#]|%2f|%5c|$)", re.IGNORECASE)
 """What leads out of a path, as servers and proxies read it: https://url.spec.whatwg.org/#double-dot-path-segment."""
@@ -124,6 +124,23 @@ class Provider:
     """`reasoning_effort` → the fields that ask for it here (none: it is left out). Others go as they are."""
     tool_choices: ClassVar[Mapping[str, str]] = {}
     """`tool_choice` it refuses ("function": a named one) → the one it takes; "": `tools` are left out."""
+    allowed_tools_support: ClassVar[bool] = False
+    """`tool_choice` of `allowed_tools`; without it the tools allowed are the only ones sent."""
+    own_tools: ClassVar[str] = ""
+    """Pattern of those tools, besides functions, that it takes as they are: by type, or by a dot and the key
+    of one that has no type (`.googleSearch`)."""
+    server_tools: ClassVar[Mapping[str, Json]] = {}
+    """Kind of a tool that others run (`web_search`, see `wire.tool_kinds`) → its own of that kind."""
+    server_tools_alone: ClassVar[bool] = False
+    """It takes no functions beside those."""
+    tool_names: ClassVar[str] = ""
+    """Pattern that names of functions must match; others are replaced, and given back in the calls."""
+    property_names: ClassVar[str] = ""
+    """The same for their parameters' names."""
+    one_root_schemas: ClassVar[bool] = False
+    """Their parameters may have no `anyOf`, `oneOf` or `allOf` at the top."""
+    whole_schemas: ClassVar[bool] = False
+    """Their objects must have `properties`, their arrays `items`; `strict` ones no `oneOf`."""
     message_drops: ClassVar[Mapping[str, str]] = {}
     """Field of a message it refuses → why it is left out."""
     string_content: ClassVar[frozenset[str]] = frozenset()

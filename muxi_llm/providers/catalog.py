@@ -241,7 +241,7 @@ ROWS: dict[str, dict[str, Any]] = {
         namespaced_models=True,
         renames=MAX_TOKENS,
     ),
-    # https://openrouter.ai/docs/api-reference/overview, .../parameters
+    # https://openrouter.ai/docs/guides/features/server-tools, .../api-reference/overview, .../parameters
     "openrouter": row(
         "https://openrouter.ai/api/v1",
         ALL,
@@ -250,6 +250,11 @@ ROWS: dict[str, dict[str, Any]] = {
         namespaced_models=True,
         foreign=frozenset({"moderation", "prompt_cache_retention", "safety_identifier", "store"}),
         lengths={"user": 128},
+        own_tools=r"openrouter:.*",
+        server_tools={
+            "web_search": {"type": "openrouter:web_search"},
+            "web_fetch": {"type": "openrouter:web_fetch"},
+        },
     ),
     # https://www.ovhcloud.com/en/public-cloud/ai-endpoints/catalog/
     "ovh": row(

@@ -26,6 +26,7 @@ class OpenAICompatible(Provider, register=False):
     streaming_support = True
     token_by_token_support = True
 
+    tool_names = r"[a-zA-Z0-9_-]{1,64}"
     foreign = frozenset(
         {
             "moderation",

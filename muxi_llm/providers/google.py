@@ -49,6 +49,16 @@ class GoogleProvider(Provider):
     tool_media_support = True
     extra_content_support = True
 
+    # https://ai.google.dev/gemini-api/docs/tools, .../function-calling#multi-tool-use
+    own_tools = r"\..*"
+    server_tools = {
+        "web_search": {"googleSearch": {}},
+        "web_fetch": {"urlContext": {}},
+        "code_execution": {"codeExecution": {}},
+    }
+    server_tools_alone = True
+    allowed_tools_support = True
+
     def authorize(self) -> dict[str, str]:
         return {"x-goog-api-key": self.api_key} if self.api_key else {}
 

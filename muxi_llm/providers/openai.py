@@ -9,7 +9,7 @@ from muxi_llm.providers.profiles import profile_within
 from muxi_llm.wire.responses.instead import ChatOrResponses
 
 if TYPE_CHECKING:
-    from muxi_llm.wire.base import Endpoint, Ledger, Profile, Wire
+    from muxi_llm.wire.base import Profile
 
 
 class OpenAIProvider(OpenAICompatible):
@@ -26,20 +26,23 @@ class OpenAIProvider(OpenAICompatible):
     json_schema_support = True
     developer_message_support = True
     file_input_support = True
+    extra_content_support = True  # of Responses; chat completions are sent none
 
     # https://platform.openai.com/docs/api-reference/chat/create; ids of calls: "maximum length 40"
     # (https://github.com/agno-agi/agno/issues/5382)
     wires = {**OpenAICompatible.wires, "chat": ChatOrResponses}
     foreign = frozenset()
+    # Of its own tools those that it runs; of the others the caller could not be told the calls.
+    own_tools = (
+        r"custom|web_search(_preview)?(_20\d\d_\d\d_\d\d)?|file_search|code_interpreter|image_generation|mcp"
+    )
+    server_tools = {"web_search": {"type": "web_search"}}
+    allowed_tools_support = True
+    one_root_schemas = True
+    whole_schemas = True
     stop_limit = 4
     lengths = {"user": 64, "safety_identifier": 64, "prompt_cache_key": 64}
     tool_call_id = r"(?s).{1,40}"
-
-    def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
-        """By Responses what chat completions refuse: then state comes back, and is taken again."""
-        wire = super().wire_for(endpoint, model, ledger)
-        self.extra_content_support = bool(wire.profile.responses)  # type: ignore[misc]  # of one model's call
-        return wire
 
     def profile(self, model: str) -> Profile:
         """Of the model a fine-tuned one or a deployment is named for."""

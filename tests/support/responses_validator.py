@@ -115,8 +115,10 @@ class _Items:
             assert self.parts
         elif item["type"] == "reasoning":
             assert item["summary"] == self.parts
-        else:
+        elif item["type"] in {"function_call", "custom_tool_call"}:
             assert item.get("arguments", item.get("input")) == "".join(self.said)
+        else:  # told whole
+            assert not self.said
         self.done.append(item)
         self.open = None
 

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from enum import Enum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.lib._pydantic import to_strict_json_schema
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.base import Json, Ledger
-from muxi_llm.wire.json_schema import closed_schema, json_instruction, require_all
+from muxi_llm.wire.json_schema import (
+    closed_schema,
+    is_strict,
+    json_instruction,
+    one_root,
+    renamed_keys,
+    require_all,
+    with_properties,
+)
 
 
 def test_the_words_for_any_json() -> None:
@@ -210,30 +219,150 @@ def test_a_root_that_is_a_reference_keeps_its_definitions() -> None:
 
 
 def test_a_reference_to_itself_ends() -> None:
-    """Its words are given up for that; OpenAI's client would never come back."""
+    """And keeps its words, beside the one alternative; OpenAI's client would never come back."""
     strict = require_all(Tangled.model_json_schema())
     assert all(node.keys() == {"$ref"} for node in nodes(strict) if "$ref" in node)
-    assert strict["properties"]["inner"] == {"$ref": "#/$defs/Tangled"}
+    assert strict["properties"]["inner"] == {
+        "description": "one more",
+        "anyOf": [{"$ref": "#/$defs/Tangled"}],
+    }
+    assert is_strict(strict)
 
 
-def test_open_objects_stay_as_they_are_asked_for() -> None:
-    """OpenAI says itself what it does not take."""
+def family(count: int) -> type[BaseModel]:
+    """Classes that all refer to each other, each field with a description."""
+    fields = {f"to{i}": (f"C{i}", Field(description=f"to {i}")) for i in range(count)}
+    classes = {f"C{i}": create_model(f"C{i}", **fields) for i in range(count)}  # type: ignore[call-overload]
+    for made in classes.values():
+        made.model_rebuild(_types_namespace=classes)
+    return classes["C0"]
+
+
+def test_a_schema_grows_with_the_classes_not_with_the_ways_through_them() -> None:
+    """Twice the classes refer to each other four times as often, and that is all."""
+    sizes = {count: len(str(require_all(family(count).model_json_schema()))) for count in (5, 10, 20)}
+    assert sizes[10] < 4.5 * sizes[5]
+    assert sizes[20] < 4.5 * sizes[10]
+
+
+def test_open_objects_are_closed() -> None:
+    """What a class allows beside its fields was not asked for; strict mode refuses the permission."""
 
     class Open(BaseModel):
         model_config = ConfigDict(extra="allow")
         a: int
 
-    assert require_all(Open.model_json_schema())["additionalProperties"] is True
+    strict = require_all(Open.model_json_schema())
+    assert strict["additionalProperties"] is False
+    assert is_strict(strict)
 
 
-def test_names_with_slashes_are_found() -> None:
-    """A reference escapes them."""
-    schema = {"$ref": "#/$defs/a~1b~0c", "description": "d", "$defs": {"a/b~c": {"type": "string"}}}
-    assert require_all(schema) == {
-        "type": "string",
-        "description": "d",
-        "$defs": {"a/b~c": {"type": "string"}},
+class Cat(BaseModel):
+    kind: Literal["cat"]
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+
+
+class Owner(BaseModel):
+    pet: Cat | Dog = Field(discriminator="kind")
+    pets: list[Annotated[Cat | Dog, Field(discriminator="kind")]]
+
+
+def test_unions_told_apart_by_a_field() -> None:
+    """Are `anyOf`, the only alternative strict mode has."""
+    strict = require_all(Owner.model_json_schema())
+    variants = {"anyOf": [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}]}
+    assert strict["properties"]["pets"]["items"] == variants
+    assert strict["properties"]["pet"] == {"title": "Pet", **variants}
+    assert is_strict(strict)
+
+
+UNENFORCEABLE = {
+    "a map": {"by_name": (dict[str, int], ...)},
+    "anything": {"any": (Any, ...)},
+    "a tuple": {"pair": (tuple[int, str], ...)},
+    "a bare dict": {"raw": (dict, ...)},
+}
+
+
+@pytest.mark.parametrize("fields", UNENFORCEABLE.values(), ids=UNENFORCEABLE)
+def test_what_strict_mode_cannot_say(fields: Any) -> None:
+    """Is known as such, so that it may be asked for without."""
+    schema = create_model("Made", **fields).model_json_schema()
+    assert not is_strict(require_all(schema))
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "string"}, {"anyOf": [{"type": "object"}]}, {**OBJECT, "anyOf": []}]
+)
+def test_a_root_that_is_no_object(schema: Json) -> None:
+    assert not is_strict(schema)
+
+
+# ------------------------------------------------------------------------------ tools' parameters
+
+A, B, C = ({"type": kind} for kind in ("string", "integer", "boolean"))
+
+
+@pytest.mark.parametrize(
+    ("schema", "flat", "lost"),
+    [
+        ({"type": "object", "properties": {"a": A}}, {"type": "object", "properties": {"a": A}}, []),
+        (
+            {"type": "object", "properties": {"a": A, "b": B}, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]},
+            {"type": "object", "properties": {"a": A, "b": B}},
+            ["anyOf"],
+        ),
+        (
+            {"oneOf": [{"properties": {"a": A, "b": B}, "required": ["a", "b"]}, {"$ref": "#/$defs/x"}, True],
+             "$defs": {"x": {"properties": {"a": C, "c": C}, "required": ["a"]}}},
+            {"type": "object", "properties": {"a": A, "b": B, "c": C},
+             "$defs": {"x": {"properties": {"a": C, "c": C}, "required": ["a"]}}},
+            ["oneOf"],
+        ),
+        (
+            {"required": ["z"], "allOf": [{"properties": {"a": A}, "required": ["a"]}, {"required": ["b"]}], "not": {}},
+            {"type": "object", "properties": {"a": A}, "required": ["a", "b", "z"]},
+            ["allOf", "not"],
+        ),
+    ],
+)  # fmt: skip
+def test_no_combinators_at_the_top(schema: Json, flat: Json, lost: list[str]) -> None:
+    """All the alternatives' properties may be given; required is what each of them requires."""
+    before = copy.deepcopy(schema)
+    made, told = one_root(schema)
+    assert {**made, "properties": {k: made["properties"][k] for k in sorted(made["properties"])}} == flat
+    assert (told, schema) == (lost, before)
+
+
+def test_objects_and_arrays_say_of_what() -> None:
+    """OpenAI refuses those that do not; whole schemas stay the same object."""
+    assert with_properties({"type": "object"}) == {"type": "object", "properties": {}}
+    nested = {"type": "object", "properties": {"a": {"type": "array"}, "b": {"anyOf": [{"type": "object"}]}}}
+    assert with_properties(nested)["properties"] == {
+        "a": {"type": "array", "items": {}},
+        "b": {"anyOf": [{"type": "object", "properties": {}}]},
     }
+    whole = {"type": "object", "properties": {"type": {"type": "string", "enum": ["object"]}, "x": True}}
+    assert with_properties(whole) is whole
+    assert with_properties({"type": "object", "properties": {"x": True, "y": {"type": "array"}}})[
+        "properties"
+    ]["x"]
+
+
+def test_property_names_outside_an_alphabet() -> None:
+    """Are given others at the top, and told which; deeper down they may stay."""
+    inner: Json = {"type": "object", "properties": {"b c": A}}
+    schema: Json = {"type": "object", "properties": {"$a": inner, "ok": True}, "required": ["$a", "ok"]}
+    made, back = renamed_keys(schema, re.compile(r"\w+"), lambda name: "x" + re.sub(r"\W", "_", name))
+    assert made == {**schema, "properties": {"x_a": inner, "ok": True}, "required": ["x_a", "ok"]}
+    assert back == {"x_a": "$a"}
+    optional = {"properties": {"$a": A}}
+    assert renamed_keys(optional, re.compile(r"\w+"), lambda _: "a")[0] == {"properties": {"a": A}}
+    for plain in ({"type": "object", "properties": {"ok": A}}, {"properties": 3}):
+        assert renamed_keys(plain, re.compile(r"\w+"), str) == (plain, {})
 
 
 SCHEMAS = st.recursive(

@@ -16,7 +16,7 @@ from muxi_llm.wire.anthropic.request import SERVICE_TIERS
 from muxi_llm.wire.anthropic.thinking import BUDGETS, EFFORTS, ClaudeProfile
 from muxi_llm.wire.anthropic.tools import TOOL_CHOICES, Tools
 from muxi_llm.wire.base import WireError
-from muxi_llm.wire.json_schema import require_all
+from muxi_llm.wire.json_schema import is_strict, require_all
 from muxi_llm.wire.requesting import RAW_ARGUMENTS
 
 if TYPE_CHECKING:
@@ -128,8 +128,7 @@ class RequestReader:
     def _tool(self, tool: Json, at: str) -> Json:
         kind = optional(tool, "type", str, f"{at}.") or "custom"
         if kind != "custom":
-            self._ledger.changed(at, f"{kind} is known to Anthropic only; kept in its form", loss=False)
-            return tool
+            return tool  # in Anthropic's form; who is asked decides what becomes of it
         function: Json = {"name": field(tool, "name", str, f"{at}.")}
         if tool.get("description"):
             function["description"] = tool["description"]
@@ -168,6 +167,8 @@ class RequestReader:
     def _format(self, raw: Json, body: Json) -> None:
         config = raw.get("output_config") or {}
         wanted = optional(config, "format", dict, "output_config.")
+        if wanted is None:  # as the beta called it
+            wanted = optional(raw, "output_format", dict, "")
         if wanted is None:
             return
         schema = field(wanted, "schema", dict, "output_config.format.")
@@ -193,7 +194,7 @@ class RequestReader:
 def _is_strict(schema: Json) -> bool:
     """Whether OpenAI's strict mode would take *schema* as it is."""
     try:
-        return require_all(schema) == schema
+        return require_all(schema) == schema and is_strict(schema)
     except (TypeError, AttributeError) as error:
         raise WireError("malformed", f"output_config.format.schema is no JSON schema: {error}") from error
 
@@ -305,7 +306,7 @@ PLAIN_FIELDS = {"type", "source", "title", "cache_control"}
 
 KNOWN = {
     "model", "messages", "system", *COPIED, "stop_sequences", "stream", "tools", "tool_choice", "thinking",
-    "output_config", "metadata", "service_tier",
+    "output_config", "output_format", "metadata", "service_tier",
 }  # fmt: skip
 
 HARMLESS = {"cache_control", "diagnostics", "user_profile_id", "workspace_id"}

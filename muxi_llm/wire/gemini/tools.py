@@ -102,6 +102,8 @@ def gemini_schema(schema: Json, ledger: Ledger, param: str) -> Json:
 
 
 def _read(node: Any, lost: set[str]) -> Any:
+    if node is True:
+        return {}
     if not isinstance(node, dict):
         return node
     node = _by_rules(node, lost)

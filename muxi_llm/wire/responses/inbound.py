@@ -15,7 +15,8 @@ from muxi_llm.wire.base import WireError, dumps_answer
 from muxi_llm.wire.openai.chat import OpenAIInbound
 from muxi_llm.wire.responses.inbound_request import Conversation
 from muxi_llm.wire.responses.inbound_stream import Answer
-from muxi_llm.wire.responses.items import decode_choice, decode_format, decode_tool
+from muxi_llm.wire.responses.inbound_tools import Toolbox
+from muxi_llm.wire.responses.items import decode_format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ class ResponsesInbound(OpenAIInbound):
         self._keeps = keeps
         self._asked: Json = {}
         self._answer: Answer | None = None
+        self._toolbox = Toolbox(ledger)
         self._fallback_id = ""
         self.items: list[Json] = []
         self.previous_response_id: str | None = None
@@ -67,10 +69,13 @@ class ResponsesInbound(OpenAIInbound):
         self._keep()
         given = asked.get("input", ())
         self.items = [{"role": "user", "content": given}] if isinstance(given, str) else list(given)
+        self._toolbox.add(asked.get("tools") or (), "tools")
         body: Json = {"messages": [] if self.goes_on else self._messages(self.items)}
         for name, value in asked.items():
             if name in LOST:
-                self.ledger.dropped(name, "has no counterpart in a chat", loss=value not in HARMLESS)
+                self.ledger.dropped(
+                    name, "has no counterpart in a chat", loss=name not in UNHEARD and value not in HARMLESS
+                )
             elif name not in TRANSLATED:
                 body[name] = value
         if "max_output_tokens" in asked:
@@ -109,11 +114,12 @@ class ResponsesInbound(OpenAIInbound):
             for item in self.items
         ]
         body["messages"] = self._messages([*history, *self.items])
+        self._tools(body)
 
     def _messages(self, items: Sequence[Json]) -> list[Json]:
         told = self._asked.get("instructions") or ()
         first = [{"role": "system", "content": told}] if isinstance(told, str) else told
-        conversation = Conversation(self.ledger)
+        conversation = Conversation(self.ledger, self._toolbox)
         for index, item in enumerate(first):
             conversation.add(item, f"instructions[{index}]")
         for index, item in enumerate(items):
@@ -147,13 +153,10 @@ class ResponsesInbound(OpenAIInbound):
                 self.ledger.dropped(f"reasoning.{name}", "has no counterpart in a chat")
 
     def _tools(self, body: Json) -> None:
-        for index, tool in enumerate(self._asked.get("tools") or ()):
-            if tool["type"] not in {"function", "custom"}:
-                why = f"{tool['type']} is built into OpenAI; handed on as it is"
-                self.ledger.changed(f"tools[{index}]", why, loss=False)
-            body.setdefault("tools", []).append(decode_tool(tool))
+        if self._toolbox.tools:
+            body["tools"] = self._toolbox.tools
         if "tool_choice" in self._asked:
-            body["tool_choice"] = decode_choice(self._asked["tool_choice"])
+            body["tool_choice"] = self._toolbox.choice(self._asked["tool_choice"])
 
     # ------------------------------------------------------------------------------------- answer
 
@@ -191,7 +194,7 @@ class ResponsesInbound(OpenAIInbound):
         head["model"] = self._asked.get("model")
         head["created_at"] = value.created if value is not None else 0
         head["store"] = self.store
-        return Answer(head, listening=listening)
+        return Answer(head, self._toolbox, listening=listening)
 
 
 # ------------------------------------------------------------------------------------------ tables
@@ -202,9 +205,13 @@ REFUSED = {
 }
 
 LOST = {
-    "access_programs", "context_management", "image", "max_tool_calls", "stream_options", "truncation",
+    "access_programs", "client_metadata", "context_management", "image", "max_tool_calls", "stream_options",
+    "truncation",
 }  # fmt: skip
 """Parameters without a counterpart in chat."""
+
+UNHEARD = {"client_metadata"}
+"""Those of them that no model hears of."""
 
 HARMLESS: tuple[Any, ...] = ("disabled", {"include_obfuscation": True}, {"include_obfuscation": False})
 """Their values that ask for what happens anyway."""

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 import orjson
 
+from muxi_llm.wire.responses.inbound_tools import client_item
 from muxi_llm.wire.responses.items import seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from muxi_llm.wire.base import Json
+    from muxi_llm.wire.responses.inbound_tools import ClientCall
 
 Status = Literal["in_progress", "completed", "incomplete"]
 
@@ -145,7 +147,10 @@ class Message:
 
 @dataclass(slots=True)
 class Call:
-    """A call of a function, or of a custom tool: it may wait with its fragments until it can begin."""
+    """A call of a function, or of a custom tool: it may wait with its fragments until it can begin.
+
+    origin: its name in its namespace. client: the item that it is, if the client runs that tool itself.
+    """
 
     emit: Callable[..., None]
     kind: str
@@ -155,6 +160,13 @@ class Call:
     index: int = -1
     id: str = ""
     closed: bool = False
+    origin: Json = field(default_factory=dict)
+    client: ClientCall | None = None
+
+    @property
+    def prefix(self) -> str:
+        """Of its id."""
+        return self.client.kind if self.client else CALLS[self.kind][3]
 
     @property
     def is_whole(self) -> bool:
@@ -169,7 +181,9 @@ class Call:
         return True
 
     def begin(self) -> None:
-        """It is added; what has waited is told."""
+        """It is added; what has waited is told. One that the client runs is added once it is whole."""
+        if self.client is not None:
+            return
         waited, self.text = "".join(self.text), []
         self.emit("response.output_item.added", output_index=self.index, item=self.value("in_progress"))
         if waited:
@@ -178,7 +192,7 @@ class Call:
     def say(self, text: str) -> None:
         """More of the arguments or the input."""
         self.text.append(text)
-        if self.index >= 0 and not self.closed:
+        if self.index >= 0 and not self.closed and self.client is None:
             place = {"item_id": self.id, "output_index": self.index}
             self.emit(f"response.{CALLS[self.kind][2]}.delta", **place, delta=text)
 
@@ -188,23 +202,24 @@ class Call:
             self.say("{}")
         self.closed = True
         item = self.value(status)
-        _, name, event = CALLS[self.kind]
-        place = {"item_id": self.id, "output_index": self.index}
-        self.emit(f"response.{event}.done", **place, **{name: item[name]})
+        if self.client is not None:
+            begun = {**item, "status": "in_progress"}
+            self.emit("response.output_item.added", output_index=self.index, item=begun)
+        else:
+            _, name, event, _ = CALLS[self.kind]
+            place = {"item_id": self.id, "output_index": self.index}
+            self.emit(f"response.{event}.done", **place, **{name: item[name]})
         self.emit("response.output_item.done", output_index=self.index, item=item)
         return item
 
     def value(self, status: Status) -> Json:
         """The item so far."""
-        kind, name, _ = CALLS[self.kind]
-        return {
-            "id": self.id,
-            "type": kind,
-            "status": status,
-            "call_id": self.call_id,
-            "name": self.name,
-            name: "".join(self.text),
-        }
+        text = "".join(self.text)
+        head = {"id": self.id, "status": status, "call_id": self.call_id}
+        if self.client is not None:
+            return {"type": self.client.kind, **head, **client_item(self.client, text)}
+        kind, name, *_ = CALLS[self.kind]
+        return {"type": kind, **head, "name": self.name, **self.origin, name: text}
 
 
 Item = Reasoning | Message | Call
@@ -212,7 +227,7 @@ Item = Reasoning | Message | Call
 # ------------------------------------------------------------------------------------------ tables
 
 CALLS = {
-    "function": ("function_call", "arguments", "function_call_arguments"),
-    "custom": ("custom_tool_call", "input", "custom_tool_call_input"),
+    "function": ("function_call", "arguments", "function_call_arguments", "fc"),
+    "custom": ("custom_tool_call", "input", "custom_tool_call_input", "ctc"),
 }
-"""The chat form's word for a call → the item's type, the name of its text, and its events'."""
+"""The chat form's word for a call → its item's type, names of its text and of its events, its id's prefix."""

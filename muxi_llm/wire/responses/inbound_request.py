@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.utils.streaming import merge
+from muxi_llm.wire.responses.inbound_tools import NAMES, OUTPUTS, client_call, client_output, flat_name
 from muxi_llm.wire.responses.items import decode_content, reasoning_texts, state_of, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from muxi_llm.wire.base import Json, Ledger
+    from muxi_llm.wire.responses.inbound_tools import Toolbox
 
 
 def history_of(request_items: Sequence[Json], output_items: Sequence[Json]) -> list[Json]:
@@ -45,8 +47,9 @@ class Turn:
 class Conversation:
     """Items → messages."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, toolbox: Toolbox) -> None:
         self._ledger = ledger
+        self._toolbox = toolbox
         self._turns: list[Turn] = []
         self._open: Turn | None = None
         self._called: dict[str, Turn] = {}
@@ -60,15 +63,19 @@ class Conversation:
             self._turns.append(Turn({"role": item["role"], "content": content}))
         elif kind == "message":
             self._said(item, at)
-        elif kind in {"function_call", "custom_tool_call"}:
-            self._call(item)
-        elif kind in {"function_call_output", "custom_tool_call_output"}:
-            self._result(item, at)
         elif kind == "reasoning":
             self._thought(item)
+        elif kind == "additional_tools":
+            self._toolbox.add(item.get("tools") or (), f"{at}.tools")
+        elif kind in {"function_call_output", "custom_tool_call_output"} or _is_clients(item, kind, OUTPUTS):
+            self._result(item, at)
+        elif kind in {"function_call", "custom_tool_call"} or _is_clients(item, kind, NAMES):
+            self._call(item)
         elif kind in BUILT_IN:
             self._turn().items.append(item)
-            self._ledger.moved(at, f"{kind}: only a provider that speaks Responses can be told")
+            self._ledger.dropped(at, f"{kind}: only OpenAI can be told what its own tools did")
+        elif kind in OTHERS:
+            self._ledger.dropped(at, f"{kind}: {OTHERS[kind]}")
         else:
             self._refuse(item, kind, at)
 
@@ -110,16 +117,13 @@ class Conversation:
 
     def _call(self, item: Json) -> None:
         turn = self._turn()
-        if item["type"] == "function_call":
-            made = {"type": "function", "function": {"name": item["name"], "arguments": item["arguments"]}}
-        else:
-            made = {"type": "custom", "custom": {"name": item["name"], "input": item["input"]}}
-        turn.message.setdefault("tool_calls", []).append({"id": item["call_id"], **made})
+        call_id = item.get("call_id") or item["id"]
+        turn.message.setdefault("tool_calls", []).append({"id": call_id, **_made(item)})
         turn.items.append(item)
-        self._called[item["call_id"]] = turn
+        self._called[call_id] = turn
 
     def _result(self, item: Json, at: str) -> None:
-        call_id = item["call_id"]
+        call_id = item.get("call_id") or item["id"]
         turn = self._called.get(call_id)
         if turn is None:
             raise InvalidRequestError(
@@ -127,7 +131,10 @@ class Conversation:
             )
         if turn is self._open:
             self._open = None
-        content = decode_content(item["output"], f"{at}.output")
+        if item["type"] == "tool_search_output":
+            self._toolbox.add(item.get("tools") or (), f"{at}.tools")
+        told = client_output(item) if item["type"] in OUTPUTS else item["output"]
+        content = decode_content(told, f"{at}.output")
         turn.results.append({"role": "tool", "tool_call_id": call_id, "content": content})
 
     def _thought(self, item: Json) -> None:
@@ -143,6 +150,20 @@ class Conversation:
         if kind == "item_reference":
             raise InvalidRequestError(f"Item with id '{item['id']}' not found.", param=at)
         raise InvalidRequestError(f"{at}.type {kind!r} cannot be said in a chat", param=f"{at}.type")
+
+
+def _is_clients(item: Json, kind: str, kinds: Container[str]) -> bool:
+    """Whether *item* is one of those *kinds*, and the client's own: a search may be OpenAI's."""
+    return kind in kinds and (not kind.startswith("tool_search") or item.get("execution") == "client")
+
+
+def _made(item: Json) -> Json:
+    if item["type"] not in {"function_call", "custom_tool_call"}:
+        return client_call(item)
+    name = flat_name(item["name"], item.get("namespace"))
+    if item["type"] == "function_call":
+        return {"type": "function", "function": {"name": name, "arguments": item["arguments"]}}
+    return {"type": "custom", "custom": {"name": name, "input": item["input"]}}
 
 
 def _complete(turn: Turn) -> None:
@@ -172,7 +193,18 @@ BUILT_IN = {
     "image_generation_call",
     "mcp_list_tools",
     "mcp_call",
+    "mcp_approval_request",
     "tool_search_call",
     "tool_search_output",
+    "program",
+    "program_output",
 }
 """What OpenAI's own tools did inside a turn: nothing in it waits for an answer."""
+
+OTHERS = {
+    "mcp_approval_response": "a chat has no servers of tools to let",
+    "configuration_update": "a chat cannot change what it was asked with on its way",
+    "compaction": "only OpenAI can read what it has sealed",
+    "compaction_trigger": "a chat is not made shorter by whom it is sent to",
+}
+"""Items of a client that no chat has room for, and why."""

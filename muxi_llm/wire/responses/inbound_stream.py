@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from muxi_llm.models import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage, ChoiceDelta
     from muxi_llm.wire.base import Json
     from muxi_llm.wire.responses.inbound_output import Item, Status
+    from muxi_llm.wire.responses.inbound_tools import Toolbox
 
 
 class Answer:
-    """One response as it comes to be. head: its fields that do not change. listening: keep the events."""
+    """One response as it comes to be. head: its fields that do not change. toolbox: what items calls are.
+    listening: keep the events.
+    """
 
-    def __init__(self, head: Json, *, listening: bool) -> None:
+    def __init__(self, head: Json, toolbox: Toolbox, *, listening: bool) -> None:
         self._head = head
+        self._toolbox = toolbox
         self._suffix = head["id"].removeprefix("resp_")
         self._listening = listening
         self._number = 0
@@ -127,7 +131,9 @@ class Answer:
             if isinstance(self._open, Call) and not (ended or self._open.is_whole):
                 return
             call = self._waiting.pop(0)
-            place = self._place("fc" if call.kind == "function" else "ctc")
+            call.client = self._toolbox.items.get(call.name)
+            call.origin = self._toolbox.origins.get(call.name, {})
+            place = self._place(call.prefix)
             self._close()
             call.index, call.id = place
             self._begin(call)

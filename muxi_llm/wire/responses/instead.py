@@ -34,9 +34,7 @@ class ChatOrResponses(OpenAIChat):
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
         why = self._refused(body)
         if not why:
-            return super().encode_request(
-                _without_state(body) if self.profile.responses else body, stream=stream
-            )
+            return super().encode_request(self._without_state(body), stream=stream)
         self.ledger.moved("messages", f"{why}; asked by Responses")
         self._instead = OpenAIResponses(self.model, self.ledger, self.profile)
         return self._instead.encode_request(body, stream=stream)
@@ -52,6 +50,13 @@ class ChatOrResponses(OpenAIChat):
             return "OpenAI's chat completions have none of its own tools"
         return ""
 
+    def _without_state(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """*body* without the state of earlier turns, whoever gave it: chat completions refuse it."""
+        if not any(len(message) > 2 and _has_state(message) for message in body["messages"]):
+            return body
+        self.ledger.dropped("messages[].extra_content", "chat completions take none", loss=False)
+        return {**body, "messages": [_stripped(message) for message in body["messages"]]}
+
     # ------------------------------------------------------------------------------ theirs → ours
 
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
@@ -65,10 +70,16 @@ class ChatOrResponses(OpenAIChat):
         return self._instead.stream_decoder(created=created)
 
 
-def _without_state(body: Mapping[str, Any]) -> Json:
-    """*body* without the state of earlier turns by Responses, which chat completions refuse."""
-    messages = [{n: v for n, v in message.items() if n != "extra_content"} for message in body["messages"]]
-    return {**body, "messages": messages}
+def _has_state(message: Json) -> bool:
+    calls = message.get("tool_calls") or ()
+    return "extra_content" in message or any("extra_content" in call for call in calls)
+
+
+def _stripped(item: Json) -> Json:
+    kept = {name: value for name, value in item.items() if name != "extra_content"}
+    if kept.get("tool_calls"):
+        kept["tool_calls"] = [_stripped(call) for call in kept["tool_calls"]]
+    return kept
 
 
 CHAT_TOOLS = {"function", "custom"}

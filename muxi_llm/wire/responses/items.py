@@ -98,10 +98,8 @@ def encode_tool(tool: Json) -> Json:
 
 
 def decode_tool(tool: Json) -> Json:
-    """A tool, nested; one that is built into OpenAI stays as it is."""
+    """A function or a custom tool, nested."""
     kind = tool["type"]
-    if kind not in {"function", "custom"}:
-        return tool
     inner = {name: value for name, value in tool.items() if name != "type" and value is not None}
     if (inner.get("format") or {}).get("type") == "grammar":
         grammar = {name: value for name, value in inner["format"].items() if name != "type"}

@@ -290,7 +290,6 @@ TOLD: dict[str, tuple[dict[str, Any], str, str, bool]] = {
     ),
     "effort without thinking": (OFF, "output_config.effort", "dropped", True),
     "a schema OpenAI is not strict about": (OPEN, "output_config.format", "changed", False),
-    "a server tool": ({"tools": [{"type": "web_search_20250305", "name": "w"}]}, "tools[0]", "changed", False),
     "examples": (EXAMPLES, "tools[0].input_examples", "dropped", True),
     "loaded later": (EXAMPLES, "tools[0].defer_loading", "dropped", False),
 }  # fmt: skip

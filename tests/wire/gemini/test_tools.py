@@ -148,7 +148,7 @@ SCHEMAS = {
     "not read": ({"type": "string", "pattern": "a", "minLength": 1}, STRING, "minLength, pattern"),
     "names, not keywords": ({"properties": {"pattern": STRING, "const": STRING}}, None, ""),
     "not needed": ({"$schema": "x", "type": "string", "examples": ["a"], "default": "b"}, STRING, ""),
-    "a schema that is none": ({"items": True}, None, ""),
+    "a schema that is none": ({"items": True}, {"items": {}}, ""),
 }  # fmt: skip
 
 

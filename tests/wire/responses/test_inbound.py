@@ -154,7 +154,9 @@ DECLARED: dict[str, tuple[dict[str, Any], dict[str, tuple[str, bool]]]] = {
     "encrypted reasoning is ours": ({"include": ["reasoning.encrypted_content"]}, {}),
     "summary": ({"reasoning": {"summary": "auto"}}, {"reasoning.summary": ("dropped", False)}),
     "context": ({"reasoning": {"context": "auto"}}, {"reasoning.context": ("dropped", True)}),
-    "built-in tool": ({"tools": [{"type": "web_search"}]}, {"tools[0]": ("changed", False)}),
+    "built-in tool": ({"tools": [{"type": "web_search"}]}, {}),
+    "run by the client": ({"tools": [{"type": "shell"}]}, {"tools[0]": ("changed", False)}),
+    "of the client's own": ({"client_metadata": {"a": "b"}}, {"client_metadata": ("dropped", False)}),
     "store": ({"store": True}, {"store": ("dropped", False)}),
     "not stored": ({"store": False}, {}),
 }
@@ -178,7 +180,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "pitfall_77 item_reference": ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0]"),
     "pitfall_44 a call without a result": ({"input": [function_call()]}, "input"),
     "pitfall_44 a result without a call": ({"input": [output()]}, "input"),
-    "an item of OpenAI's own": ({"input": [{"type": "computer_call_output"}]}, "input[0].type"),
+    "an item nobody knows": ({"input": [{"type": "of_tomorrow"}]}, "input[0].type"),
+    "an output without its call": (
+        {"input": [{"type": "computer_call_output", "call_id": "c", "output": {}}]},
+        "input",
+    ),
     "a part of nobody's": ({"input": [{"role": "user", "content": [{"type": "x"}]}]}, "input[0].content[0]"),
     "an image by id": (
         {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},

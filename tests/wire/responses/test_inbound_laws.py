@@ -12,6 +12,7 @@ from muxi_llm.models import ChatCompletion, ChatCompletionChunk
 from muxi_llm.utils.streaming import collect
 from muxi_llm.wire.base import Ledger, build_value
 from muxi_llm.wire.responses.inbound_request import Conversation
+from muxi_llm.wire.responses.inbound_tools import Toolbox
 from tests.support.bodies import chat, chunk
 from tests.support.cuts import PLACES, cut
 from tests.support.responses import (
@@ -120,7 +121,7 @@ def test_every_request_is_one_by_the_vendors_types(messages, parameters):
 @given(conversations())
 def test_a_conversation_there_and_back(messages):
     """Chat → items → chat is the same conversation, but for ids that were too long."""
-    back = Conversation(Ledger("x"))
+    back = Conversation(Ledger("x"), Toolbox(Ledger("x")))
     for item in encode(messages)["input"]:
         back.add(item, "")
     short = {made["id"]: made["id"] for message in messages for made in message.get("tool_calls", ())}

@@ -171,6 +171,6 @@ def test_turns_with_more_than_a_chat_can_say_keep_their_items(items):
 
 def test_what_only_responses_can_be_told_is_declared():
     assert Asked(input=[SEARCH, said(text("a", CITED))]).told == {
-        "input[0]": ("moved", False),
+        "input[0]": ("dropped", True),
         "input[1].content": ("moved", False),
     }
