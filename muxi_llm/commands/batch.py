@@ -1,7 +1,7 @@
 """The command `muxi-llm batch`: parses, asks, shows how far it is.
 
-`run` asks from this machine (the work is `harness.batch`'s); `submit`, `status` and `results` leave it to
-the providers' own batch APIs (`llmix.batch`).
+`run` asks from this machine (the work is `harness.batch`'s); `submit`, `list`, `status`, `wait`, `cancel`
+and `results` leave it to the providers' own batch APIs (`llmix.batch`).
 """
 
 # ruff: noqa: T201 - printing is what a command is for
@@ -11,12 +11,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import signal
 import sys
 import time
 import warnings
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -25,11 +27,12 @@ from muxi_llm.chat_completion import ChatCompletion
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.harness.batch import Batch, Job, Journal, jobs
 from muxi_llm.harness.batch.run import ALIKE
-from muxi_llm.llmix.batch import BatchProcessor, decode_batch_id
+from muxi_llm.llmix.batch import BatchProcessor, BatchResult, BatchStatus, decode_batch_id
+from muxi_llm.llmix.batch.processor import UNDER_WAY
 from muxi_llm.llmix.batch.services import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
 
 def add(batch: argparse.ArgumentParser) -> None:
@@ -101,13 +104,29 @@ def _add_services(commands: Any) -> None:
     )
     _add_request(submit)
     submit.set_defaults(run=_submit)
+    listed = commands.add_parser("list", help="the newest batches at the providers, wherever submitted")
+    listed.add_argument("provider", nargs="?", choices=tuple(SERVICES), help="default: all with a key")
+    listed.set_defaults(run=_list)
     status = commands.add_parser("status", help="how a submitted batch stands")
+    cancel = commands.add_parser("cancel", help="ask for no more of it; what is answered stays")
+    wait = commands.add_parser(
+        "wait",
+        help="until it is over",
+        epilog="Exit status: 0 it is over; 1 some failed; 2 it cannot be asked after; 4 it is not over.",
+    )
+    wait.add_argument("--every", type=float, default=60.0, metavar="SECONDS", help="default %(default)s")
+    wait.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer")
     results = commands.add_parser(
         "results",
         help="its answers, a JSON line for each prompt, in their order",
-        description="Print the answers of a batch that is over. It is forgotten then: keep what is printed.",
+        description="Print the answers of a batch that is over, or write them to a file, whole or not at "
+        "all. The batch's id is all that is needed, on any machine that has the key.",
+        epilog="Exit status: 0 all were answered; 1 some failed; 2 they cannot be fetched or kept; 4 it is "
+        "not over.",
     )
-    for command, work in ((status, _status), (results, _results)):
+    for command in (wait, results):
+        command.add_argument("-o", "--output", type=Path, metavar="FILE", help="the results")
+    for command, work in ((status, _status), (cancel, _cancel), (wait, _wait), (results, _results)):
         command.add_argument("batch", metavar="BATCH", help="the id `submit` printed")
         command.set_defaults(run=work)
 
@@ -292,59 +311,132 @@ def _submit(given: argparse.Namespace) -> int:
     try:
         _check(overrides)
         with _input(given.prompts) as lines:
-            asked = [
-                _params(job) for job in jobs(lines, overrides, given.system, source=_name_of(given.prompts))
-            ]
-        messages = [params.pop("messages") for params in asked]
-        if any(params != asked[0] for params in asked):
+            given_lines = jobs(lines, overrides, given.system, source=_name_of(given.prompts))
+            asked = [_sound(job) for job in given_lines]
+        ids = [job.key if job.named else None for job in asked]
+        called = [dict(job.params) for job in asked]
+        messages = [params.pop("messages") for params in called]
+        if any(params != called[0] for params in called):
             raise ValueError("all lines of a submitted batch must have the same model and arguments")
-        params = asked[0] if asked else overrides
+        params = called[0] if called else overrides
         candidate = runtime.candidate_of(params.pop("model", None))
         service = OTHER_NAMES.get(candidate.ref.provider, candidate.ref.provider)
-        key = candidate.provider.api_key or ""
-        print(BatchProcessor().submit(service, key, candidate.ref.name, messages, params=params))
+        key, model = candidate.provider.api_key or "", candidate.ref.name
+        print(BatchProcessor().submit(service, key, model, messages, params=params, custom_ids=ids))
     except UNUSABLE as error:
         return _complain(error)
     return 0
 
 
-def _params(job: Job) -> dict[str, Any]:
+def _sound(job: Job) -> Job:
     if job.error is not None:
         raise job.error
-    return job.params
+    return job
+
+
+def _list(given: argparse.Namespace) -> int:
+    status = 0
+    for service in [given.provider] if given.provider else SERVICES:
+        key = _key_at(service)
+        if not (key or given.provider):
+            continue
+        try:
+            for each in BatchProcessor().list(service, key):
+                print(f"{each.batch_id}  {_standing(each)}")
+        except UNUSABLE as error:
+            status = _complain(error)
+    return status
 
 
 def _status(given: argparse.Namespace) -> int:
+    return _ask_after(given, BatchProcessor().status)
+
+
+def _cancel(given: argparse.Namespace) -> int:
+    return _ask_after(given, BatchProcessor().cancel)
+
+
+def _ask_after(given: argparse.Namespace, ask: Callable[[str, str], BatchStatus]) -> int:
     try:
-        status = BatchProcessor().status(given.batch, _key_of(given.batch))
+        print(_standing(ask(given.batch, _key_of(given.batch))))
     except UNUSABLE as error:
         return _complain(error)
-    over = status.completed_requests + status.failed_requests
-    print(f"{status.state}: {over} of {status.total_requests} over, {status.failed_requests} failed")
     return 0
 
 
-def _results(given: argparse.Namespace) -> int:
+def _standing(status: BatchStatus) -> str:
+    over = status.completed_requests + status.failed_requests
+    return f"{status.state}: {over} of {status.total_requests} over, {status.failed_requests} failed"
+
+
+def _wait(given: argparse.Namespace) -> int:
     try:
-        results = BatchProcessor().results(given.batch, _key_of(given.batch))
+        status = BatchProcessor().wait(
+            given.batch, _key_of(given.batch), every=given.every, timeout=given.timeout
+        )
+        print(_standing(status), file=sys.stderr)
     except UNUSABLE as error:
         return _complain(error)
-    if not results:
-        print("muxi-llm: the batch is not over yet", file=sys.stderr)
-        return 1
-    for result in results:
-        print(json.dumps({"index": result.index, "response": result.response, "error": result.error}))
+    except KeyboardInterrupt:
+        return STOPPED
+    if status.state in UNDER_WAY:
+        return NOT_OVER
+    return _results(given) if given.output else 1 if status.failed_requests else 0
+
+
+def _results(given: argparse.Namespace) -> int:
+    batches = BatchProcessor()
+    try:
+        results = batches.results(given.batch, _key_of(given.batch), forget=False)
+        if not results:
+            print("muxi-llm: the batch is not over yet", file=sys.stderr)
+            return NOT_OVER
+        rows = "".join(json.dumps(_row(result)) + "\n" for result in results)
+        if given.output:
+            _write_whole(given.output, rows)
+        else:
+            sys.stdout.write(rows)
+            sys.stdout.flush()
+        batches.forget(given.batch)
+    except BrokenPipeError:  # whoever reads has seen enough; nothing is forgotten
+        raise
+    except UNUSABLE as error:
+        return _complain(error)
     return 0 if all(result.success for result in results) else 1
+
+
+def _row(result: BatchResult) -> dict[str, Any]:
+    row = asdict(result)
+    del row["success"]
+    return row
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """In a file of another name first: a full disk takes nothing that was there before."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        with new.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _key_of(batch: str) -> str:
     """The configured key of the batch's provider."""
-    return runtime.candidate_of(f"{decode_batch_id(batch).provider}/*").provider.api_key or ""
+    return _key_at(decode_batch_id(batch).provider)
+
+
+def _key_at(service: str) -> str:
+    return runtime.candidate_of(f"{service}/*").provider.api_key or ""
 
 
 OTHER_NAMES = {"google": "gemini"}
 UNUSABLE = (MuxiLLMError, ImportError, OSError, TypeError, ValueError)
 CLEAR = "\r\x1b[K"
-GIVEN_UP, STOPPED = 3, 130
+GIVEN_UP, NOT_OVER, STOPPED = 3, 4, 130
 REDRAW = 0.1
 BAR = 30

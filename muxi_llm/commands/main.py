@@ -33,10 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = given.run(given)
         sys.stdout.flush()
-    except BrokenPipeError:  # `| head` has seen enough; what is still buffered must not be tried again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `| head` has seen enough
+        _give_up_output()
         return 0
+    except OSError as error:  # a full disk
+        _give_up_output()
+        return _complain(str(error), 2)
     return status
+
+
+def _give_up_output() -> None:
+    """What is still buffered must not be tried again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -184,9 +192,9 @@ def _that_list_models() -> list[str]:
     ]
 
 
-def _complain(story: str) -> int:
+def _complain(story: str, status: int = 1) -> int:
     print(f"muxi-llm: {story}", file=sys.stderr)
-    return 1
+    return status
 
 
 # ------------------------------------------------------------------------------------------ tables

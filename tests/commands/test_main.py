@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -471,16 +472,123 @@ def test_a_submitted_batch_is_asked_after_and_fetched(capsys, batches):
     counts = {"total": 2, "completed": 1, "failed": 0}
     batches.script = [Respond(json={"id": "batch_1", "status": "in_progress", "request_counts": counts})] * 2
     assert run(capsys, "batch", "status", batch_id) == (0, "in_progress: 1 of 2 over, 0 failed\n", "")
-    assert run(capsys, "batch", "results", batch_id) == (1, "", "muxi-llm: the batch is not over yet\n")
+    assert run(capsys, "batch", "results", batch_id) == (4, "", "muxi-llm: the batch is not over yet\n")
     over = {"id": "batch_1", "status": "completed", "output_file_id": "file-2"}
     answered = {"custom_id": "req-0", "response": {"status_code": 200, "body": bodies.chat("Yes")}}
     batches.script = [Respond(json=over), Respond(body=json.dumps(answered).encode())]
     status, out, _ = run(capsys, "batch", "results", batch_id)
     assert status == 1
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {"index": 0, "response": "Yes", "error": None},
-        {"index": 1, "response": None, "error": "Missing result"},
+    first, second = map(json.loads, out.splitlines())
+    assert first == {
+        "index": 0,
+        "custom_id": None,
+        "response": "Yes",
+        "error": None,
+        "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+        "tool_calls": None,
+        "finish_reason": "stop",
+    }
+    assert (second["index"], second["response"], second["error"]) == (1, None, "Missing result")
+
+
+OVER = {"id": "batch_1", "status": "completed", "output_file_id": "file-2"}
+
+
+def answered(batches, *names: str) -> None:
+    """The provider's batch is over, with an answer for each of these ids."""
+    lines = [
+        json.dumps({"custom_id": name, "response": {"status_code": 200, "body": bodies.chat("Yes")}})
+        for name in names
     ]
+    batches.script = [Respond(json=OVER), Respond(body="\n".join(lines).encode())]
+
+
+def test_results_in_a_file_with_ids_of_ones_own(capsys, batches, tmp_path):
+    lines = [{"custom_id": "a/1", "prompt": "one"}, {"prompt": "two"}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    batch_id = submitted(capsys)
+    answered(batches, "req-0-a/1", "req-1")
+    assert run(capsys, "batch", "results", batch_id, "-o", "out.jsonl") == (0, "", "")
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["index"], row["custom_id"], row["response"]) for row in rows] == [
+        (0, "a/1", "Yes"),
+        (1, None, "Yes"),
+    ]
+    assert list((tmp_path / "state" / "batches").iterdir()) == []
+
+
+def test_a_full_disk_forgets_no_results(capsys, batches, tmp_path, monkeypatch):
+    """What was there stays, nothing half is beside it, and they can be fetched again."""
+    batch_id = submitted(capsys)
+    answered(batches, "req-0", "req-1")
+    (tmp_path / "out.jsonl").write_text("before")
+    monkeypatch.setattr(os, "fsync", _no_space)
+    status, out, err = run(capsys, "batch", "results", batch_id, "-o", "out.jsonl")
+    assert (status, out) == (2, "")
+    assert "No space left on device" in err
+    assert (tmp_path / "out.jsonl").read_text() == "before"
+    assert not (tmp_path / "out.jsonl.new").exists()
+    assert len(list((tmp_path / "state" / "batches").iterdir())) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")  # noqa: PTH110
+def test_a_full_disk_behind_the_output_forgets_none_either(capsys, batches, tmp_path):
+    batch_id = submitted(capsys)
+    answered(batches, "req-0", "req-1")
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "muxi_llm.commands.main", "batch", "results", batch_id],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(list((tmp_path / "state" / "batches").iterdir())) == 1
+
+
+def _no_space(handle: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_results_on_another_machine(capsys, batches, tmp_path, monkeypatch):
+    """The id and the key are all that is needed."""
+    batch_id = submitted(capsys)
+    monkeypatch.setenv("LLMIX_STATE_DIR", str(tmp_path / "elsewhere"))
+    answered(batches, "req-0", "req-1")
+    status, out, _ = run(capsys, "batch", "results", batch_id)
+    assert (status, len(out.splitlines())) == (0, 2)
+
+
+def test_a_batch_is_waited_for(capsys, batches, tmp_path):
+    batch_id = submitted(capsys)
+    counts = {"total": 2, "completed": 1, "failed": 0}
+    batches.script = [Respond(json={"status": "in_progress", "request_counts": counts})]
+    assert run(capsys, "batch", "wait", batch_id, "--timeout", "0") == (
+        4,
+        "",
+        "in_progress: 1 of 2 over, 0 failed\n",
+    )
+    answered(batches, "req-0", "req-1")
+    batches.script.insert(0, Respond(json=OVER))
+    status, out, _ = run(capsys, "batch", "wait", batch_id, "--every", "0.01", "-o", "out.jsonl")
+    assert (status, out, len((tmp_path / "out.jsonl").read_text().splitlines())) == (0, "", 2)
+
+
+def test_batches_are_listed_and_cancelled(capsys, batches):
+    batch_id = submitted(capsys)
+    counts = {"total": 2, "completed": 1, "failed": 0}
+    batches.script = [
+        Respond(json={"data": [{"id": "batch_1", "status": "in_progress", "request_counts": counts}]})
+    ]
+    assert run(capsys, "batch", "list") == (0, f"{batch_id}  in_progress: 1 of 2 over, 0 failed\n", "")
+    batches.script = [Respond(json={}), Respond(json={"status": "cancelling"})]
+    assert run(capsys, "batch", "cancel", batch_id) == (0, "in_progress: 0 of 2 over, 0 failed\n", "")
+    batches.script = [Respond(401, json={})]
+    status, _, err = run(capsys, "batch", "list", "openai")
+    assert (status, "401" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import orjson
 
-from muxi_llm.llmix.batch.service import Service
+from muxi_llm.llmix.batch.service import MB, Answer, Service, wire_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from muxi_llm.llmix.batch.service import Answer, Standing
+    from muxi_llm.llmix.batch.service import Standing
     from muxi_llm.wire.base import Json
 
 
 class OpenAIBatches(Service):
-    """https://platform.openai.com/docs/api-reference/batch."""
+    """https://platform.openai.com/docs/api-reference/batch.
+
+    Its limits: https://platform.openai.com/docs/api-reference/batch/create, `input_file_id`.
+    """
 
     name = "openai"
+    most_requests, most_bytes = 50_000, 200 * MB
     states = {
         "validating": "pending",
         "in_progress": "in_progress",
@@ -32,21 +37,21 @@ class OpenAIBatches(Service):
         "expired": "expired",
     }
 
-    async def submit(self, model: str, asked: list[Json]) -> str:
+    async def submit(self, model: str, asked: list[Json], ids: list[str]) -> str:
         """Hand in the calls; the id of the batch."""
         lines = [
             orjson.dumps(
                 {
-                    "custom_id": f"req-{index}",
+                    "custom_id": custom_id,
                     "method": "POST",
                     "url": ENDPOINT,
                     "body": orjson.Fragment(call.body),
                 }
             )
-            for index, call in enumerate(self._encoded(model, asked))
+            for custom_id, call in zip(ids, self._encoded(model, asked), strict=True)
         ]
         boundary = f"muxi-llm-{time.time_ns()}"
-        form = _form(boundary, b"\n".join(lines) + b"\n")
+        form = _form(boundary, self._checked(b"\n".join(lines) + b"\n"))
         uploaded = await self._ask("/files", form, kind=f"multipart/form-data; boundary={boundary}")
         wanted = {
             "input_file_id": orjson.loads(uploaded)["id"],
@@ -58,6 +63,15 @@ class OpenAIBatches(Service):
     async def fetch(self, raw_id: str) -> Json:
         """What is said of a batch."""
         return await self._ask_json(f"/batches/{quote(raw_id, safe=':')}")
+
+    async def cancel(self, raw_id: str) -> None:
+        """Ask for no more of it."""
+        await self._ask_json(f"/batches/{quote(raw_id, safe=':')}/cancel", {})
+
+    async def newest(self) -> list[tuple[str, int, Json]]:
+        """The newest hundred."""
+        found = (await self._ask_json("/batches?limit=100")).get("data") or ()
+        return [(said["id"], (said.get("request_counts") or {}).get("total") or 0, said) for said in found]
 
     def standing(self, said: Json) -> Standing:
         """The state, the counts, the error."""
@@ -81,27 +95,42 @@ class OpenAIBatches(Service):
         body = response.get("body") or {}
         if error or response.get("status_code") != 200:
             error = error or body.get("error") or {}
-            return None, error.get("message") or f"status {response.get('status_code')}"
-        return self._text(body)
+            return Answer(error=error.get("message") or f"status {response.get('status_code')}")
+        return self._answer_of(body)
 
 
 class AnthropicBatches(Service):
-    """https://platform.claude.com/docs/en/api/messages/batches/create."""
+    """https://platform.claude.com/docs/en/api/messages/batches/create.
+
+    Its limits: https://platform.claude.com/docs/en/build-with-claude/batch-processing.
+    """
 
     name = "anthropic"
+    most_requests, most_bytes = 100_000, 256 * MB
+    ids = re.compile(r"[a-zA-Z0-9_-]{1,64}"), "1 to 64 letters, digits, - and _"
 
-    async def submit(self, model: str, asked: list[Json]) -> str:
+    async def submit(self, model: str, asked: list[Json], ids: list[str]) -> str:
         """Hand in the calls; the id of the batch."""
         calls = self._encoded(model, [{"max_tokens": MAX_TOKENS, **arguments} for arguments in asked])
         requests = [
-            {"custom_id": f"req-{index}", "params": orjson.loads(call.body)}
-            for index, call in enumerate(calls)
+            {"custom_id": custom_id, "params": orjson.Fragment(call.body)}
+            for custom_id, call in zip(ids, calls, strict=True)
         ]
-        return str((await self._ask_json("/v1/messages/batches", {"requests": requests}))["id"])
+        content = self._checked(orjson.dumps({"requests": requests}))
+        return str((await self._ask_json("/v1/messages/batches", content))["id"])
 
     async def fetch(self, raw_id: str) -> Json:
         """What is said of a batch."""
         return await self._ask_json(f"/v1/messages/batches/{quote(raw_id, safe=':')}")
+
+    async def cancel(self, raw_id: str) -> None:
+        """Ask for no more of it."""
+        await self._ask_json(f"/v1/messages/batches/{quote(raw_id, safe=':')}/cancel", {})
+
+    async def newest(self) -> list[tuple[str, int, Json]]:
+        """The newest hundred."""
+        found = (await self._ask_json("/v1/messages/batches?limit=100")).get("data") or ()
+        return [(said["id"], sum((said.get("request_counts") or {}).values()), said) for said in found]
 
     def standing(self, said: Json) -> Standing:
         """The state, the counts, the error."""
@@ -120,15 +149,19 @@ class AnthropicBatches(Service):
 
     def _answer(self, result: Json) -> Answer:
         if result["type"] == "succeeded":
-            return self._text(result["message"])
+            return self._answer_of(result["message"])
         error = result.get("error") or {}
-        return None, (error.get("error") or error).get("message") or result["type"]
+        return Answer(error=(error.get("error") or error).get("message") or result["type"])
 
 
 class GeminiBatches(Service):
-    """https://ai.google.dev/api/batch-api. States are `BATCH_STATE_...` there, `JOB_STATE_...` in guides."""
+    """https://ai.google.dev/api/batch-api. States are `BATCH_STATE_...` there, `JOB_STATE_...` in guides.
+
+    Its limit for requests that come along: https://ai.google.dev/gemini-api/docs/batch-api.
+    """
 
     name = "google"
+    most_bytes = 20 * MB
     states = {
         "PENDING": "pending",
         "QUEUED": "pending",
@@ -142,25 +175,34 @@ class GeminiBatches(Service):
         "EXPIRED": "expired",
     }
 
-    async def submit(self, model: str, asked: list[Json]) -> str:
+    async def submit(self, model: str, asked: list[Json], ids: list[str]) -> str:
         """Hand in the calls; the id of the batch."""
         calls = self._encoded(model, asked)
         requests = [
-            {"request": orjson.loads(call.body), "metadata": {"key": f"req-{index}"}}
-            for index, call in enumerate(calls)
+            {"request": orjson.Fragment(call.body), "metadata": {"key": custom_id}}
+            for custom_id, call in zip(ids, calls, strict=True)
         ]
         path = calls[0].url.removeprefix(self._provider.base_url).replace(":generate", ":batchGenerate")
         wanted = {"batch": {"displayName": "muxi-llm", "inputConfig": {"requests": {"requests": requests}}}}
-        return str((await self._ask_json(path, wanted))["name"])
+        return str((await self._ask_json(path, self._checked(orjson.dumps(wanted))))["name"])
 
     async def fetch(self, raw_id: str) -> Json:
         """What is said of a batch."""
         return await self._ask_json(f"/{quote(raw_id, safe='/:')}")
 
+    async def cancel(self, raw_id: str) -> None:
+        """Ask for no more of it."""
+        await self._ask_json(f"/{quote(raw_id, safe='/:')}:cancel", {})
+
+    async def newest(self) -> list[tuple[str, int, Json]]:
+        """The newest hundred."""
+        found = (await self._ask_json("/batches?pageSize=100")).get("operations") or ()
+        return [(said["name"], int(_stats(said).get("requestCount") or 0), said) for said in found]
+
     def standing(self, said: Json) -> Standing:
         """The state, the counts, the error."""
         about = said.get("metadata") or {}
-        stats = about.get("batchStats") or {}
+        stats = _stats(said)
         state = self.states.get(str(about.get("state", "")).rpartition("STATE_")[2], "pending")
         if said.get("error"):
             state = "failed"
@@ -173,14 +215,19 @@ class GeminiBatches(Service):
         output = said.get("response") or (said.get("metadata") or {}).get("output") or {}
         inlined = output.get("inlinedResponses") or {}
         return {
-            (one.get("metadata") or {}).get("key", f"req-{index}"): self._answer(one)
+            (one.get("metadata") or {}).get("key", wire_id(index)): self._answer(one)
             for index, one in enumerate(inlined.get("inlinedResponses") or ())
         }
 
     def _answer(self, one: Json) -> Answer:
         if "response" in one:
-            return self._text(one["response"])
-        return None, (one.get("error") or {}).get("message") or "no answer in it"
+            return self._answer_of(one["response"])
+        return Answer(error=(one.get("error") or {}).get("message") or "no answer in it")
+
+
+def _stats(said: Json) -> Json:
+    found: Json = (said.get("metadata") or {}).get("batchStats") or {}
+    return found
 
 
 def _lines(content: bytes) -> Iterable[Json]:

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 import muxi_llm
-from muxi_llm.errors import APIConnectionError, AuthenticationError
+from muxi_llm.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    InternalServerError,
+    KillSwitchActiveError,
+)
+from muxi_llm.harness.kill_switch import KillSwitch
 from muxi_llm.llmix.batch import (
     BatchProcessor,
     BatchResult,
@@ -22,8 +28,9 @@ from muxi_llm.llmix.batch import (
     read_metadata,
     write_metadata,
 )
+from muxi_llm.llmix.batch.services import SERVICES
 from tests.llmix.test_dispatchers import CLAUDE, GEMINI
-from tests.support.bodies import chat
+from tests.support.bodies import CALL, chat
 from tests.support.upstream import Received, Respond, Upstream
 
 KEY = "sk-batch"
@@ -156,7 +163,7 @@ def test_openais_results(api: Api, batches: Face) -> None:
     )
     batch_id = batches.submit("openai", KEY, "gpt-4o", list("abcdefg"))
     results = batches.results(batch_id, KEY)
-    assert results[:5] == [
+    assert [bare(result) for result in results[:5]] == [
         BatchResult(0, True, "First"),
         BatchResult(1, True, "Second"),
         BatchResult(2, False, error="bad"),
@@ -166,7 +173,41 @@ def test_openais_results(api: Api, batches: Face) -> None:
     assert [(r.success, bool(r.error)) for r in results[5:]] == [(False, True)] * 2
     assert results[6].error == "status 500"
     with pytest.raises(ValueError, match="is not known here"):
-        batches.results(batch_id, KEY)
+        read_metadata(batch_id)
+    assert batches.results(batch_id, KEY) == results  # on any machine, as long as the provider has them
+
+
+def bare(result: BatchResult) -> BatchResult:
+    """Text or error alone."""
+    return BatchResult(result.index, result.success, result.response, result.error)
+
+
+def test_what_goes_with_an_answer(api: Api, batches: Face) -> None:
+    """Its own id, what it used, its tool calls, why it ended."""
+    openai_batch(api, output_file_id="file-out")
+    batch_id = batches.submit("openai", KEY, "gpt-4o", ["a", "b"], custom_ids=["first-1", None])
+    lines = [json.loads(line) for line in api.requests[0].body.splitlines() if line.startswith(b"{")]
+    assert [line["custom_id"] for line in lines] == ["req-0-first-1", "req-1"]
+    body = chat(None, finish="tool_calls", tool_calls=[CALL])
+    api.routes["GET /v1/files/file-out/content"] = jsonl(
+        {"custom_id": "req-0-first-1", "response": {"status_code": 200, "body": body}}
+    )
+    first, second = batches.results(batch_id, KEY)
+    assert (first.custom_id, first.finish_reason, first.response) == ("first-1", "tool_calls", "")
+    assert first.usage == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+    assert first.tool_calls[0]["function"]["name"] == "f"
+    assert (second.custom_id, second.usage, second.tool_calls) == (None, None, None)
+
+
+def test_a_batch_of_another_programs(api: Api, batches: Face) -> None:
+    """Its results come under its own ids, in the order they are in."""
+    openai_batch(api, output_file_id="file-out")
+    api.routes["GET /v1/files/file-out/content"] = jsonl(
+        {"custom_id": "x", "response": {"status_code": 200, "body": chat("X")}},
+        {"custom_id": "y", "response": {"status_code": 200, "body": chat("Y")}},
+    )
+    results = batches.results(encode_batch_id("openai", KEY, 1, "batch_1"), KEY)
+    assert [(r.index, r.custom_id, r.response) for r in results] == [(0, "x", "X"), (1, "y", "Y")]
 
 
 def test_results_of_a_batch_under_way(api: Api, batches: Face) -> None:
@@ -249,7 +290,7 @@ def test_anthropics_results(api: Api, batches: Face) -> None:
         {"custom_id": "req-2", "result": {"type": "expired"}},
     )
     batch_id = batches.submit("anthropic", KEY, "claude-sonnet-4-5", list("abc"))
-    assert batches.results(batch_id, KEY) == [
+    assert [bare(result) for result in batches.results(batch_id, KEY)] == [
         BatchResult(0, True, "Hi"),
         BatchResult(1, False, error="busy"),
         BatchResult(2, False, error="expired"),
@@ -313,7 +354,7 @@ def test_geminis_results(api: Api, batches: Face, place: str) -> None:
     output = {"inlinedResponses": {"inlinedResponses": inlined}}
     gemini_batch(api, **({"response": output} if place == "response" else {"metadata": {"output": output}}))
     batch_id = batches.submit("gemini", KEY, "gemini-2.5-flash", list("abcd"))
-    results = batches.results(batch_id, KEY)
+    results = [bare(result) for result in batches.results(batch_id, KEY)]
     assert results[:2] == [BatchResult(0, True, "Hi"), BatchResult(1, False, error="quota")]
     assert not results[2].success
     assert results[3] == BatchResult(3, False, error="no answer in it")
@@ -358,18 +399,167 @@ def test_losses_are_told(api: Api) -> None:
         BatchProcessor().submit("anthropic", KEY, "claude-sonnet-4-5", ["a", "b"], params={"seed": 1})
 
 
-def test_another_key_and_another_size(state: Path) -> None:
-    """Are not this batch's."""
-    batches = BatchProcessor()
+def test_another_key() -> None:
+    """Is not this batch's."""
     batch_id = encode_batch_id("openai", KEY, 2, "raw")
-    write_metadata(batch_id, KEY, "openai", 2)
     with pytest.raises(ValueError, match="submitted with another key"):
-        batches.status(batch_id, "sk-other")
-    with pytest.raises(ValueError, match="is not known here"):
-        batches.status(encode_batch_id("openai", KEY, 3, "raw"), KEY)
-    write_metadata(batch_id, KEY, "openai", 3)
-    with pytest.raises(ValueError, match="does not agree with its id"):
-        batches.results(batch_id, KEY)
+        BatchProcessor().status(batch_id, "sk-other")
+
+
+def test_the_kill_switch_stops_what_would_be_bought(api: Api, batches: Face, state: Path) -> None:
+    """What was bought is fetched all the same, and what costs is cancelled."""
+    openai_batch(api, output_file_id=None)
+    KillSwitch().turn("on")
+    with pytest.raises(KillSwitchActiveError):
+        batches.submit("openai", KEY, "gpt-4o", ["a"])
+    assert api.requests == []
+    assert len(batches.results(encode_batch_id("openai", KEY, 1, "batch_1"), KEY)) == 1
+
+
+def test_a_batch_of_which_no_file_can_be_made(
+    api: Api, batches: Face, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is bought by then: its id is what counts."""
+    openai_batch(api)
+    (tmp_path / "file").touch()
+    batch_id = batches.submit("openai", KEY, "gpt-4o", ["a"], state_dir=None)
+    assert batch_id
+    with pytest.raises(NotADirectoryError):
+        batches.submit("openai", KEY, "gpt-4o", ["a"], state_dir=tmp_path / "file")
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_more_than_a_provider_takes(
+    api: Api, batches: Face, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is said before anything is sent; by number and by size."""
+    most = SERVICES[provider].most_requests
+    assert most is not None
+    with pytest.raises(ValueError, match=f"takes {most:,} requests in a batch, not {most + 1:,}: split it"):
+        batches.submit(provider, KEY, "m", ["a"] * (most + 1))
+    monkeypatch.setattr(SERVICES[provider], "most_bytes", 2 * 1024 * 1024)
+    with pytest.raises(ValueError, match=r"takes batches of 2 MB, and this one has 3\.0: split it"):
+        batches.submit(provider, KEY, "m", ["a" * 3 * 1024 * 1024])
+    assert api.requests == []
+
+
+def test_ids_that_a_provider_does_not_take(api: Api, batches: Face) -> None:
+    with pytest.raises(ValueError, match="anthropic takes ids of 1 to 64 letters, digits, - and _"):
+        batches.submit("anthropic", KEY, "m", ["a"], custom_ids=["a b"])
+    with pytest.raises(ValueError, match="there are 1 prompts and 2 custom_ids"):
+        batches.submit("openai", KEY, "m", ["a"], custom_ids=["a", "b"])
+    assert api.requests == []
+
+
+# ------------------------------------------------------------------------------- list, cancel, wait
+
+GEMINI_SAID = {
+    "name": "batches/1",
+    "metadata": {
+        "state": "BATCH_STATE_RUNNING",
+        "batchStats": {"requestCount": "3", "successfulRequestCount": "1"},
+    },
+}
+LISTED: dict[str, tuple[str, Any]] = {
+    "openai": (
+        "GET /v1/batches?limit=100",
+        {
+            "data": [
+                {"id": "b1", "status": "in_progress", "request_counts": {"total": 3, "completed": 1}},
+                {"id": "b2", "status": "validating", "request_counts": None},
+            ]
+        },
+    ),
+    "anthropic": (
+        "GET /v1/messages/batches?limit=100",
+        {
+            "data": [
+                {
+                    "id": "b1",
+                    "processing_status": "in_progress",
+                    "request_counts": {"processing": 2, "succeeded": 1},
+                }
+            ]
+        },
+    ),
+    "gemini": ("GET /v1beta/batches?pageSize=100", {"operations": [GEMINI_SAID]}),
+}
+
+
+@pytest.mark.parametrize("provider", LISTED)
+def test_batches_are_listed(api: Api, batches: Face, provider: str) -> None:
+    """Wherever they were submitted; one that is being counted has one request at least."""
+    route, said = LISTED[provider]
+    api.routes[route] = said
+    found = batches.list(provider, KEY)
+    assert (found[0].state, found[0].total_requests, found[0].completed_requests) == ("in_progress", 3, 1)
+    assert decode_batch_id(found[0].batch_id).provider == provider
+    assert [status.total_requests for status in found[1:]] == ([1] if provider == "openai" else [])
+
+
+CANCELLED: dict[str, tuple[str, str, str, Any]] = {
+    "openai": (
+        "b1",
+        "POST /v1/batches/b1/cancel",
+        "GET /v1/batches/b1",
+        {"id": "b1", "status": "cancelling"},
+    ),
+    "anthropic": (
+        "b1",
+        "POST /v1/messages/batches/b1/cancel",
+        "GET /v1/messages/batches/b1",
+        {"id": "b1", "processing_status": "canceling"},
+    ),
+    "gemini": ("batches/1", "POST /v1beta/batches/1:cancel", "GET /v1beta/batches/1", GEMINI_SAID),
+}
+
+
+@pytest.mark.parametrize("provider", CANCELLED)
+def test_a_batch_is_cancelled(api: Api, batches: Face, provider: str) -> None:
+    raw_id, cancel, fetch, said = CANCELLED[provider]
+    api.routes |= {cancel: {}, fetch: said}
+    assert batches.cancel(encode_batch_id(provider, KEY, 3, raw_id), KEY).state == "in_progress"
+    assert [request.method for request in api.requests] == ["POST", "GET"]
+
+
+def waiting(batches: Face, **how: Any) -> BatchStatus:
+    verb = "wait" if batches.kind == "sync" else "over"
+    wait = batches.batches.wait if batches.kind == "sync" else batches.batches.await_over
+    assert verb
+    batch_id = encode_batch_id("openai", KEY, 2, "batch_1")
+    found = wait(batch_id, KEY, every=0.001, **how)
+    return found if isinstance(found, BatchStatus) else asyncio.run(found)
+
+
+def test_a_wait_ends_with_the_batch(
+    upstream: Upstream, batches: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure that may pass is passed over."""
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{upstream.url}/v1")
+    states = [Respond(json={"status": "validating"}), Respond(503), Respond(json={"status": "completed"})]
+    upstream.script = states
+    assert waiting(batches).state == "completed"
+    assert len(upstream.requests) == 3
+
+
+def test_a_wait_that_is_in_vain(upstream: Upstream, batches: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{upstream.url}/v1")
+    upstream.respond = lambda received: Respond(503)
+    with pytest.raises(InternalServerError):
+        waiting(batches)
+    assert len(upstream.requests) == 6
+    upstream.respond = lambda received: Respond(401, json={})
+    with pytest.raises(AuthenticationError):
+        waiting(batches)
+    assert len(upstream.requests) == 7
+    with pytest.raises(ValueError, match="every must be seconds above 0"):
+        BatchProcessor().wait(encode_batch_id("openai", KEY, 2, "batch_1"), KEY, every=0)
+
+
+def test_a_wait_has_its_own_end(upstream: Upstream, batches: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{upstream.url}/v1")
+    upstream.respond = lambda received: Respond(json={"status": "in_progress"})
+    assert waiting(batches, timeout=0.01).state == "in_progress"
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "no JSON"])
@@ -440,8 +630,14 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "batches").iterdir()) == []
 
 
-def test_another_folder_for_one_call(api: Api, tmp_path: Path) -> None:
+def test_another_folder_for_one_call(api: Api, tmp_path: Path, state: Path) -> None:
     """`state_dir`."""
-    openai_batch(api, status="in_progress")
-    batch_id = BatchProcessor(tmp_path).submit("openai", KEY, "gpt-4o", ["a"])
-    assert BatchProcessor().status(batch_id, KEY, state_dir=tmp_path).state == "in_progress"
+    openai_batch(api)
+    batches = BatchProcessor()
+    batch_id = batches.submit("openai", KEY, "gpt-4o", ["a"], state_dir=tmp_path)
+    assert read_metadata(batch_id, tmp_path)
+    batches.results(batch_id, KEY, forget=False)
+    assert read_metadata(batch_id, tmp_path)
+    batches.results(batch_id, KEY, tmp_path)
+    with pytest.raises(ValueError, match="is not known here"):
+        read_metadata(batch_id, tmp_path)
