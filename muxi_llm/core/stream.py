@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.step import run_sync
-from muxi_llm.models import RawChunk
+from muxi_llm.models import ChatCompletionChunk, RawChunk
 from muxi_llm.wire.base import WireError
 from muxi_llm.wire.reading import SENSELESS, senseless
 
@@ -133,10 +133,10 @@ class StreamFlow:
             items = [error]
         except SENSELESS as error:  # no server's bytes may end in an error of Python's
             items = [senseless("a stream that makes no sense", error, data)]
-        for item in items:
-            if isinstance(item, WireError):
-                return await self._end(self._error_of(item))
-            self.ready.append(item)
+        failure = items.pop() if items and isinstance(items[-1], WireError) else None
+        self.ready.extend(items)
+        if failure is not None:
+            return await self._end(self._error_of(failure))
         if not data:
             return await self._end(None)
         return True
@@ -254,6 +254,10 @@ def _has_content(chunk: Any) -> bool:
 
 def _text_of(chunk: Any) -> str:
     """What a chunk adds to the first answer's text."""
+    if type(chunk) is ChatCompletionChunk and len(chunk.choices) == 1:  # nearly every chunk
+        choice = chunk.choices[0]
+        if not choice.index and type(text := choice.delta.content) is str:
+            return text
     if isinstance(chunk, RawChunk):
         return chunk.text
     for choice in chunk.choices:

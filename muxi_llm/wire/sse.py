@@ -29,6 +29,9 @@ class SSEDecoder:
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """The events that *data* completes. Raises `WireError` once one is larger than the bound."""
         check_event(self._size, self._bound)
+        if not (self._pieces or self._held) and _is_one_event(data):
+            self._at_start, self._after_line_end = False, True
+            return [(b"", data[6:-2])]
         if self._held:
             data, self._held = self._held + data, b""
         if b"\r" in data:
@@ -63,6 +66,12 @@ def check_event(size: int, bound: float) -> None:
     if size > bound:
         told = f"an event of the stream is larger than {bound:,} bytes (muxi_llm.config.bounds.event)"
         raise WireError("too_large", told)
+
+
+def _is_one_event(data: bytes) -> bool:
+    """Whether *data* is one whole event, as nearly every read of a stream is that is in no hurry."""
+    plain = data.startswith(b"data: ") and data.endswith(b"\n\n")
+    return plain and data.count(b"\n") == 2 and b"\r" not in data
 
 
 def _parse(blocks: list[bytes]) -> list[tuple[bytes, bytes]]:

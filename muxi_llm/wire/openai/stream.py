@@ -8,12 +8,12 @@ indexes of calls; what each of these means is said where it is read.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import orjson
 from pydantic import ValidationError
 
-from muxi_llm.models import ChatCompletionChunk, ChunkChoice, Completion
+from muxi_llm.models import ChatCompletionChunk, Completion
 from muxi_llm.wire.base import Json, WireError, build_value, decode_fault, loads, raise_in_band
 from muxi_llm.wire.event_decoder import EventDecoder
 from muxi_llm.wire.openai.reply import FAILURES, failed, is_no_call, settle_usage, vendor_usage
@@ -62,27 +62,49 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
             raise_fault(data)
         if not data.startswith(b"{"):
             return self._no_object(data)
-        chunk = self._chunk(data)
-        if chunk is None:
-            return ()
+        try:
+            chunk = self._validate(data)
+        except ValidationError:
+            mended = self._mended(data)
+            if mended is None:
+                return ()
+            chunk = mended
+        if b'"error"' in data:  # cheap test first
+            raise_in_band(loads(data))
         for choice in chunk.choices:
-            index, finish = choice.index, choice.finish_reason
-            if isinstance(choice, ChunkChoice):
-                self._said(chunk.id, index, choice.delta)
-            if finish:  # some servers say "" until there is one
-                self._finished.add(index)
-                self._open.discard(index)
-                if self._mends and finish in FAILURES:
-                    self.over = True
-                    return (chunk, failed(finish))
-                if self._mends and chunk.usage is None and (told := vendor_usage(chunk)):
-                    chunk.usage = told
-            elif index not in self._finished and index not in self._open:
+            index = choice.index
+            if self._chats:
+                self._said(chunk.id, index, choice)
+            if choice.finish_reason:  # some servers say "" until there is one
+                failure = self._finish(chunk, choice)
+                if failure is not None:
+                    return (chunk, failure)
+            elif index not in self._open and index not in self._finished:
                 self._open.add(index)
                 self._head = {"id": chunk.id, "created": chunk.created, "model": chunk.model}
         if chunk.usage is not None and self._mends:
             settle_usage(chunk.usage)
         return (chunk,)
+
+    def _said(self, answer_id: str, index: int, choice: Any) -> None:
+        delta: ChoiceDelta = choice.delta
+        if delta.tool_calls:
+            self._calls.setdefault(index, _CallPlaces(answer_id)).settle(delta.tool_calls)
+        if delta.function_call is not None and is_no_call(delta.function_call):
+            delta.function_call = None
+
+    def _finish(self, chunk: Chunk, choice: Any) -> WireError | None:
+        """One answer has ended; an error, if it says that it failed."""
+        self._finished.add(choice.index)
+        self._open.discard(choice.index)
+        if not self._mends:
+            return None
+        if choice.finish_reason in FAILURES:
+            self.over = True
+            return failed(choice.finish_reason)
+        if chunk.usage is None and (told := vendor_usage(chunk)):
+            chunk.usage = told
+        return None
 
     def _no_object(self, data: bytes) -> Sequence[Chunk]:
         """The terminator; pings and comments, which say nothing; anything else makes no sense."""
@@ -94,28 +116,16 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
             raise WireError("malformed", f"an event is no chunk: {data[:200].decode('utf-8', 'replace')}")
         return ()
 
-    def _chunk(self, data: bytes) -> Chunk | None:
-        """The chunk in *data*. Other objects are none of the answer: pings, sources, keep-alives."""
-        try:
-            chunk = self._validate(data)
-        except ValidationError:
-            raw = loads(data)
-            raise_in_band(raw)
-            if raw.get("choices") is None:
-                if not raw.get("usage"):
-                    self._aside = data
-                    return None
-                raw["choices"] = []
-            return build_value(self._kind, raw)
-        if b'"error"' in data:  # cheap test first
-            raise_in_band(loads(data))
-        return chunk
-
-    def _said(self, answer_id: str, index: int, delta: ChoiceDelta) -> None:
-        if delta.tool_calls:
-            self._calls.setdefault(index, _CallPlaces(answer_id)).settle(delta.tool_calls)
-        if delta.function_call is not None and is_no_call(delta.function_call):
-            delta.function_call = None
+    def _mended(self, data: bytes) -> Chunk | None:
+        """The chunk in off-schema *data*. Other objects are none of the answer: pings, sources, and so on."""
+        raw = loads(data)
+        raise_in_band(raw)
+        if raw.get("choices") is None:
+            if not raw.get("usage"):
+                self._aside = data
+                return None
+            raw["choices"] = []
+        return build_value(self._kind, raw)
 
     def _end_of(self, index: int) -> Chunk:
         """The end of an answer that the server never told (Snowflake), though it says that all is sent."""
