@@ -184,13 +184,14 @@ ROWS: dict[str, dict[str, Any]] = {
     ),
     # https://dev.meta.ai/docs
     "meta": row("https://api.meta.ai/v1", CHAT, OPEN, keys="META_API_KEY META_MODEL_API_KEY"),
-    # https://docs.mistral.ai/api/; ids: https://mistralai.github.io/mistral-common/usage/tools/
+    # https://docs.mistral.ai/api/; ids: https://mistralai.github.io/mistral-common/usage/tools/; a stream's
+    # cost is told unasked: https://github.com/dnakov/anon-kode/issues/53
     "mistral": row(
         "https://api.mistral.ai/v1",
         EMBEDS,
         "vision audio_input json_schema",
         renames={**MAX_TOKENS, "seed": "random_seed"},
-        drops=refused("logprobs", "top_logprobs", "logit_bias", "user", "store"),
+        drops=refused("logprobs", "top_logprobs", "logit_bias", "user", "store", "stream_options"),
         effort_fields={
             "minimal": {"reasoning_effort": "none"},
             **{level: {"reasoning_effort": "high"} for level in ("low", "medium", "xhigh")},

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from muxi_llm.providers.tokens import FORM, TokenProvider
-from muxi_llm.wire.base import WireCall
+from muxi_llm.wire.anthropic.thinking import BUDGETS
+from muxi_llm.wire.base import Json, WireCall
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.openai.completions import OpenAICompletions
 from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class ServingEndpoints(ModelsList):
@@ -19,6 +23,29 @@ class ServingEndpoints(ModelsList):
 
     items = "endpoints"
     name = "name"
+
+
+class DatabricksChat(OpenAIChat):
+    """https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models: Claude there is
+    asked to think in Anthropic's words, all others in OpenAI's.
+    """
+
+    def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
+        encoded = super().encode_request(body, stream=stream)
+        if "claude" not in self.model or "reasoning_effort" not in encoded:
+            return encoded
+        effort, most = encoded.pop("reasoning_effort"), encoded.get("max_tokens")
+        budget = BUDGETS.get(effort, 0 if effort == "none" else BUDGETS["high"])
+        if most is not None and most <= budget:  # it must be less, and 1,024 at least
+            budget = most - 1 if most > BUDGETS["minimal"] else 0
+        if budget:
+            encoded["thinking"] = {"type": "enabled", "budget_tokens": budget}
+            self.ledger.moved("reasoning_effort", "Databricks' Claude is asked by thinking")
+        else:
+            self.ledger.dropped(
+                "reasoning_effort", "no room to think within max_tokens", loss=effort != "none"
+            )
+        return encoded
 
 
 class DatabricksProvider(TokenProvider):
@@ -37,7 +64,7 @@ class DatabricksProvider(TokenProvider):
         "client_secret": ("DATABRICKS_CLIENT_SECRET",),
     }
     wires = {
-        "chat": OpenAIChat,
+        "chat": DatabricksChat,
         "completion": OpenAICompletions,
         "embedding": OpenAIEmbeddings,
         "models": ServingEndpoints,

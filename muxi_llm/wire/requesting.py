@@ -192,6 +192,6 @@ MODES: dict[str | None, str] = {None: "auto", "any": "required"}
 
 HARMLESS = {
     "metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier",
-    "service_tier", "store", "user",
+    "service_tier", "store", "stream_options", "user",
 }  # fmt: skip
 """Parameters whose absence changes no answer."""

@@ -175,3 +175,28 @@ def test_reasoning_in_parts(driver, monkeypatch):
     ]
     value, _ = ask(driver, said(content), model="databricks/claude")
     assert (text_of(value), value.choices[0].message.reasoning_content) == ("4", "hm")
+
+
+THINKING: dict[str, tuple[dict[str, Any], Any, bool | None]] = {
+    "high": ({"reasoning_effort": "high"}, 24_576, False),
+    "a level nobody knows": ({"reasoning_effort": "most"}, 24_576, False),
+    "within max_tokens": ({"reasoning_effort": "high", "max_tokens": 5000}, 4999, False),
+    "no room": ({"reasoning_effort": "low", "max_tokens": 500}, None, True),
+    "none": ({"reasoning_effort": "none"}, None, False),
+    "nothing said": ({}, None, None),
+}
+
+
+@pytest.mark.filterwarnings("ignore::muxi_llm.AdaptationWarning")
+@pytest.mark.parametrize(("params", "budget", "loss"), THINKING.values(), ids=THINKING)
+def test_claude_thinks_by_budget(driver, monkeypatch, params, budget, loss):
+    """As Anthropic's own does; all others take OpenAI's word."""
+    monkeypatch.setenv("DATABRICKS_TOKEN", "t")
+    value, script = ask(driver, said(), model="databricks/databricks-claude-sonnet-4-5", **params)
+    (body,) = script.bodies
+    assert body.get("thinking") == (budget and {"type": "enabled", "budget_tokens": budget})
+    assert "reasoning_effort" not in body
+    told = {each.param: each.loss for each in value.muxi.adaptations}
+    assert told.get("reasoning_effort") is loss
+    _, script = ask(driver, said(), model="databricks/databricks-gpt-oss-20b", reasoning_effort="low")
+    assert script.bodies[0]["reasoning_effort"] == "low"

@@ -192,7 +192,8 @@ def _add(contents: list[Json], role: str, parts: list[Json]) -> None:
 
 def _state_of(item: Mapping[str, Any]) -> Json:
     """What Gemini wants back of a message or a call it made."""
-    return (item.get("extra_content") or {}).get("google") or {}
+    state = item.get("extra_content")
+    return (state.get("google") if isinstance(state, dict) else None) or {}
 
 
 def _restored(kept: list[Json], calls: list[Json]) -> list[Json]:
