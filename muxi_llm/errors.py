@@ -10,6 +10,7 @@ status *and* of `MuxiLLMError`, so `except openai.RateLimitError` works for ever
     └── APIError                            message, code, param, type, body
         ├── APIConnectionError
         │   ├── APITimeoutError
+        │   │   └── NoPermitError *         no permit came in time, nothing was sent
         │   ├── IncompleteStreamError *     the stream ended without its terminator
     │   └── CircuitOpenError *          the provider kept failing and is left alone for a while
         ├── APIResponseValidationError
@@ -25,7 +26,9 @@ status *and* of `MuxiLLMError`, so `except openai.RateLimitError` works for ever
             │   └── MissingCredentialsError *          no key was found, nothing was sent
             │       └── KeyPoolExhaustedError *        every key of the pool was refused
             ├── PermissionDeniedError 403 · NotFoundError 404 · ConflictError 409
-            ├── UnprocessableEntityError 422 · RateLimitError 429
+            ├── UnprocessableEntityError 422
+            ├── RateLimitError                         429
+            │   └── PlaceRestingError *                a rate limit's pause is not over, nothing was sent
             └── InternalServerError                    5xx
                 └── KillSwitchActiveError *            calls are switched off on this machine
 
@@ -82,9 +85,11 @@ __all__ = [
     "MalformedReplyError",
     "MissingCredentialsError",
     "MuxiLLMError",
+    "NoPermitError",
     "NotFoundError",
     "OpenAIError",
     "PermissionDeniedError",
+    "PlaceRestingError",
     "RateLimitError",
     "ReplyTooLargeError",
     "UnprocessableEntityError",
@@ -182,14 +187,41 @@ class KillSwitchActiveError(MuxiLLMError, InternalServerError):
         super().__init__(message, response=_response(503), body={"message": message})
 
 
-class CircuitOpenError(MuxiLLMError, APIConnectionError):
-    """The provider kept failing; until its cool-down is over nothing is sent there."""
+class NoPermitError(MuxiLLMError, APITimeoutError):
+    """As many calls as the place stands were under way for as long as this one waited; nothing was sent."""
 
-    def __init__(self, provider: str, base_url: str) -> None:
+    def __init__(self, seconds: float, url: str) -> None:
+        """It waited *seconds*."""
+        super().__init__(httpx2.Request("POST", url))
+        self.message = (
+            f"no permit in {seconds:.3g} s: as many calls as the provider stands are under way "
+            "(concurrency), and this one was not sent"
+        )
+        self.args = (self.message,)
+
+
+class PlaceRestingError(MuxiLLMError, RateLimitError):
+    """The provider limited this model's rate, and the pause it asked for is not over; nothing was sent."""
+
+    def __init__(self, model: str, seconds: float) -> None:
+        """*model* may be asked again in *seconds*, which is `retry_after`."""
+        message = f"{model} is rate-limited for another {seconds:.3g} s; nothing was sent"
+        super().__init__(message, response=_response(429), body={"message": message})
+        self.retry_after = seconds
+
+
+class CircuitOpenError(MuxiLLMError, APIConnectionError):
+    """The provider kept failing; until its cool-down is over nothing is sent there.
+
+    retry_after: seconds until then, `None` where it is not known.
+    """
+
+    def __init__(self, provider: str, base_url: str, retry_after: float | None = None) -> None:
         super().__init__(
             message=f"Circuit breaker OPEN for ({provider}, {shown_url(base_url)})",
             request=_request(base_url or LOCAL_URL),
         )
+        self.retry_after = retry_after
 
 
 class IncompleteStreamError(MuxiLLMError, APIConnectionError):

@@ -18,7 +18,7 @@ from muxi_llm import config, harness
 from muxi_llm.candidates import candidate_of, is_meant
 from muxi_llm.core.body import body_of
 from muxi_llm.core.call import TRACING
-from muxi_llm.core.options import KEYWORDS, cache_of, limits_of, models_of, present
+from muxi_llm.core.options import KEYWORDS, limits_of, models_of, present
 from muxi_llm.core.plain import made_plain
 from muxi_llm.core.request import Candidate, ModelRef, Request
 from muxi_llm.errors import (
@@ -66,7 +66,10 @@ OPENAI_DOORS = {
 ANTHROPIC_DOORS = {("POST", "/v1/messages"): Door("chat", AnthropicInbound, MESSAGES)}
 
 DEFAULT_RETRIES = 2  # both vendors' clients; as their default it says nothing about chains
-OPTIONS = ("fallback_models", "fallback_config", "retries", "provider_options", "adapt", "cache")
+OPTIONS = (
+    *("fallback_models", "fallback_config", "retries", "provider_options", "adapt"),
+    *harness.CALL_OPTIONS,
+)
 """Arguments of ours that a drop-in client's `create` takes besides its vendor's."""
 
 
@@ -203,10 +206,9 @@ class Exchange:
             verbatim=verbatim,
             adaptations=tuple(self._ledger.entries),
             provider_options=given.get("provider_options", {}),
-            cache=cache_of(given),
             fetch=fetcher_of(settings.fetch_media),
         )
-        return Prepared(request, candidates, settings.transport, own.port)
+        return Prepared(request, candidates, settings.transport, own.port, harness.of_call(given))
 
     def _own_body(self, raw: Json, candidates: Sequence[Candidate]) -> Json:
         """What the client's own server is asked: *raw* itself, unless that refers to what is kept here."""

@@ -108,7 +108,9 @@ class Report:
     adaptations: what was changed for the model that answered. latency: seconds from the call to
     the answer (for a stream: to its first chunk), waits included. headers: the answering reply's, by
     lower-case name (request id, rate limits). cache_hit: the tier of the cache it came from, `l1` (memory)
-    or `l2` (Redis); `None` for an answer of a model's.
+    or `l2` (Redis); `None` for an answer of a model's. stale: seconds it is kept beyond its time, because no
+    other was to be had, or while one is fetched. shared: another call that was under way asked the same,
+    and this is what it was answered.
     """
 
     model: str
@@ -117,6 +119,8 @@ class Report:
     latency: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     cache_hit: Literal["l1", "l2"] | None = None
+    stale: float = 0.0
+    shared: bool = False
 
 
 # ------------------------------------------------------------------------------------ item access

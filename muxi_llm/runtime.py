@@ -21,7 +21,7 @@ from muxi_llm import config, harness
 from muxi_llm.candidates import any_key, candidate_of, candidates_of, is_configured
 from muxi_llm.core.body import body_of
 from muxi_llm.core.call import call, missing_credentials
-from muxi_llm.core.options import cache_of, check_keywords, limits_of, present
+from muxi_llm.core.options import check_keywords, limits_of, present
 from muxi_llm.core.request import Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.core.stream import AsyncStream, Stream, StreamFlow
@@ -69,6 +69,7 @@ class Runtime:
         self._ports: dict[tuple[str, bool], IO] = {}
         self._harnesses: dict[harness.HarnessSettings, Harness] = {}
         self._latest: tuple[harness.HarnessSettings, Harness] | None = None
+        self._bare: Harness | None = None
         self._forked_from_fast = False
 
     def port(self, transport: str, *, blocking: bool) -> IO:
@@ -92,6 +93,12 @@ class Runtime:
 
         return BlockingIO(httpx2.BlockingHttpx2()) if blocking else AsyncIO(httpx2.AsyncHttpx2())
 
+    def bare(self) -> Harness:
+        """The harness of calls that ask for none."""
+        if self._bare is None:
+            self._bare = self.harness(harness.own())
+        return self._bare
+
     def harness(self, settings: harness.HarnessSettings) -> Harness:
         """The harness for *settings*: the same for equal ones, so that its state lasts."""
         latest = self._latest
@@ -112,7 +119,7 @@ class Runtime:
         and a lock of the harness may be held by a thread that is not there.
         """
         self._lock = threading.Lock()
-        self._harnesses, self._latest = {}, None
+        self._harnesses, self._latest, self._bare = {}, None, None
         self._forked_from_fast = "pyreqwest" in sys.modules
         _parents_ports.append(self._ports)  # dropping them would close what the parent still uses
         self._ports = {}
@@ -165,10 +172,9 @@ def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
         query=given.get("extra_query") or {},
         extra_body=given.get("extra_body") or {},
         provider_options=given.get("provider_options") or {},
-        cache=cache_of(given),
         fetch=fetcher_of(settings.fetch_media),
     )
-    return Prepared(request, candidates, settings.transport)
+    return Prepared(request, candidates, settings.transport, around=harness.of_call(given))
 
 
 def fetcher_of(policy: config.MediaPolicy | None) -> Fetcher | None:
@@ -201,26 +207,29 @@ class Prepared:
     """A request, where it may go, and over what. `run` and `arun` are the whole difference of the faces."""
 
     def __init__(
-        self, request: Request, candidates: Sequence[Candidate], transport: str, port: IO | None = None
+        self,
+        request: Request,
+        candidates: Sequence[Candidate],
+        transport: str,
+        port: IO | None = None,
+        around: harness.HarnessSettings | None = None,
     ) -> None:
+        """around: what stands around the call; `None`: as it is configured when it runs."""
         self.request = request.checked()
         for name in request.provider_options:
             registry.check(name, param="provider_options")
         self.candidates = candidates
         self._transport = transport
         self._port = port
+        self._around = around
 
     def _io(self, *, blocking: bool) -> IO:
         return _scripted.get() or self._port or _runtime.port(self._transport, blocking=blocking)
 
-    def _harness(self) -> Harness | None:
-        """What stands around the call, if anything is asked for."""
-        settings = harness.settings()
-        if settings is None:
-            if self.request.cache is None and not any(c.provider.keys for c in self.candidates):
-                return None
-            settings = harness.own()
-        return _runtime.harness(settings)
+    def _harness(self) -> Harness:
+        """What stands around the call: nothing until a place says 429, if nothing is asked for."""
+        settings = self._around or harness.settings()
+        return _runtime.bare() if settings is None else _runtime.harness(settings)
 
     def run(self) -> Any:
         """The typed value, or a `Stream`."""

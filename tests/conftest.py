@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 import muxi_llm
 from muxi_llm import harness
 from muxi_llm.core.step import run_sync
+from muxi_llm.harness import making
 from muxi_llm.providers import registry
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.support.upstream import Upstream
@@ -133,7 +134,8 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         delattr(muxi_llm, name)
     harness._current = None
     muxi_llm.runtime._runtime._harnesses.clear()
-    muxi_llm.runtime._runtime._latest = None
+    muxi_llm.runtime._runtime._latest = muxi_llm.runtime._runtime._bare = None
+    making.SHARED.reset()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 DATA_TABLES = {"catalog.py"}
 """Pure data: exempt from the file size by name."""
 
-LONG_SIGNATURES: set[str] = set()
+LONG_SIGNATURES: set[str] = {"with_options"}
 """Faces and value constructors with more than eight parameters, each by name."""
 
 LAZY_IMPORTS = {
@@ -27,6 +27,7 @@ LAZY_IMPORTS = {
     "utils/token_counter.py:tiktoken.registry",  # 138 ms, for those who count tokens
     "runtime.py:muxi_llm.harness",  # its stages, for those who configured one
     "harness/cache.py:muxi_llm.harness.redis_tier",  # redis: an extra
+    "harness/making.py:muxi_llm.harness.redis_tier",  # likewise
     "providers/aws.py:muxi_llm.providers",  # aws_signing, and with it botocore: an extra
     "providers/google_credentials.py:google.auth",  # an extra
     "providers/google_credentials.py:google.auth.transport.requests",
@@ -34,12 +35,24 @@ LAZY_IMPORTS = {
 """Imports inside functions: heavy or optional packages, each with its reason."""
 
 INHERITED = {
-    *("abandon", "acreate", "aclose", "authorize", "chat", "classify", "close", "completions", "create"),
+    *(
+        "abandon",
+        "acreate",
+        "aclose",
+        "aside",
+        "authorize",
+        "chat",
+        "classify",
+        "close",
+        "completions",
+        "create",
+    ),
     *("decode_fault", "decode_request", "decode_response", "embeddings", "encode_chunk", "encode_end"),
     *("encode_error", "encode_fault", "encode_request", "encode_response", "event", "feed", "finish"),
     *("flight_key", "key_of", "cache_of", "written", "now", "over", "path_for", "prepare", "profile"),
     *("read", "responses", "run", "send", "set", "settle", "sleep", "spawn", "stream_decoder", "url_of"),
     *("connect_tcp", "get_extra_info", "renew", "start_tls", "wait", "wire_for", "write"),
+    *("is_mergeable", "is_shareable", "pool_of", "random"),
 }
 """Overrides of these say nothing their base does not."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Literal, Self
 
+    from muxi_llm.harness import Breaker, Cache
     from muxi_llm.types.common import FallbackConfig
 
 Kind = TypeVar("Kind", bound=type)
@@ -37,6 +38,11 @@ class Optioned:
             retries: int | None = None,
             provider_options: Mapping[str, Mapping[str, Any]] | None = None,
             adapt: Literal["adapt", "strict", "passthrough"] | None = None,
+            cache: Literal["memory", "redis", "redis-or-memory", False] | Cache | None = None,
+            tenant: str | None = None,
+            singleflight: bool | None = None,
+            breaker: bool | float | Breaker | None = None,
+            concurrency: int | None = None,
             **settings: Any,
         ) -> Self:
             """The client, with other settings."""

@@ -29,7 +29,7 @@ from muxi_llm.wire.reading import SENSELESS, senseless
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
-    from muxi_llm.core.port import IO, Harness, Passage
+    from muxi_llm.core.port import IO, Harness
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.core.tools import Calls
     from muxi_llm.models import Report
@@ -43,14 +43,11 @@ async def call(
 
     Raises the last candidate's error, a `FallbackExhaustedError` if several were tried.
     """
-    if harness is None:
-        value, report = await _run(io, request, candidates, None)
+    if harness is None or harness.is_bare:
+        value, report = await _run(io, request, candidates, harness)
     else:
         value, report = await harness.answer(
-            io,
-            request,
-            candidates,
-            lambda: _run(io, request, candidates, harness.passage(request, candidates)),
+            io, request, candidates, lambda: _run(io, request, candidates, harness)
         )
     if isinstance(value, StreamFlow):
         value.report = report
@@ -60,9 +57,10 @@ async def call(
 
 
 async def _run(
-    io: IO, request: Request, candidates: Sequence[Candidate], passage: Passage | None
+    io: IO, request: Request, candidates: Sequence[Candidate], harness: Harness | None
 ) -> tuple[Any, Report]:
     """Carry out the plan."""
+    passage = None if harness is None else harness.passage(request, candidates)
 
     def attempt(candidate: Candidate, timeout: float) -> Coroutine[Any, Any, Outcome]:
         return _attempt(io, request, candidate, timeout)
@@ -71,19 +69,23 @@ async def _run(
     try:
         while (step := plan.next(io.now())) is not None:
             if isinstance(step, Wait):
-                await io.sleep(step.seconds)
+                seconds = step.seconds if passage is None else passage.pause(io, step.seconds)
+                plan.pause(seconds)
+                if seconds:
+                    await io.sleep(seconds)
                 continue
-            outcome = await (
-                attempt(step.candidate, step.timeout)
-                if passage is None
-                else passage.attempt(io, step, attempt)
-            )
+            if passage is not None:
+                outcome = await passage.attempt(io, step, attempt)
+            else:
+                outcome = await attempt(step.candidate, step.timeout)
+                if harness is not None and outcome.error is not None:
+                    passage = harness.passage_after(io, candidates, step.candidate, outcome)
             plan.record(outcome, io.now())
             if request.limits.on_fallback is not None:
                 await _tell(request.limits.on_fallback, plan)
     finally:
         if passage is not None:
-            passage.close(io.now())
+            passage.close(io)
     return plan.result(io.now())
 
 

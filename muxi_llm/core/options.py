@@ -106,14 +106,6 @@ def fallback_config(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return chosen
 
 
-def cache_of(given: Mapping[str, Any]) -> Any:
-    """The cache the call wants, checked."""
-    wanted = given.get("cache")
-    if wanted is not None:
-        _check("cache", wanted, wanted is False or wanted in STRATEGIES, f"{', '.join(STRATEGIES)} or False")
-    return wanted
-
-
 def is_count(value: object) -> bool:
     """A whole number from 0."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
@@ -157,8 +149,6 @@ KEYWORDS: dict[Endpoint, frozenset[str]] = {
     "completion": frozenset(CompletionParams.__annotations__) | {"model", "prompt", "stream"},
     "embedding": frozenset(EmbeddingParams.__annotations__) | {"model", "input"},
 }
-
-STRATEGIES = ("memory", "redis", "redis-or-memory")
 
 NO_TIMEOUT = 365 * 86_400.0
 """A year, in seconds: what infinity comes down to where an operating system wants a number."""

@@ -28,6 +28,8 @@ from muxi_llm.errors import (
     InvalidRequestError,
     MissingCredentialsError,
     MuxiLLMError,
+    NoPermitError,
+    PlaceRestingError,
     ReplyTooLargeError,
     exhausted,
 )
@@ -41,17 +43,21 @@ if TYPE_CHECKING:
 
 
 class Wait(NamedTuple):
-    """Verdict: pause, in seconds."""
+    """Verdict: pause, in seconds from 0, then the same candidate again."""
 
     seconds: float
 
 
 class Attempt(NamedTuple):
-    """Verdict: try *candidate*, for the *number*-th time (from 1), for at most *timeout* seconds."""
+    """Verdict: try *candidate*, for the *number*-th time (from 1), for at most *timeout* seconds.
+
+    ends: when the call's deadline is; infinite where it has none.
+    """
 
     candidate: Candidate
     number: int
     timeout: float
+    ends: float = float("inf")
 
 
 @dataclass(slots=True)
@@ -80,7 +86,7 @@ class Plan:
         self._index = 0
         self._tries = 0
         self._swaps = 0
-        self._pause = 0.0
+        self._pause: float | None = None
         self._waited = 0.0
         self._over = False
         self._records: list[AttemptRecord] = []
@@ -91,13 +97,13 @@ class Plan:
         """What to do now; `None` when there is nothing left to do."""
         if self._over or self._index >= len(self._candidates) or (self._records and now >= self._ends):
             return None
-        if self._pause:
-            pause, self._pause = self._pause, 0.0
+        if self._pause is not None:
+            pause, self._pause = self._pause, None
             self._waited = pause
             return Wait(pause)
         self._tries += 1
         timeout = max(0.001, min(self._limits.timeout, self._ends - now))
-        return Attempt(self._candidates[self._index], self._tries, timeout)
+        return Attempt(self._candidates[self._index], self._tries, timeout, self._ends)
 
     def record(self, outcome: Outcome, now: float) -> None:
         """Take note of how the attempt of the last verdict ended."""
@@ -109,7 +115,7 @@ class Plan:
         if error is None:
             self._answer = outcome
             self._over = True
-        elif skipped and self._index > 0:
+        elif skipped and self._last is not None:
             self._move_on()  # not worth being the call's error: the ones before it say more
         elif outcome.another_key and self._swaps < outcome.keys - 1:
             self._swaps += 1  # the same try, with another key
@@ -121,13 +127,12 @@ class Plan:
             self._over = True  # no fallback may be announced that would never be tried
 
     def _judge(self, error: MuxiLLMError, now: float) -> None:
-        if isinstance(error, CircuitOpenError | ReplyTooLargeError):
+        if isinstance(error, (*NOT_LET_IN, ReplyTooLargeError)):
             self._move_on()
         elif is_retryable(error):
-            pause = None if told_to_retry(error) is False else self._pause_before_retry(error, now)
-            if pause is None:
+            self._pause = None if told_to_retry(error) is False else self._pause_before_retry(error, now)
+            if self._pause is None:
                 self._move_on()
-            self._pause = pause or 0.0
         elif is_named(error, self._limits.retriable):
             self._move_on()
         else:
@@ -143,6 +148,12 @@ class Plan:
             chosen = self._limits.pause
             pause = chosen(tries) if chosen else backoff_seconds(tries, self._limits.retry_delay)
         return None if pause > RETRY_AFTER_CAP or now + pause >= self._ends else pause
+
+    def pause(self, seconds: float | None) -> None:
+        """How long the wait is that was the last verdict; `None`: none, but on to the next candidate."""
+        self._waited = seconds or 0.0
+        if seconds is None:
+            self._move_on()
 
     def _move_on(self) -> None:
         self._index += 1
@@ -178,7 +189,8 @@ class Plan:
         raise self._last
 
 
-NOT_SENT = (MissingCredentialsError, InvalidRequestError, CircuitOpenError)
+NOT_LET_IN = (CircuitOpenError, PlaceRestingError, NoPermitError)
+NOT_SENT = (MissingCredentialsError, InvalidRequestError, *NOT_LET_IN)
 
 
 def is_retryable(error: MuxiLLMError) -> bool:

@@ -27,6 +27,9 @@ class IO(Protocol):
     def now(self) -> float:
         """Seconds on a clock that never goes back."""
 
+    def random(self) -> float:
+        """A number from 0 to 1."""
+
     async def run(self, work: Callable[[], T]) -> T:
         """What *work* returns: blocking code of a library, kept off the event loop where there is one."""
 
@@ -35,6 +38,9 @@ class IO(Protocol):
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], object]:
         """Run *work* on its own; the function returned cancels it. On a blocking port it is over by then."""
+
+    def aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run *work* beside the call, on either face: nobody waits for it, and nobody cancels it."""
 
 
 class Event(Protocol):
@@ -64,8 +70,16 @@ class Harness(Protocol):
     ) -> tuple[Any, Report]:
         """The value and the report of *work*, or of an equal call before or beside it."""
 
+    is_bare: bool
+    """Whether nothing stands around a whole call."""
+
     def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | None:
         """The way of one call through what stands around its attempts, if anything does."""
+
+    def passage_after(
+        self, io: IO, candidates: Sequence[Candidate], candidate: Candidate, outcome: Outcome
+    ) -> Passage | None:
+        """The same from here on, for a call that had none, after an attempt at *candidate* that failed."""
 
 
 class Passage(Protocol):
@@ -76,7 +90,13 @@ class Passage(Protocol):
     ) -> Outcome:
         """The outcome of *work* within its seconds, or of what did not let it through."""
 
-    def close(self, now: float) -> None:
+    def pause(self, io: IO, seconds: float) -> float | None:
+        """How long to wait, *seconds* at least, before the candidate just tried is tried once more.
+
+        `None`: it is not to be.
+        """
+
+    def close(self, io: IO) -> None:
         """The call is over, however it ended."""
 
 

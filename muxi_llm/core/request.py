@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from muxi_llm.config import Mode
 from muxi_llm.core.plain import made_plain
@@ -102,8 +102,6 @@ class Request(NamedTuple):
     query: Mapping[str, Any] = {}
     extra_body: Mapping[str, Any] = {}
     provider_options: Mapping[str, Mapping[str, Any]] = {}
-    cache: Literal["memory", "redis", "redis-or-memory", False] | None = None
-    """The cache the call wants; `None`: as the harness is set; `False`: none."""
     fetch: Callable[[str, MediaKind, float], Media] | None = None
     """What is at a URL, of that kind, within seconds; blocking. `None`: URLs are not fetched here."""
 

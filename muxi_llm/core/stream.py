@@ -51,6 +51,8 @@ class StreamFlow:
         self._taken: list[Any] = []
         self.on_end: Callable[[list[Any]], None] | None = None
         """Told every chunk, once the stream was read to a proper end."""
+        self.on_over: Callable[[MuxiLLMError | None, bool], None] | None = None
+        """Told once that nothing more comes of the connection: what broke it; whether in a finalizer."""
         self.ready: deque[Any] = deque()
         """Chunks already decoded."""
 
@@ -139,22 +141,37 @@ class StreamFlow:
             return await self._end(self._error_of(failure))
         if not data:
             return await self._end(None)
+        if self._decoder.over:  # the rest is between the connection and its next call
+            self._freed(None)
         return True
 
     async def _end(self, failure: MuxiLLMError | None) -> bool:
         self._failure = failure
+        self._freed(failure)
         await self.close()
         return False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more may come of the connection."""
+        return self._reader is not None
+
+    def _freed(self, failure: MuxiLLMError | None, *, quietly: bool = False) -> None:
+        over, self.on_over = self.on_over, None
+        if over is not None:
+            over(failure, quietly)
 
     async def close(self) -> None:
         """Free the connection."""
         reader, self._reader = self._reader, None
+        self._freed(None)
         if reader is not None:
             await reader.close()
 
     def abandon(self) -> None:
         """Free the connection from a finalizer."""
         reader, self._reader = self._reader, None
+        self._freed(None, quietly=True)
         if reader is not None:
             reader.abandon()
 

@@ -4,23 +4,33 @@
         cache="redis-or-memory",    # keep answers, and answer equal calls with them
         redis_url="redis://...",    # or REDIS_URL
         singleflight=True,          # equal calls under way at the same time become one
-        breaker=3,                  # leave a provider alone after so many failures in a row
+        breaker=True,               # leave a place alone while too much of what it is asked fails
         concurrency=32,             # find out how many attempts at once it stands, from here down
         kill_switch=True,           # stop everything while a file is there
     )
 
-Key pools need no asking: with `OPENAI_KEYS=sk-1,sk-2` (or `muxi_llm.openai_keys = [...]`) the keys take
-turns, rest after a 429 and are dropped after a 401. A call may ask for the cache by itself: `cache="memory"`.
+A call or a client may ask for its own: `cache=`, `tenant=`, `singleflight=`, `breaker=`, `concurrency=` of
+`create` and of `with_options`. State belongs to the places calls go to, not to settings: changing one forgets
+nothing. `stats`, `state`, `delete`, `clear` and `reset` look at it and empty it.
+
+Two things need no asking. With `OPENAI_KEYS=sk-1,sk-2` (or `muxi_llm.openai_keys = [...]`) the keys take
+turns, rest after a 429 and are left out for a while after a 401. And a place that says 429 is left alone for
+as long as it asks, by all calls, which then go out at the pace it stands.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from muxi_llm.errors import InvalidRequestError
+from muxi_llm.harness.breaker import Breaker as Breaker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,32 +41,73 @@ CacheStrategy = Literal["memory", "redis", "redis-or-memory"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HarnessSettings:
-    """What stands around calls. Equal settings share one harness, and so its state.
+class Cache:
+    """How a call uses the cache. Raises `ValueError` for what cannot be.
 
-    cache: where answers are kept; a call's own `cache=` wins. cache_ttl: seconds an answer is good for.
-    cache_items, cache_bytes: kept in memory at most. redis_url: `redis://...`, by default `REDIS_URL`.
-    tenant: part of every cache key; callers with another one share nothing. singleflight: whether equal
-    calls under way at the same time become one (streams never do). breaker: failures in a row that open a
-    provider's circuit breaker; breaker_cooldown: seconds it stays open; breaker_probes: calls let through,
-    at most, to see whether it may close. concurrency: attempts at once with each provider, to begin with
-    and at most; concurrency_minimum: at least, however often it says 429. kill_switch: whether the file
-    `killswitch` stops all calls; a folder to look in, or `True` for the state folder. telemetry: who
-    listens to what happens.
+    strategy: where answers are kept, `None` for where the harness keeps them (else `memory`). ttl: seconds
+    an answer is good for, from when it was made, `None` for the harness's. max_age: seconds old that what is
+    found may be. read, write: whether answers are looked for, and kept. tenant: whose they are, in the place
+    of the key the call is made with. stale_if_error: seconds beyond its time that an answer is good enough
+    where the call fails. stale_while_revalidate: seconds beyond its time that it is good enough at once,
+    while a new one is fetched.
     """
 
-    cache: CacheStrategy | None = None
+    strategy: CacheStrategy | None = None
+    ttl: float | None = None
+    max_age: float | None = None
+    read: bool = True
+    write: bool = True
+    tenant: str | None = None
+    stale_if_error: float = 0.0
+    stale_while_revalidate: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.strategy is not None and self.strategy not in STRATEGIES:
+            raise ValueError(f"Cache(strategy=...) must be {CACHES}, not {self.strategy!r}")
+        for name in ("ttl", "max_age", "stale_if_error", "stale_while_revalidate"):
+            value = getattr(self, name)
+            least = value == 0 and name != "ttl"
+            if value is not None and not (_is_number(value) and (0 < value < inf or least)):
+                raise ValueError(f"Cache({name}=...) must be seconds, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarnessSettings:
+    """What stands around calls.
+
+    cache: where answers are kept, or a `Cache`. cache_ttl: seconds an answer is good for. cache_items,
+    cache_bytes: kept in memory at most. redis_url: `redis://...`, by default `REDIS_URL`. tenant: whose the
+    answers are: callers of another tenant share nothing with it; without one, each key is its own tenant.
+    singleflight: whether equal calls under way at the same time become one (streams never do, nor calls
+    whose `temperature` is above 0, unless `n` or `seed` settle it; with `"samples"` those too). breaker:
+    when a place is left alone: `True`, the part of the calls that must fail (0.5), how many calls there must
+    be for that (20), or a `Breaker`; breaker_cooldown: seconds it stays alone; breaker_probes: calls let
+    through, at most, to see whether that may end. concurrency: attempts at once with each place, to begin
+    with and at most; concurrency_minimum: at least, however often it is too much (4, or `concurrency`);
+    concurrency_wait: seconds a call waits for its permit (as long as an attempt may take). pace: whether a
+    place that said 429 is left alone for as long as it asked, and then asked no faster than it stood.
+    retry_budget: retries there may be for each call, over all calls to a place; `None` for any number.
+    kill_switch: whether the file `killswitch` stops all calls; a folder to look in, or `True` for the state
+    folder. telemetry: who listens to what happens.
+
+    A place is one model at one base URL of one provider.
+    """
+
+    cache: CacheStrategy | Cache | Literal[False] | None = None
     cache_ttl: float = 3600.0
     cache_items: int = 1000
     cache_bytes: int = 64 * 1024 * 1024
     redis_url: str | None = field(default=None, repr=False)  # it may hold a password
     tenant: str = ""
-    singleflight: bool = False
-    breaker: int | None = None
+    singleflight: bool | Literal["samples"] = False
+    breaker: bool | int | float | Breaker | None = None
     breaker_cooldown: float = 30.0
     breaker_probes: int = 1
-    concurrency: int | None = None
-    concurrency_minimum: int = 4
+    concurrency: int | Literal[False] | None = None
+    concurrency_minimum: int | None = None
+    concurrency_wait: float | None = None
+    pace: bool = True
+    retry_budget: float | None = 0.2
     kill_switch: bool | str | Path = False
     telemetry: tuple[Telemetry, ...] = field(default=(), compare=False)
     _listeners: tuple[int, ...] = field(default=(), init=False, repr=False)
@@ -64,24 +115,47 @@ class HarnessSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_listeners", tuple(map(id, self.telemetry)))
-        if self.cache is not None and self.cache not in STRATEGIES:
-            raise ValueError(f"cache must be one of {', '.join(STRATEGIES)}, not {self.cache!r}")
+        if self.cache and not isinstance(self.cache, Cache) and self.cache not in STRATEGIES:
+            raise ValueError(f"cache must be {CACHES}, a Cache or False, not {self.cache!r}")
         for name in (*COUNTS, *SECONDS):
-            value, kind = getattr(self, name), int if name in COUNTS else int | float
-            if value is not None and not (isinstance(value, kind) and value is not True and 0 < value < inf):
+            value = getattr(self, name)
+            is_off = value is None or (value is False and name == "concurrency")
+            if not is_off and not (_is_number(value, whole=name in COUNTS) and 0 < value < inf):
                 what = "whole number" if name in COUNTS else "number"
                 raise ValueError(f"{name} must be a {what} above 0, not {value!r}")
-        if self.concurrency is not None and self.concurrency < self.concurrency_minimum:
+        if not isinstance(self.tenant, str):
+            raise TypeError(f"tenant must be text, not {self.tenant!r}")
+        if self.singleflight not in {True, False, "samples"}:
+            raise ValueError(f"singleflight must be True, False or 'samples', not {self.singleflight!r}")
+        if self.concurrency and self.concurrency_minimum and self.concurrency < self.concurrency_minimum:
             raise ValueError(f"concurrency must be {self.concurrency_minimum} (concurrency_minimum) or more")
+        self.rule()
+
+    def rule(self) -> Breaker | None:
+        """When a breaker opens, if there is one."""
+        given = self.breaker
+        if given is None or given is False or isinstance(given, Breaker):
+            return given or None
+        more = {"cooldown": self.breaker_cooldown, "probes": self.breaker_probes}
+        if given is True:
+            return Breaker(**more)  # type: ignore[arg-type]
+        if _is_number(given, whole=True) and given > 0:
+            return Breaker(calls=given, **more)  # type: ignore[arg-type]
+        if isinstance(given, float) and 0 < given < 1:
+            return Breaker(rate=given, **more)  # type: ignore[arg-type]
+        message = "breaker must be True, a number of calls from 1, a part of them below 1.0, or a Breaker"
+        raise ValueError(f"{message}, not {given!r}")
 
 
 def configure(**wanted: Any) -> HarnessSettings:
     """Set what stands around every call from now on, and return it; what is not named is at its default.
 
-    Calls under way keep what they began with. Raises `TypeError` for an unknown name, `ValueError` for a
-    value that cannot be; then nothing changes. See `HarnessSettings` for the names.
+    With no names at all everything is off, and forgotten as by `reset`; else nothing is: state belongs to the
+    places calls go to. Calls under way keep what they began with. Raises `TypeError` for an unknown name,
+    `ValueError` for a value that cannot be; then nothing changes. See `HarnessSettings` for the names.
     """
     global _current
+    names_given = bool(wanted)
     names = [each.name for each in fields(HarnessSettings) if each.init]
     for name in wanted:
         if name not in names:
@@ -91,13 +165,39 @@ def configure(**wanted: Any) -> HarnessSettings:
     if "telemetry" in wanted:
         wanted["telemetry"] = tuple(wanted["telemetry"])
     wanted["redis_url"] = wanted.get("redis_url") or os.environ.get("REDIS_URL")
-    _current = HarnessSettings(**wanted)
-    return _current
+    settings = HarnessSettings(**wanted)
+    if not names_given:
+        reset()
+    _current = settings if names_given else None
+    return settings
+
+
+def reset() -> None:
+    """Forget what is known of places, keys and pools, and what memory keeps; not what is in Redis."""
+    making = sys.modules.get("muxi_llm.harness.making")  # else there is nothing yet
+    if making is not None:
+        making.SHARED.reset()
 
 
 def settings() -> HarnessSettings | None:
     """What is configured, `None` if nothing is: then a call costs nothing more."""
     return _current
+
+
+def of_call(given: Mapping[str, Any]) -> HarnessSettings | None:
+    """What stands around a call with the options *given*; `None` if nothing does.
+
+    Raises `InvalidRequestError`, naming the option, for a value that cannot be.
+    """
+    wanted = {name: given[name] for name in CALL_OPTIONS if name in given}
+    if not wanted:
+        return _current
+    try:
+        if isinstance(wanted.get("cache"), Mapping):
+            wanted["cache"] = Cache(**wanted["cache"])
+        return _of_call(own(), tuple(sorted(wanted.items())))
+    except (TypeError, ValueError) as error:  # of which the message names the option
+        raise InvalidRequestError(str(error), param=min(wanted, key=str(error).find)) from error
 
 
 def own() -> HarnessSettings:
@@ -107,11 +207,29 @@ def own() -> HarnessSettings:
 
 @lru_cache
 def _bare(redis_url: str | None) -> HarnessSettings:
-    return HarnessSettings(redis_url=redis_url)
+    return HarnessSettings(redis_url=redis_url, retry_budget=None)
+
+
+@lru_cache(256)
+def _of_call(settings: HarnessSettings, wanted: tuple[tuple[str, Any], ...]) -> HarnessSettings:
+    changes = dict(wanted)
+    if changes.get("singleflight") is True:  # who asks for it by the call knows what the call is
+        changes["singleflight"] = "samples"
+    if changes.get("concurrency") and changes["concurrency"] < (settings.concurrency_minimum or 1):
+        changes["concurrency_minimum"] = None
+    changed = replace(settings, **changes)
+    return changed
+
+
+def _is_number(value: object, *, whole: bool = False) -> bool:
+    return isinstance(value, int if whole else int | float) and not isinstance(value, bool)
 
 
 STRATEGIES = get_args(CacheStrategy)
-COUNTS = ("cache_items", "cache_bytes", "breaker", "breaker_probes", "concurrency", "concurrency_minimum")
-SECONDS = ("cache_ttl", "breaker_cooldown")
+CACHES = ", ".join(STRATEGIES)
+CALL_OPTIONS = ("cache", "tenant", "singleflight", "breaker", "concurrency")
+"""What a call or a client may ask for by itself."""
+COUNTS = ("cache_items", "cache_bytes", "breaker_probes", "concurrency", "concurrency_minimum")
+SECONDS = ("cache_ttl", "breaker_cooldown", "concurrency_wait", "retry_budget")
 
 _current: HarnessSettings | None = None

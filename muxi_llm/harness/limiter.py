@@ -1,17 +1,18 @@
-"""Adaptive concurrency: how many attempts a provider has under way at once, found out by what it answers.
+"""Adaptive concurrency: how many attempts a place has under way at once, found out by what it answers.
 
-Rules: pure, the time is told. Additive increase, multiplicative decrease (AIMD): each success adds one
-permit up to the first window, a 429 halves the window, down to `minimum`; 429s of requests that were sent
-before the last decrease tell nothing new. Rate-limit headers, once seen, steer it finer than successes do:
-below a tenth of the limit left the window shrinks in proportion. A shrinking window takes permits away as
-they come back, never from a request under way. Waiting is first come, first served.
+Rules: pure, the time is told. Additive increase, multiplicative decrease (AIMD): a window's worth of
+successes, a round trip of them, adds one permit up to the first window, and none is added that nobody
+wanted; an overload (429, 503, 529, a time-out) halves the window, down to `minimum`; overloads of requests
+that were sent before the last decrease tell nothing new. Rate-limit headers, once seen, steer it finer than
+successes do: below a tenth of the limit left the window shrinks in proportion. A shrinking window takes
+permits away as they come back, never from a request under way. Waiting is first come, first served.
 
-    by outcomes -- rate limit              --> by outcomes
-    by outcomes -- success                 --> by outcomes
+    by outcomes -- overload                  --> by outcomes
+    by outcomes -- success                   --> by outcomes
     by outcomes -- headers tell what is left --> by headers
     by headers  -- headers tell what is left --> by headers
-    by headers  -- success                 --> by headers
-    by headers  -- rate limit              --> by outcomes
+    by headers  -- success                   --> by headers
+    by headers  -- overload                  --> by outcomes
 """
 
 from __future__ import annotations
@@ -20,66 +21,76 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
 State = Literal["by outcomes", "by headers"]
 
 TRANSITIONS: dict[tuple[State, str], State] = {
-    ("by outcomes", "rate limit"): "by outcomes",
+    ("by outcomes", "overload"): "by outcomes",
     ("by outcomes", "success"): "by outcomes",
     ("by outcomes", "headers tell what is left"): "by headers",
     ("by headers", "headers tell what is left"): "by headers",
     ("by headers", "success"): "by headers",
-    ("by headers", "rate limit"): "by outcomes",
+    ("by headers", "overload"): "by outcomes",
 }
-
-DIGITS = 15
-"""Of a count that makes sense, at most."""
 
 LOW = 0.10
 """The part of a rate limit below which the window shrinks before a 429 says so."""
 
 
 class Window:
-    """How many at once. initial: the first window and the largest. Raises `ValueError` if it is too small."""
+    """How many at once. initial: the first window and the largest. Raises `ValueError` if it is too small.
 
-    def __init__(self, initial: int = 32, minimum: int = 4) -> None:
+    eager: each success adds a permit by itself, wanted or not.
+    """
+
+    def __init__(self, initial: int = 32, minimum: int = 4, *, eager: bool = False) -> None:
         if initial < 1 or minimum < 1 or initial < minimum:
             raise ValueError(f"the window must start at {minimum} or more, and at 1 or more: {initial}")
         self._initial = initial
         self._minimum = minimum
+        self._eager = eager
         self._state: State = "by outcomes"
         self._shrunk = float("-inf")
+        self._successes = 0
         self.size = initial
 
-    def succeeded(self) -> None:
-        """An attempt succeeded and told nothing of limits."""
+    def succeeded(self, in_use: float = float("inf")) -> None:
+        """An attempt succeeded and told nothing of limits; so many were under way, itself included."""
         if self._state == "by outcomes":
-            self._grow()
+            self._grow(in_use)
         self._go("success")
 
-    def rate_limited(self, now: float = 0.0, *, sent: float = float("inf")) -> None:
-        """An attempt that was *sent* then met a 429."""
+    def overloaded(self, now: float = 0.0, *, sent: float = float("inf")) -> None:
+        """An attempt that was *sent* then was too much."""
         if sent < self._shrunk:
             return
-        self._go("rate limit")
+        self._go("overload")
         self._shrunk = now
+        self._successes = 0
         self.size = max(self.size // 2, self._minimum)
 
-    def told(self, remaining: int, limit: int) -> None:
+    def told(self, remaining: int, limit: int, in_use: float = float("inf")) -> None:
         """A reply's headers: requests left, of how many."""
         if limit <= 0:
             return
         self._go("headers tell what is left")
         left = remaining / limit
         if left >= LOW:
-            self._grow()
+            self._grow(in_use)
         else:
             room = self._initial - self._minimum
             self.size = max(self._minimum, min(int(self._minimum + left / LOW * room), self._initial))
 
-    def _grow(self) -> None:
-        self.size = min(self.size + 1, self._initial)
+    def _grow(self, in_use: float) -> None:
+        if self.size == self._initial:
+            return
+        if not self._eager:
+            self._successes += 2 * in_use >= self.size
+            if self._successes < self.size:
+                return
+            self._successes = 0
+        self.size += 1
 
     def _go(self, event: str) -> None:
         self._state = TRANSITIONS[self._state, event]
@@ -138,20 +149,3 @@ class Permits(Generic[Waiter]):
             self._out.add(holder)
             woken.append(self._waiting.pop(holder))
         return woken
-
-
-def requests_left(headers: Mapping[str, str]) -> tuple[int, int] | None:
-    """Requests left and their limit, by OpenAI's headers (lower-case names); `None` where they do not say.
-
-    Source: https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
-    """
-    if "x-ratelimit-remaining-requests" not in headers:  # most do not say, and raising takes longer
-        return None
-    remaining = _count(headers["x-ratelimit-remaining-requests"])
-    limit = _count(headers.get("x-ratelimit-limit-requests", ""))
-    return (remaining, limit) if remaining is not None and limit else None
-
-
-def _count(text: str) -> int | None:
-    """A header's number, `None` for what is no count of anything: a server may say whatever it likes."""
-    return int(text) if len(text) <= DIGITS and text.isascii() and text.isdecimal() else None

@@ -1,10 +1,11 @@
 """What the cache keeps of a call, and how an answer is made of it again.
 
-Rules: the key is everything that shapes the answer (endpoint, chain, settings, headers, body, options), and
+Rules: the key is everything that shapes the answer (endpoint, model, settings, headers, body, options), and
 whose it is: a tenant's where one is named, else whoever has those credentials. A flight's key has the
 credentials in any case, for an error is of one key alone. Kept is what answered whole: no tool calls (their
-ids are one conversation's), nothing cut off. A streamed answer is kept as its chunks and comes back as a
-stream. What cannot be written is not kept, what cannot be read back is a miss, whatever is in it.
+ids are one conversation's), nothing cut off, nothing empty. A streamed answer is kept as its chunks and
+comes back as a stream. What cannot be written is not kept, what cannot be read back is a miss, whatever is
+in it.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from muxi_llm.models import (
     RawValue,
     Report,
 )
-from muxi_llm.wire.base import plain
+from muxi_llm.wire.base import plain, read_value
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from pydantic import BaseModel
 
     from muxi_llm.core.port import IO
     from muxi_llm.core.request import Candidate, Request
-    from muxi_llm.harness.cache import Caches, TwoTierCache
+    from muxi_llm.harness.cache import TwoTierCache
     from muxi_llm.wire.base import Endpoint
 
 PREFIX = "muxi-llm:1:"
@@ -75,21 +76,27 @@ NOT_KEPT = re.compile(
 )
 """Marks of an answer that is not to be kept, in the bytes of the Messages and the Responses wire."""
 
+SAYS_SOMETHING = re.compile(rb'"text"\s*:\s*"[^"]')
+"""The mark of one that says anything, in the same bytes."""
 
-def request_key(request: Request, candidates: Sequence[Candidate], tenant: str = "") -> str:
-    """One key for requests of one caller that ask the same of the same places.
+TOOL_CALL = re.compile(rb'"type"\s*:\s*"([a-z_]*_call|[a-z_]*tool_use)"')
+"""The mark of one that calls a tool."""
+
+
+def request_key(request: Request, candidate: Candidate, tenant: str = "") -> str:
+    """One key for requests of one caller that ask the same of the same place first.
 
     Raises `TypeError` for what is not JSON.
     """
     asked = (
-        [tenant] if tenant else whose(request, candidates),
+        [tenant] if tenant else whose(request, [candidate]),
         request.endpoint,
         request.stream,
-        [_place(candidate) for candidate in candidates],
+        _place(candidate),
         request.body if request.verbatim is None else request.verbatim,
         request.mode,
         request.extra_body,
-        request.provider_options,
+        request.provider_options.get(candidate.ref.provider),
         request.query,
         request.fetch is not None,
         _shaping(request.headers),
@@ -137,33 +144,58 @@ class Replies:
     LLMix keeps the same in another form: a subclass says what the key is, and what is written and read.
     """
 
-    def __init__(self, caches: Caches, tenant: str = "") -> None:
-        """tenant: part of every key; callers with another one share nothing."""
-        self._caches = caches
+    def __init__(
+        self, cache: TwoTierCache | None = None, *, tenant: str = "", merges: bool | None = None
+    ) -> None:
+        """tenant: part of every key, in the place of credentials.
+
+        merges: whether calls that sample share a flight as well; `None`: those that do not.
+        """
+        self._cache = cache
         self._tenant = tenant
+        self._merges = merges
 
     def is_turn(self, request: Request) -> bool:
         """Whether *request* goes on with what its server remembers: then no other is equal to it."""
         return request.verbatim is not None and not REMEMBERED.isdisjoint(request.verbatim)
 
+    def is_mergeable(self, request: Request) -> bool:
+        """Whether equal calls at once may be one: no streams, and no samples that were meant to differ."""
+        if request.stream:
+            return False
+        body = request.body if request.verbatim is None else request.verbatim
+        if self._merges or not body.get("temperature"):
+            return True
+        samples = body.get("n")
+        return body.get("seed") is not None or (isinstance(samples, int) and samples > 1)
+
+    def is_shareable(self, value: Any) -> bool:
+        """Whether an answer may be several callers': a tool's call is of one conversation."""
+        if isinstance(value, RawValue):
+            return TOOL_CALL.search(value.wire_bytes or b"") is None
+        return not any(map(_calls_tools, _choices(value)))
+
     def cache_of(self, request: Request, candidates: Sequence[Candidate]) -> TwoTierCache | None:  # noqa: ARG002
         """The cache for *request*, `None` for none."""
-        return self._caches.of(request.cache)
+        return self._cache
 
     def key_of(self, request: Request, candidates: Sequence[Candidate]) -> str | None:
         """The key its answer is kept under; `None` where what is asked is no JSON, and equal to nothing."""
         try:
-            return request_key(request, candidates, self._tenant)
+            return request_key(request, candidates[0], self._tenant)
         except TypeError:
             return None
 
     def flight_key(self, request: Request, candidates: Sequence[Candidate], key: str) -> Hashable:
-        """What equal calls at the same time have in common: their credentials too, whoever they are for.
+        """What equal calls at the same time have in common: their chain, and their credentials in any case.
 
         None waits longer than it would alone.
         """
         limits = request.limits
-        return key, limits.retries, limits.timeout, limits.deadline, whose(request, candidates)
+        chain = [(str(candidate.ref), candidate.provider.base_url) for candidate in candidates]
+        options = repr(request.provider_options) if len(chain) > 1 else ""
+        bounds = limits.retries, limits.timeout, limits.deadline, limits.retriable
+        return key, *bounds, *chain, options, whose(request, candidates)
 
     def written(self, value: Any, report: Report) -> str | None:
         """*value* (of a stream: its chunks) as text; `None` for what is not to be kept."""
@@ -171,10 +203,12 @@ class Replies:
         if not parts:
             return None
         raw = _bytes_of(parts)
-        if raw is not None and not NOT_KEPT.search(raw):
+        if raw is not None:
+            if NOT_KEPT.search(raw) or not SAYS_SOMETHING.search(raw):
+                return None
             kind, body = "raw", raw
         elif all(isinstance(part, KEPT) for part in parts) and _is_keepable(parts):
-            kind, body = "parts", b"\n".join(map(_dumped, parts))
+            kind, body = "base64" if _is_base64(parts[0]) else "parts", b"\n".join(map(_dumped, parts))
         else:
             return None
         adaptations = [(a.param, a.action, a.detail, a.loss) for a in report.adaptations]
@@ -185,7 +219,7 @@ class Replies:
         """The value, the model that answered and the adaptations. Raises `ValueError` or a kin of it."""
         head, body = text.split("\n", 1)
         kind, model, adaptations = orjson.loads(head)
-        value = _raw(request, body) if kind == "raw" else _revived(request, body)
+        value = READERS[kind](request, body)
         return value, str(model), tuple(_adaptation(*entry) for entry in adaptations)
 
     async def recall(self, io: IO, cache: TwoTierCache, request: Request, key: str) -> Any:
@@ -198,17 +232,18 @@ class Replies:
             value, model, adaptations = self.read(hit.text, request)
         except UNREADABLE:
             return None
-        return value, Report(model, (), adaptations, io.now() - started, cache_hit=hit.tier)
+        took = io.now() - started
+        return value, Report(model, (), adaptations, took, cache_hit=hit.tier, stale=hit.over)
 
-    def learn(self, cache: TwoTierCache, key: str, value: Any, report: Report, now: float) -> None:
+    def learn(self, cache: TwoTierCache, key: str, value: Any, report: Report, io: IO) -> None:
         """Keep *value*; a stream, once it has been read to its end."""
         if isinstance(value, StreamFlow):
-            value.on_end = lambda chunks: self.learn(cache, key, chunks, report, now)
+            value.on_end = lambda chunks: self.learn(cache, key, chunks, report, io)
             return
         with suppress(*UNREADABLE):  # an answer off the schema may be anything, a vendor's own bytes too
             text = self.written(value, report)
             if text is not None:
-                cache.keep(key, text, now)
+                cache.keep(key, text, io.now(), chance=io.random())
 
 
 def _adaptation(param: str, action: Any, detail: str, loss: bool) -> Adaptation:
@@ -234,17 +269,49 @@ def _revived(request: Request, body: str) -> Any:
     return VALUES[request.endpoint].model_validate_json(body)
 
 
+def _vectors(request: Request, body: str) -> CreateEmbeddingResponse:  # noqa: ARG001 - one of `READERS`
+    return read_value(CreateEmbeddingResponse, body.encode())
+
+
+def _is_base64(value: Any) -> bool:
+    """Whether it is embeddings as OpenAI's own client asks for them, which are not as the schema says."""
+    return isinstance(value, CreateEmbeddingResponse) and any(
+        isinstance(e.embedding, str) for e in value.data
+    )
+
+
 def _dumped(part: BaseModel) -> bytes:
     return part.__pydantic_serializer__.to_json(part, by_alias=True, exclude_unset=True, warnings=False)
 
 
-def _is_keepable(parts: Iterable[Any]) -> bool:
-    """Whether nothing in it belongs to one conversation only, or was cut off."""
-    for part in parts:
-        for choice in getattr(part, "choices", None) or ():
-            message = getattr(choice, "message", None) or getattr(choice, "delta", None)
-            if getattr(message, "tool_calls", None) or getattr(message, "function_call", None):
-                return False
-            if choice.finish_reason in {"length", "content_filter"}:
-                return False
-    return True
+def _is_keepable(parts: Sequence[Any]) -> bool:
+    """Whether there is something in it, and nothing that belongs to one conversation only, or was cut off."""
+    if isinstance(parts[0], CreateEmbeddingResponse):
+        return bool(parts[0].data)
+    says_something = False
+    for choice in (choice for part in parts for choice in _choices(part)):
+        if _calls_tools(choice) or choice.finish_reason in {"length", "content_filter"}:
+            return False
+        said = choice.text if hasattr(choice, "text") else _message(choice)
+        says_something = says_something or bool(
+            said if isinstance(said, str) else said and (said.content or getattr(said, "audio", None))
+        )
+    return says_something
+
+
+def _choices(value: Any) -> Sequence[Any]:
+    choices = getattr(value, "choices", None)
+    return choices if isinstance(choices, list | tuple) else ()
+
+
+def _message(choice: Any) -> Any:
+    return getattr(choice, "message", None) or getattr(choice, "delta", None)
+
+
+def _calls_tools(choice: Any) -> bool:
+    message = _message(choice)
+    return bool(getattr(message, "tool_calls", None) or getattr(message, "function_call", None))
+
+
+READERS: dict[str, Callable[[Request, str], Any]] = {"raw": _raw, "parts": _revived, "base64": _vectors}
+"""How what is kept becomes a value again, by what was written."""

@@ -93,12 +93,13 @@ class Singleflight:
         work: Work,
         *,
         patience: float = PATIENCE,
-        shared: Callable[[Any], Any] = deepcopy,
+        shared: Callable[[Any, bool], Any] | None = None,
     ) -> Any:
         """What *work* returns, or raises, for everyone who asks for *key* meanwhile.
 
-        patience: seconds to wait for another's flight; who has waited so long asks for itself. shared: what
-        the others get of the first caller's value, `NOT_SHARED` if they are to ask for themselves.
+        patience: seconds to wait for another's flight; who has waited so long asks for itself. shared: of a
+        value, and whether it is for the first caller, what those get of it who share it: a copy, by default;
+        `NOT_SHARED` if all others are to ask for themselves.
         """
         ends = io.now() + patience
         while io.now() < ends:
@@ -194,13 +195,13 @@ class Singleflight:
             del self._flights[key]
 
 
-def _landed(flight: _Flight, shared: Callable[[Any], Any], *, own: bool) -> Any:
+def _landed(flight: _Flight, shared: Callable[[Any, bool], Any] | None, *, own: bool) -> Any:
     """What a waiter gets of what there is. Nobody changes under another's eyes what both have."""
     is_alone = own and len(flight.seats) == 1
     if flight.error is None:
         if is_alone:
             return flight.value
-        value = shared(flight.value)
+        value = deepcopy(flight.value) if shared is None else shared(flight.value, own)
         return flight.value if own and value is NOT_SHARED else value
     if is_alone or not isinstance(flight.error, MuxiLLMError):
         raise flight.error

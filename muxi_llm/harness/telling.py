@@ -129,9 +129,13 @@ class ToldPassage:
         self._before = attempt.following
         return outcome
 
-    def close(self, now: float) -> None:
+    def pause(self, io: IO, seconds: float) -> float | None:
+        """How long to wait before the candidate just tried is tried once more; `None`: it is not to be."""
+        return self._passage.pause(io, seconds)
+
+    def close(self, io: IO) -> None:
         """The call is over, however it ended."""
-        self._passage.close(now)
+        self._passage.close(io)
 
 
 class _Attempt:
@@ -297,6 +301,21 @@ class ToldFlow(StreamFlow):
     def ready(self) -> deque[Any]:  # type: ignore[override]
         """Chunks already decoded."""
         return self._flow.ready
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more may come of the connection."""
+        return self._flow.is_open
+
+    @property
+    def on_over(self) -> Callable[[Any, bool], None] | None:
+        """Told once that nothing more comes of the connection."""
+        return self._flow.on_over
+
+    @on_over.setter
+    def on_over(self, on_over: Callable[[Any, bool], None] | None) -> None:
+        """Somebody is to be told."""
+        self._flow.on_over = on_over
 
     @property
     def on_end(self) -> Callable[[list[Any]], None] | None:

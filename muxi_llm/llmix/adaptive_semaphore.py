@@ -5,7 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
-from muxi_llm.harness.limiter import Permits, Window, requests_left
+from muxi_llm.harness.limiter import Permits, Window
+from muxi_llm.harness.rate_limits import left_of
 from muxi_llm.transport.waiting import AsyncEvent
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class AdaptiveSemaphore:
     def __init__(self, initial: int = 32, min_concurrency: int = 4) -> None:
         self.max_concurrency = initial
         self.min_concurrency = min_concurrency
-        self._permits: Permits[AsyncEvent] = Permits(Window(initial, min_concurrency))
+        self._permits: Permits[AsyncEvent] = Permits(Window(initial, min_concurrency, eager=True))
         self._waiting: set[AsyncEvent] = set()
         self._holders: list[AsyncEvent] = []
         """Of the permits that are out: whoever gives one back gives any of them."""
@@ -64,7 +65,7 @@ class AdaptiveSemaphore:
 
     def on_rate_limit(self) -> None:
         """A 429: half as many at once."""
-        self._change(self._permits.window.rate_limited)
+        self._change(self._permits.window.overloaded)
 
     def on_header_feedback(self, remaining: int, limit: int) -> None:
         """So many requests are left, of how many."""
@@ -102,5 +103,5 @@ class AdaptiveSemaphore:
 
 def parse_openai_ratelimit_headers(headers: Mapping[str, str]) -> dict[str, int] | None:
     """Requests `remaining` and their `limit`; `None` where the headers (lower-case names) do not say."""
-    left = requests_left(headers)
+    left = left_of({name: value for name, value in headers.items() if name.startswith("x-")})
     return None if left is None else {"remaining": left[0], "limit": left[1]}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from muxi_llm.harness.cache import STRATEGIES
 from muxi_llm.harness.canonical import cache_key
-from muxi_llm.harness.pipeline import Harness, Place, Stages
+from muxi_llm.harness.pipeline import Harness, Stages
 from muxi_llm.harness.replies import Replies
 from muxi_llm.llmix.dispatching import Answer, DispatchProvider
 from muxi_llm.llmix.spelling import key_fields
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.harness.cache import TwoTierCache as Tiers
+    from muxi_llm.harness.places import Place, Pool
     from muxi_llm.llmix.key_pool import KeyPool
     from muxi_llm.llmix.response_cache import TwoTierCache
     from muxi_llm.models import Adaptation, Report
@@ -29,43 +30,43 @@ class Around(Harness):
         super().__init__(stages, **parts)
         self._pools = pools
 
-    def _new_place(self, provider: str, keys: tuple[str, ...]) -> Place:
-        place = super()._new_place(provider, keys)
-        pool = self._pools.get(provider)
-        if pool is not None:
-            place.ring, place.lock = pool.ring, pool.lock
-        return place
+    def pool_of(self, candidate: Candidate) -> Pool | None:
+        return cast("Pool | None", self._pools.get(candidate.ref.provider))
 
     def places_of(self, provider: str, base_url: str | None = None) -> list[Place]:
         """What the calls to *provider* share, by base URL."""
         wanted = None if base_url is None else base_url.rstrip("/")
         return [
-            place
-            for (name, url, _), place in list(self._places.items())
-            if name == provider and wanted in {None, url}
+            place for place in self.places if place.provider == provider and wanted in {None, place.base_url}
         ]
 
     def forget(self, provider: str) -> None:
         """Begin anew with *provider*."""
-        with self._lock:
-            self._places = {key: place for key, place in self._places.items() if key[0] != provider}
+        self.places.forget(provider)
 
 
 class Texts(Replies):
     """LLMix's cache: the text alone, under the key every language makes of a call."""
 
     def __init__(self, cache: TwoTierCache | None) -> None:
-        self._cache = cache
+        super().__init__()
+        self._tiers = cache
 
     def cache_of(self, request: Request, candidates: Sequence[Candidate]) -> Tiers | None:  # noqa: ARG002
         caching = _config_of(candidates).get("caching") or {}
-        if self._cache is None or caching.get("strategy") not in STRATEGIES:
+        if self._tiers is None or caching.get("strategy") not in STRATEGIES:
             return None
-        return self._cache.like(caching["strategy"], caching.get("ttl"), caching.get("max_items"))
+        return self._tiers.like(caching["strategy"], caching.get("ttl"), caching.get("max_items"))
 
     def key_of(self, request: Request, candidates: Sequence[Candidate]) -> str | None:
         provider = candidates[0].provider
         return cache_key(key_fields(_config_of(candidates), request.body["messages"], provider.base_url))
+
+    def is_mergeable(self, request: Request) -> bool:  # noqa: ARG002 - LLMix merges whatever is equal
+        return True
+
+    def is_shareable(self, value: Any) -> bool:  # noqa: ARG002 - and shares whatever comes of it
+        return True
 
     def flight_key(self, request: Request, candidates: Sequence[Candidate], key: str) -> Hashable:
         return request.body["singleflight_key"] or super().flight_key(request, candidates, key)

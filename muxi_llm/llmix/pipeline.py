@@ -17,6 +17,7 @@ from muxi_llm.core.options import is_count, is_duration
 from muxi_llm.core.request import Candidate, Limits, ModelRef, Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.errors import APIConnectionError, APIStatusError, APITimeoutError
+from muxi_llm.harness.breaker import Breaker
 from muxi_llm.harness.pipeline import Stages
 from muxi_llm.harness.singleflight import Singleflight
 from muxi_llm.llmix.around import Around, Texts
@@ -47,10 +48,15 @@ class CallPipeline:
         self._flights = Singleflight()
         self._trackers = Trackers(config.telemetry)
         stages = Stages(
-            breaker=config.circuit_breaker_threshold,
-            cooldown=config.circuit_breaker_cooldown_seconds,
+            breaker=Breaker(
+                in_a_row=config.circuit_breaker_threshold, cooldown=config.circuit_breaker_cooldown_seconds
+            )
+            if config.circuit_breaker_threshold
+            else None,
             window=config.semaphore_initial,
             minimum=config.semaphore_min,
+            paced=False,
+            by_model=False,
         )
         self._harness = Around(
             stages,
@@ -93,14 +99,18 @@ class CallPipeline:
     def get_circuit_breaker_state(self, provider: str, base_url: str = "") -> str | None:
         """`CLOSED`, `OPEN` or `HALF_OPEN`; `None` where nothing was called yet."""
         for place in self._harness.places_of(provider, base_url):
-            if place.breaker is not None:
-                with place.lock:
-                    return place.breaker.state(time.monotonic()).upper().replace("-", "_")
+            with place.lock:
+                for breaker in place.breakers.values():
+                    return breaker.state(time.monotonic()).upper().replace("-", "_")
         return None
 
     def get_semaphore_window(self, provider: str) -> int | None:
         """How many attempts at once *provider* is given now; `None` where nothing was called yet."""
-        windows = [place.permits.window.size for place in self._harness.places_of(provider) if place.permits]
+        windows = [
+            permits.window.size
+            for place in self._harness.places_of(provider)
+            for permits in place.permits.values()
+        ]
         return windows[0] if windows else None
 
     @property

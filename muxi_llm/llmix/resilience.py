@@ -57,7 +57,11 @@ class CircuitBreaker:
     ) -> None:
         self.provider = provider
         self.base_url = base_url
-        self._machine = breaker.CircuitBreaker(failure_threshold, cooldown_seconds, permitted_half_open_calls)
+        self._machine = breaker.CircuitBreaker(
+            breaker.Breaker(
+                in_a_row=failure_threshold, cooldown=cooldown_seconds, probes=permitted_half_open_calls
+            )
+        )
         self._lock = Lock()
         self._probes: deque[Ticket] = deque()
 

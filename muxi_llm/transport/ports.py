@@ -7,8 +7,10 @@ sync face step the core as a plain function call.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from muxi_llm.transport.waiting import AsyncEvent, BlockingEvent, run_beside, run_here
@@ -56,6 +58,7 @@ class BlockingIO:
         time.sleep(seconds)  # noqa: ASYNC251 - see the module's docstring
 
     now = staticmethod(time.monotonic)  # no frame of ours around it: a call asks a dozen times
+    random = staticmethod(random.random)
 
     async def run(self, work: Callable[[], T]) -> T:
         return work()
@@ -65,6 +68,9 @@ class BlockingIO:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], object]:
         return run_here(work)
+
+    def aside(self, work: Coroutine[Any, Any, None]) -> None:
+        Thread(target=run_here, args=(work,), name="muxi-llm-aside", daemon=True).start()
 
 
 class AsyncIO:
@@ -81,6 +87,7 @@ class AsyncIO:
         await asyncio.sleep(seconds)
 
     now = staticmethod(time.monotonic)  # no frame of ours around it: a call asks a dozen times
+    random = staticmethod(random.random)
 
     async def run(self, work: Callable[[], T]) -> T:
         return await asyncio.to_thread(work)
@@ -90,6 +97,9 @@ class AsyncIO:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], object]:
         return run_beside(work)
+
+    def aside(self, work: Coroutine[Any, Any, None]) -> None:
+        run_beside(work)
 
 
 def engine_for(call: WireCall) -> Any:

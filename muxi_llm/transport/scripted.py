@@ -99,6 +99,9 @@ class Scripted:
     def now(self) -> float:
         return self._clock
 
+    def random(self) -> float:
+        return 0.5
+
     async def run(self, work: Callable[[], T]) -> T:
         return work()
 
@@ -107,6 +110,9 @@ class Scripted:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], object]:
         return run_beside(work) if _in_a_loop() else run_here(work)
+
+    def aside(self, work: Coroutine[Any, Any, None]) -> None:
+        self.spawn(work)
 
     @property
     def bodies(self) -> list[Any]:

@@ -6,7 +6,10 @@ https://platform.openai.com/docs/api-reference.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from muxi_llm.harness import Breaker, Cache
 
 Message = Mapping[str, Any]
 """A chat message: a dict, or a pydantic object such as `response.choices[0].message`."""
@@ -45,7 +48,10 @@ class CallParams(TypedDict, total=False):
     kin). provider_options: the same by provider, fallbacks too: fields of the body, `extra_headers` and
     `extra_query`, as in `{"anthropic": {"top_k": 5, "extra_headers": {"anthropic-beta": "..."}}}`.
     adapt: `adapt`, `strict` or `passthrough`. cache: where answers are kept and looked for, `False` for
-    nowhere (default: as `muxi_llm.harness.configure` set it).
+    nowhere, or a `muxi_llm.harness.Cache` (or its fields as a dict). tenant: whose the call is: callers of
+    another tenant share no answer with it (default: each key is its own). singleflight, breaker,
+    concurrency: as in `muxi_llm.harness.HarnessSettings`. What is not said of these is as
+    `muxi_llm.harness.configure` set it.
     """
 
     fallback_models: Sequence[str] | None
@@ -59,7 +65,11 @@ class CallParams(TypedDict, total=False):
     extra_body: Mapping[str, Any] | None
     provider_options: Mapping[str, Mapping[str, Any]] | None
     adapt: Literal["adapt", "strict", "passthrough"] | None
-    cache: Literal["memory", "redis", "redis-or-memory", False] | None
+    cache: Literal["memory", "redis", "redis-or-memory", False] | Cache | Mapping[str, Any] | None
+    tenant: str | None
+    singleflight: bool | None
+    breaker: bool | float | Breaker | None
+    concurrency: int | None
 
 
 class ChatParams(CallParams, total=False):

@@ -47,11 +47,12 @@ ROADS = {
 
 @pytest.mark.parametrize("road", ROADS)
 def test_the_cache_is_asked_first(client: Any, upstream: Upstream, road: str) -> None:
-    """Whether it is configured or asked for by the call alone."""
+    """Whether it is asked for by the call alone or configured: it is one and the same."""
     upstream.script = [Respond(json=chat("One")), Respond(json=chat("Two"))]
     assert [ROADS[road](client, cache="memory") for _ in range(2)] == ["One", "One"]
     harness.configure(cache="memory")
-    assert [ROADS[road](client) for _ in range(2)] == ["Two", "Two"]
+    assert [ROADS[road](client) for _ in range(2)] == ["One", "One"]
+    assert [ROADS[road](client.with_options(tenant="b")) for _ in range(2)] == ["Two", "Two"]
     assert len(upstream.requests) == 2
 
 
@@ -133,17 +134,17 @@ def test_an_open_breaker_is_a_connection_error(client: Any, upstream: Upstream) 
     assert len(upstream.requests) == 1
 
 
-def test_a_breaker_is_its_servers(client: Any, upstream: Upstream) -> None:
-    """For every endpoint, and whoever calls."""
+def test_a_breaker_is_its_models_at_its_server(client: Any, upstream: Upstream) -> None:
+    """Whoever calls; another model there is not concerned."""
     harness.configure(breaker=1)
-    upstream.script = [Respond(status=500, json={"error": {"message": "no"}})]
+    upstream.script = [Respond(status=500, json={"error": {"message": "no"}}), Respond(json=chat("Hi"))]
     with pytest.raises(openai.InternalServerError):
         said(client, retries=0)
+    other = {"messages": HELLO, "api_key": "k", "base_url": f"{upstream.url}/v1"}
     with pytest.raises(openai.APIConnectionError, match=re.escape(f"OPEN for (openai, {upstream.url}/v1)")):
-        client.embeddings.create(model="e", input="x")
-    with pytest.raises(openai.APIConnectionError, match="Circuit breaker OPEN"):
-        muxi_llm.ChatCompletion.create("openai/m", HELLO, api_key="k", base_url=f"{upstream.url}/v1")
-    assert len(upstream.requests) == 1
+        muxi_llm.ChatCompletion.create("openai/gpt-4", **other)
+    assert muxi_llm.ChatCompletion.create("openai/m", **other).choices[0].message.content == "Hi"
+    assert len(upstream.requests) == 2
 
 
 def test_another_url_of_the_same_server_is_another_call(client: Any, upstream: Upstream) -> None:

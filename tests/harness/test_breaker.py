@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from muxi_llm.harness.breaker import CircuitBreaker, Ticket
+from muxi_llm.harness.breaker import Breaker, CircuitBreaker, Ticket
 
 
 def fail(breaker: CircuitBreaker, times: int = 3, now: float = 0.0) -> None:
@@ -19,14 +19,18 @@ def fail(breaker: CircuitBreaker, times: int = 3, now: float = 0.0) -> None:
         breaker.settle(ticket, True, now)
 
 
+def in_a_row(threshold: int = 3, **wanted: Any) -> CircuitBreaker:
+    return CircuitBreaker(Breaker(in_a_row=threshold, **wanted))
+
+
 def opened(**wanted: Any) -> CircuitBreaker:
-    breaker = CircuitBreaker(**wanted)
+    breaker = in_a_row(**wanted)
     fail(breaker)
     return breaker
 
 
 def test_failures_in_a_row_open_it() -> None:
-    breaker = CircuitBreaker(threshold=3, cooldown=30)
+    breaker = in_a_row(threshold=3, cooldown=30)
     fail(breaker, 2)
     breaker.settle(breaker.admit(0.0) or Ticket(-1, 0), False, 0.0)
     fail(breaker, 2)
@@ -37,7 +41,7 @@ def test_failures_in_a_row_open_it() -> None:
 
 
 def test_a_call_given_up_says_nothing() -> None:
-    breaker = CircuitBreaker(threshold=1)
+    breaker = in_a_row(threshold=1)
     ticket = breaker.admit(0.0)
     assert ticket is not None
     breaker.settle(ticket, None, 0.0)
@@ -105,7 +109,7 @@ def test_the_cooldown_doubles_up_to_the_longest_and_starts_afresh() -> None:
 
 def test_outcomes_of_an_earlier_period_no_longer_count() -> None:
     """Nor do tickets count twice."""
-    breaker = CircuitBreaker()
+    breaker = in_a_row()
     early = breaker.admit(0.0)
     assert early is not None
     fail(breaker)
@@ -126,10 +130,10 @@ def test_reset_closes_it() -> None:
     assert breaker.admit(0.0) is not None
 
 
-@pytest.mark.parametrize("wanted", [{"threshold": 0}, {"probes": 0}, {"cooldown": 0}], ids=repr)
+@pytest.mark.parametrize("wanted", [{"in_a_row": 0}, {"probes": 0}, {"cooldown": 0}], ids=repr)
 def test_numbers_that_cannot_be(wanted: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="from 1"):
-        CircuitBreaker(**wanted)
+    with pytest.raises(ValueError, match="must be a"):
+        Breaker(**wanted)
 
 
 class NeverWedges(RuleBasedStateMachine):
@@ -137,7 +141,7 @@ class NeverWedges(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.breaker = CircuitBreaker(threshold=2, cooldown=10, probes=2, longest=40)
+        self.breaker = in_a_row(threshold=2, cooldown=10, probes=2, longest=40)
         self.now = 0.0
         self.out: list[Ticket] = []
 
@@ -182,7 +186,7 @@ test_it_never_wedges = NeverWedges.TestCase
 def test_it_opens_exactly_when_the_last_failures_in_a_row_reach_the_threshold(
     outcomes: list[bool], threshold: int
 ) -> None:
-    breaker = CircuitBreaker(threshold=threshold)
+    breaker = in_a_row(threshold=threshold)
     run = 0
     for failed in outcomes:
         ticket = breaker.admit(0.0)

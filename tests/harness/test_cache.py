@@ -11,10 +11,15 @@ from muxi_llm.harness.cache import OVERHEAD, Caches, Hit, MemoryTier, TwoTierCac
 from muxi_llm.transport.scripted import Scripted
 
 
+def text_of(tier: MemoryTier, key: str, now: float) -> str | None:
+    entry = tier.find(key, now)
+    return None if entry is None else entry.text
+
+
 def test_what_is_kept_is_found_until_its_time_runs_out() -> None:
     tier = MemoryTier()
     tier.keep("k", "v", 10.0)
-    assert [tier.find("k", 9.9), tier.find("k", 10.0), len(tier), tier.size] == ["v", None, 0, 0]
+    assert [text_of(tier, "k", 9.9), text_of(tier, "k", 10.0), len(tier), tier.size] == ["v", None, 0, 0]
 
 
 def test_the_least_recently_used_goes_first() -> None:
@@ -22,7 +27,7 @@ def test_the_least_recently_used_goes_first() -> None:
     for key in "abc":
         tier.keep(key, key, 1.0)
         tier.find("a", 0.0)
-    assert [tier.find(key, 0.0) for key in "abc"] == ["a", None, "c"]
+    assert [text_of(tier, key, 0.0) for key in "abc"] == ["a", None, "c"]
 
 
 def test_bytes_are_bounded_as_well() -> None:
@@ -30,16 +35,16 @@ def test_bytes_are_bounded_as_well() -> None:
     tier = MemoryTier(max_bytes=2 * (OVERHEAD + 11))
     for key in "abc":
         tier.keep(key, "0123456789", 1.0)
-    assert [tier.find(key, 0.0) for key in "abc"] == [None, "0123456789", "0123456789"]
+    assert [text_of(tier, key, 0.0) for key in "abc"] == [None, "0123456789", "0123456789"]
     tier.keep("c", "x" * 10_000, 1.0)
-    assert [tier.find(key, 0.0) for key in "bc"] == ["0123456789", None]
+    assert [text_of(tier, key, 0.0) for key in "bc"] == ["0123456789", None]
 
 
 def test_clear() -> None:
     tier = MemoryTier()
     tier.keep("k", "v", 1.0)
     tier.clear()
-    assert (tier.find("k", 0.0), tier.size) == (None, 0)
+    assert (text_of(tier, "k", 0.0), tier.size) == (None, 0)
 
 
 @pytest.mark.parametrize("bounds", [(0, 1), (1, 0)], ids=repr)
@@ -60,7 +65,7 @@ def test_the_tier_is_a_dict_that_forgets(writes: list[tuple[str, str, int]]) -> 
         assert len(tier) <= 4
         assert 0 <= tier.size <= 2000
         for name in "abcdef":
-            found = tier.find(name, now)
+            found = text_of(tier, name, now)
             assert found is None or (found == last[name][0] and now < last[name][1])
 
 

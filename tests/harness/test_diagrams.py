@@ -7,7 +7,17 @@ from importlib import import_module
 
 import pytest
 
-STAGES = ("breaker", "cache", "keys", "kill_switch", "limiter", "redis_tier", "singleflight")
+STAGES = (
+    "breaker",
+    "cache",
+    "keys",
+    "kill_switch",
+    "limiter",
+    "pace",
+    "redis_tier",
+    "retry_budget",
+    "singleflight",
+)
 ARROW = re.compile(r"^\s+(.+?)\s+-- (.+?)\s+--> (.+?)\s*$")
 
 

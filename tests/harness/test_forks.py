@@ -79,7 +79,8 @@ def test_a_child_has_locks_of_its_own() -> None:
 
     def work() -> bool:
         redis.keep("k", "v", 1.0)
-        return (pool.select(), memory.find("k", 0.0), memory.size) == ("a", "v", size)
+        entry = memory.find("k", 0.0)
+        return (pool.select(), entry and entry.text, memory.size) == ("a", "v", size)
 
     with pool.lock, memory._lock, redis._lock, redis._backlog:
         assert status_of_child(work) == 0

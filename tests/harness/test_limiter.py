@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muxi_llm.harness.limiter import Permits, Window, requests_left
+from muxi_llm.harness.limiter import Permits, Window
+from muxi_llm.harness.rate_limits import left_of
 
 # The scenarios of LLMix's suite: first window, what happens, the window then.
 SCENARIOS: dict[str, tuple[int, list[str | tuple[int, int]], int]] = {
@@ -30,12 +31,12 @@ SCENARIOS: dict[str, tuple[int, list[str | tuple[int, int]], int]] = {
 
 @pytest.mark.parametrize(("initial", "events", "expected"), SCENARIOS.values(), ids=SCENARIOS)
 def test_the_window(initial: int, events: list[str | tuple[int, int]], expected: int) -> None:
-    window = Window(initial)
+    window = Window(initial, eager=True)
     for event in events:
         if event == "ok":
             window.succeeded()
         elif event == "429":
-            window.rate_limited()
+            window.overloaded()
         elif isinstance(event, tuple):
             window.told(*event)
     assert window.size == expected
@@ -43,11 +44,11 @@ def test_the_window(initial: int, events: list[str | tuple[int, int]], expected:
 
 def test_one_decrease_a_round_trip() -> None:
     """Ten 429s of one burst are one piece of news."""
-    window = Window(32)
+    window = Window(32, eager=True)
     for arrived in range(10):
-        window.rate_limited(5.0 + arrived / 10, sent=4.0)
+        window.overloaded(5.0 + arrived / 10, sent=4.0)
     assert window.size == 16
-    window.rate_limited(7.0, sent=5.0)
+    window.overloaded(7.0, sent=5.0)
     assert window.size == 8
 
 
@@ -68,7 +69,7 @@ HEADERS: dict[str, tuple[dict[str, str], tuple[int, int] | None]] = {
 
 @pytest.mark.parametrize(("headers", "expected"), HEADERS.values(), ids=HEADERS)
 def test_what_headers_tell(headers: dict[str, str], expected: tuple[int, int] | None) -> None:
-    assert requests_left(headers) == expected
+    assert left_of(headers) == expected
 
 
 # ---------------------------------------------------------------------------------------- permits
@@ -76,7 +77,7 @@ def test_what_headers_tell(headers: dict[str, str], expected: tuple[int, int] | 
 
 def permits(window: int, minimum: int = 1) -> Permits[str]:
     """Whose waiters are called as their holders are."""
-    return Permits(Window(window, minimum))
+    return Permits(Window(window, minimum, eager=True))
 
 
 def left(shared: Permits[str], holder: str) -> list[str]:
@@ -115,7 +116,7 @@ def test_a_shrinking_window_takes_permits_as_they_come_back() -> None:
         shared.take(name)
     for name in "abc":
         shared.queue(name, name)
-    shared.window.rate_limited()
+    shared.window.overloaded()
     assert [left(shared, name) for name in "123"] == [[], [], ["a"]]
     shared.window.succeeded()
     assert shared.served() == ["b"]
@@ -147,7 +148,7 @@ def test_permits_never_leak(events: list[tuple[str, int]]) -> None:
         elif event == "ok":
             shared.window.succeeded()
         elif event == "429":
-            shared.window.rate_limited(number, sent=number - argument)
+            shared.window.overloaded(number, sent=number - argument)
         elif event == "told":
             shared.window.told(argument, 20)
         for name in shared.served():

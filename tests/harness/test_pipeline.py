@@ -19,7 +19,6 @@ from muxi_llm.core.port import TransportError
 from muxi_llm.core.request import Candidate, Limits, ModelRef, Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.errors import (
-    APITimeoutError,
     AuthenticationError,
     BadRequestError,
     CircuitOpenError,
@@ -28,13 +27,18 @@ from muxi_llm.errors import (
     KeyPoolExhaustedError,
     KillSwitchActiveError,
     MuxiLLMError,
+    NoPermitError,
+    PermissionDeniedError,
     RateLimitError,
 )
+from muxi_llm.harness.breaker import Breaker
 from muxi_llm.harness.events import HarnessEvent, Listeners
-from muxi_llm.harness.pipeline import PLACES, Harness, Stages, _permit
+from muxi_llm.harness.pipeline import Harness, Stages
+from muxi_llm.harness.places import PLACES, REVIVE
 from muxi_llm.providers.openai import OpenAIProvider
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 from muxi_llm.transport.scripted import Answer, Scripted
+from muxi_llm.transport.waiting import BlockingEvent
 from tests.conftest import Driver
 from tests.support.bodies import CALL, HELLO, chat, chat_stream, embeddings
 
@@ -92,7 +96,9 @@ def test_with_all_keys_limited_the_plan_waits_as_ever(driver: Driver) -> None:
     assert value.choices[0].message.content == "Hi"
 
 
-def test_with_all_keys_dead_nothing_is_sent(driver: Driver) -> None:
+def test_with_all_keys_dead_nothing_is_sent(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no other one beside the pool."""
+    monkeypatch.delenv("OPENAI_API_KEY")
     muxi_llm.openai_keys = ["a", "b"]  # type: ignore[attr-defined]
     raised, _ = asked(driver, failed(401), failed(401))
     assert isinstance(raised, AuthenticationError)
@@ -100,6 +106,34 @@ def test_with_all_keys_dead_nothing_is_sent(driver: Driver) -> None:
     assert isinstance(raised, KeyPoolExhaustedError)
     assert str(raised).startswith("All 2 keys are dead (401/403).")
     assert script.calls == []
+
+
+def test_a_pools_last_resort_is_the_single_key(driver: Driver) -> None:
+    """Within the call that used the pool up, and afterwards."""
+    muxi_llm.openai_keys = ["a", "b"]  # type: ignore[attr-defined]
+    _, script = asked(driver, failed(401), failed(401), said(), retries=0)
+    assert keys_of(script) == ["a", "b", "sk-1"]
+    assert keys_of(asked(driver, said())[1]) == ["sk-1"]
+
+
+def test_a_refusal_of_one_model_is_no_refusal_of_another(driver: Driver) -> None:
+    """A 403 is of a key and a model, a 401 of a key; neither is for ever."""
+    muxi_llm.openai_keys = ["a", "b"]  # type: ignore[attr-defined]
+    script = Scripted(failed(403), failed(403), said(), failed(403), said())
+
+    def once(model: str) -> Any:
+        try:
+            return driver.create(ChatCompletion, model=model, messages=HELLO, retries=0)
+        except MuxiLLMError as error:
+            return error
+
+    with muxi_llm.runtime.using(script):
+        assert isinstance(once("openai/big"), PermissionDeniedError)
+        assert once("openai/small").choices
+        assert isinstance(once("openai/big"), PermissionDeniedError)
+        script._clock += REVIVE
+        assert once("openai/big").choices
+    assert keys_of(script)[:3] == ["a", "b", "a"]
 
 
 def test_the_calls_own_key_is_no_pools(driver: Driver) -> None:
@@ -120,9 +154,9 @@ def test_keys_must_be_keys() -> None:
 
 
 def test_an_open_breaker_sends_nothing_until_its_cooldown_is_over(driver: Driver) -> None:
-    """One count for each call, retries and all; other providers are not concerned."""
-    harness.configure(breaker=2, breaker_cooldown=30)
-    script = Scripted(*[failed(503)] * 4, said("Groq"), said("Back"))
+    """It is asked before every attempt; other providers and other models are not concerned."""
+    harness.configure(breaker=4, breaker_cooldown=30)
+    script = Scripted(*[failed(503)] * 4, said("Groq"), said("Small"), said("Back"))
 
     def once(model: str = "openai/m", **params: Any) -> Any:
         try:
@@ -136,10 +170,12 @@ def test_an_open_breaker_sends_nothing_until_its_cooldown_is_over(driver: Driver
         assert isinstance(raised, CircuitOpenError)
         assert str(raised).startswith("Circuit breaker OPEN for (openai, https://api.openai.com/v1)")
         assert len(script.calls) == 4
+        assert 20 < (raised.retry_after or 0) < 40
         value = once(fallback_models=["groq/m"])
         assert value.muxi.model == "groq/m"
         assert [(a.model, a.skipped) for a in value.muxi.attempts] == [("openai/m", True), ("groq/m", False)]
-        script._clock += 30
+        assert once("openai/small").choices[0].message.content == "Small"
+        script._clock += 40
         assert once().choices[0].message.content == "Back"
 
 
@@ -153,8 +189,8 @@ def test_errors_of_the_request_do_not_open_it(driver: Driver, status: int) -> No
 
 @pytest.mark.parametrize(
     "answer",
-    [failed(500), failed(429), Answer(error=TransportError("reset")), Answer(content=b"<html>")],
-    ids=["500", "429", "network", "malformed"],
+    [failed(500), Answer(error=TransportError("reset")), Answer(content=b"<html>")],
+    ids=["500", "network", "malformed"],
 )
 def test_what_opens_it(driver: Driver, answer: Answer) -> None:
     harness.configure(breaker=1)
@@ -169,8 +205,10 @@ def test_it_is_the_places_whosever_key_is_used(driver: Driver) -> None:
     assert isinstance(asked(driver)[0], CircuitOpenError)
 
 
-def test_a_429_does_not_open_it_while_another_key_is_free(driver: Driver) -> None:
-    muxi_llm.openai_keys = ["a", "b", "c"]  # type: ignore[attr-defined]
+@pytest.mark.parametrize("keys", [["a"], ["a", "b"]], ids=["one key", "two keys"])
+def test_a_429_does_not_open_it(driver: Driver, keys: list[str]) -> None:
+    """It is the key's at that place, which rests."""
+    muxi_llm.openai_keys = keys  # type: ignore[attr-defined]
     harness.configure(breaker=1)
     asked(driver, failed(429), said())
     value, _ = asked(driver, said())
@@ -241,17 +279,16 @@ def test_no_more_attempts_at_once_than_permits() -> None:
 
 def test_a_permit_is_waited_for_no_longer_than_the_attempt_may_take(driver: Driver) -> None:
     """A time-out, which says nothing against the provider; whoever has the permit keeps it."""
-    around = Harness(Stages(breaker=1, window=1, minimum=1))
+    around = Harness(Stages(breaker=Breaker(calls=1), window=1, minimum=1))
     request = Request("chat", {"messages": HELLO}, limits=Limits(retries=0, timeout=0.05))
     candidates = [Candidate(ModelRef("openai", "m"), OpenAIProvider(api_key="k"))]
-    place = around.place_of(candidates[0])
-    assert place.permits is not None
-    assert place.permits.take("another")
+    permits = around.place_of(candidates[0]).window(1, 1)
+    assert permits.take("another")
     io: Any = BlockingIO(None) if driver.kind == "sync" else AsyncIO(None)  # type: ignore[arg-type]
-    with pytest.raises(APITimeoutError, match="no permit in time"):
+    with pytest.raises(NoPermitError, match=r"^no permit in 0\.05 s: as many calls as .* are under way"):
         driver.run(call(io, request, candidates, around))
-    assert (place.permits.out, place.permits.waiting) == (1, 0)
-    place.permits.leave("another")
+    assert (permits.out, permits.waiting) == (1, 0)
+    permits.leave("another")
     assert driver.run(call(Scripted(said()), request, candidates, around)).choices[0].message.content == "Hi"
 
 
@@ -274,8 +311,7 @@ def test_permits_never_leak_whatever_is_cancelled(events: list[tuple[str, int]])
             else:
                 await asyncio.sleep(0)
         await asyncio.gather(*tasks, return_exceptions=True)
-        permits = around.place_of(candidates[0]).permits
-        assert permits is not None
+        permits = around.place_of(candidates[0]).window(3, 1)
         assert (permits.out, permits.waiting) == (0, 0)
 
     asyncio.run(scenario())
@@ -292,27 +328,30 @@ class Turning(Scripted):
 
 def test_a_sync_call_inside_a_loop_does_not_wait_for_that_loop() -> None:
     """Those who have the permits may be on it: there is one more, for as long as the loop is held up."""
+    around = Harness(Stages(window=1, minimum=1))
+    candidates = [Candidate(ModelRef("openai", "m"), OpenAIProvider(api_key="k"))]
+    permits = around.place_of(candidates[0]).window(1, 1)
+    assert permits.take("another")
 
-    async def scenario() -> tuple[bool, int]:
-        place = Harness(Stages(window=1, minimum=1)).place_of(
-            Candidate(ModelRef("openai", "m"), OpenAIProvider())
-        )
-        assert place.permits is not None
-        assert place.permits.take("another")
-        io: Any = BlockingIO(None)  # type: ignore[arg-type]  # nothing is sent here
-        return run_sync(_permit(io, place, place.permits, "me", 60.0)), place.permits.out
+    class Blocking(Scripted):
+        def event(self) -> Any:
+            return BlockingEvent()
 
-    assert asyncio.run(scenario()) == (True, 2)
+    async def scenario() -> str:
+        request = Request("chat", {"messages": HELLO})
+        return run_sync(call(Blocking(said()), request, candidates, around)).choices[0].message.content
+
+    assert (asyncio.run(scenario()), permits.out) == ("Hi", 1)
 
 
 def test_places_are_bounded() -> None:
     """However many base URLs callers come with."""
-    around = Harness(Stages(breaker=1))
+    around = Harness(Stages(breaker=Breaker()))
     for number in range(PLACES + 5):
         around.place_of(
             Candidate(ModelRef("openai", "m"), OpenAIProvider(base_url=f"http://{number}.invalid"))
         )
-    assert len(around._places) == PLACES
+    assert len(list(around.places)) == PLACES
 
 
 # ------------------------------------------------------------------------------------------ cache
@@ -339,7 +378,7 @@ def test_an_equal_call_is_answered_from_memory(driver: Driver) -> None:
         {"provider_options": {"openai": {"top_k": 1}}},
         {"base_url": "http://127.0.0.1:9/v1"},
         {"extra_headers": {"anthropic-beta": "x"}},
-        {"fallback_models": ["groq/m"]},
+        {"tenant": "b"},
         {"cache": False},
     ],
     ids=repr,
@@ -496,7 +535,7 @@ def test_what_cannot_be_read_back_is_a_miss(driver: Driver, text: str) -> None:
     harness.configure(cache="memory")
     asked(driver, said("One"))
     (around,) = muxi_llm.runtime._runtime._harnesses.values()
-    memory: Any = around._replies._caches.of("memory").memory  # type: ignore[attr-defined]
+    memory: Any = around._replies._cache.memory  # type: ignore[attr-defined]
     (key,) = memory._entries
     memory.keep(key, text, float("inf"))
     assert asked(driver, said("Two"))[0].choices[0].message.content == "Two"
@@ -580,19 +619,18 @@ def test_what_happens_is_told_without_prompts_and_keys(driver: Driver) -> None:
             "window",
             "attempt",
             "retry",
-            "window",
             "attempt",
             "call",
             "cache hit",
             "call",
             "cache miss",
-            "attempt",
             "breaker",
+            "attempt",
             "call",
         )
     ]
     assert "secret" not in repr(heard.events)
-    assert heard.events[-2].facts == {"state": "open", "was": "closed"}
+    assert heard.events[-3].facts == {"state": "open", "was": "closed"}
     assert (heard.events[3].facts["status"], heard.events[3].facts["error"]) == (429, "RateLimitError")
 
 
@@ -618,11 +656,15 @@ def test_nobody_listens() -> None:
     [
         ({"breakers": 3}, TypeError, "no 'breakers'; did you mean 'breaker'"),
         ({"zzz": 3}, TypeError, "known: cache, cache_ttl"),
-        ({"cache": "disk"}, ValueError, "cache must be one of memory, redis, redis-or-memory, not 'disk'"),
-        ({"breaker": 0}, ValueError, "breaker must be a whole number above 0, not 0"),
+        (
+            {"cache": "disk"},
+            ValueError,
+            "cache must be memory, redis, redis-or-memory, a Cache or False, not 'disk'",
+        ),
+        ({"breaker": 0}, ValueError, "breaker must be True, a number of calls from 1, .* not 0"),
         ({"cache_ttl": "1h"}, ValueError, "cache_ttl must be a number above 0, not '1h'"),
-        ({"concurrency": 2}, ValueError, "concurrency must be 4"),
-        ({"breaker": True}, ValueError, "breaker must be a whole number above 0, not True"),
+        ({"concurrency": 2, "concurrency_minimum": 4}, ValueError, "concurrency must be 4"),
+        ({"breaker": 1.5}, ValueError, "breaker must be True, a number of calls from 1, .* not 1.5"),
         ({"cache_items": 1.5}, ValueError, "cache_items must be a whole number above 0, not 1.5"),
         ({"cache_ttl": float("inf")}, ValueError, "cache_ttl must be a number above 0, not inf"),
     ],
@@ -667,7 +709,9 @@ def test_a_listener_is_itself_alone(driver: Driver) -> None:
 
 
 def test_a_calls_cache_is_checked() -> None:
-    with pytest.raises(InvalidRequestError, match="cache must be memory, redis, redis-or-memory or False"):
+    with pytest.raises(
+        InvalidRequestError, match="cache must be memory, redis, redis-or-memory, a Cache or False"
+    ):
         ChatCompletion.create("openai/m", HELLO, cache="disk")  # type: ignore[call-overload]
 
 
@@ -695,7 +739,7 @@ def test_no_schedule_of_outcomes_makes_more_attempts_than_planned(
     """For each candidate: its tries, and one for each further key."""
     provider = OpenAIProvider(api_key="k0")
     provider.keys = tuple(f"k{number}" for number in range(keys))
-    around = Harness(Stages(breaker=3, window=4))
+    around = Harness(Stages(breaker=Breaker(in_a_row=3), window=4))
     script = Scripted(*[said() if status == 200 else failed(status) for status in statuses * 40])
     request = Request("chat", {"messages": HELLO}, limits=Limits(retries=retries))
     candidates = [Candidate(ModelRef("openai", name), provider) for name in "ab"]

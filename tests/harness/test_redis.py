@@ -334,8 +334,8 @@ def test_two_processes_share_answers(server: RedisServer, monkeypatch: pytest.Mo
         "muxi_llm.openai_api_key = 'sk-1'\n"
         "with muxi_llm.runtime.using(Scripted(Answer(json=chat('from one process')))):\n"
         "    muxi_llm.ChatCompletion.create('openai/m', HELLO, cache='redis')\n"
-        "cache = next(iter(muxi_llm.runtime._runtime._harnesses.values()))._replies._caches.of('redis')\n"
-        "cache.close()\n"
+        "from muxi_llm.harness import making\n"
+        "[tier.close() for tier in making.SHARED.redis.values()]\n"
     )
     patient = f"{server.url}?socket_timeout={PATIENCE}&socket_connect_timeout={PATIENCE}"
     environment = {**os.environ, "REDIS_URL": patient}

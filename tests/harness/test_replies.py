@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from muxi_llm.core.request import Candidate, Limits, ModelRef, Request
-from muxi_llm.harness.cache import Caches, MemoryTier, TwoTierCache
+from muxi_llm.harness.cache import TwoTierCache
 from muxi_llm.harness.replies import Replies, request_key
 from muxi_llm.models import RawValue, Report
 from muxi_llm.providers.openai import OpenAIProvider
+from muxi_llm.transport.scripted import Scripted
 
 
 def key(provider: OpenAIProvider, tenant: str = "", **wanted: Any) -> str:
-    return request_key(Request("chat", {}, **wanted), [Candidate(ModelRef("openai", "m"), provider)], tenant)
+    return request_key(Request("chat", {}, **wanted), Candidate(ModelRef("openai", "m"), provider), tenant)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_media_are_fetched_or_not() -> None:
 
 def test_calls_that_may_take_longer_share_no_flight() -> None:
     """But share what is kept."""
-    replies = Replies(Caches(None, MemoryTier()))
+    replies = Replies()
     flights = {
         replies.flight_key(Request("chat", {}, limits=limits), [], "k")
         for limits in (Limits(), Limits(timeout=1.0), Limits(deadline=1.0), Limits(retries=1), Limits())
@@ -61,11 +62,11 @@ def test_calls_that_may_take_longer_share_no_flight() -> None:
 
 
 def test_a_stream_of_nothing_is_not_kept() -> None:
-    assert Replies(Caches(None, MemoryTier())).written([], Report("m", (), (), 0.0)) is None
+    assert Replies().written([], Report("m", (), (), 0.0)) is None
 
 
 def test_what_is_no_text_is_not_kept() -> None:
     """And breaks nothing."""
     cache = TwoTierCache()
-    Replies(Caches(None, MemoryTier())).learn(cache, "k", RawValue(b"\xff"), Report("m", (), (), 0.0), 0.0)
+    Replies().learn(cache, "k", RawValue(b"\xff"), Report("m", (), (), 0.0), Scripted())
     assert len(cache.memory) == 0

@@ -351,7 +351,7 @@ def test_what_is_not_shared_is_the_first_callers_alone() -> None:
     async def scenario() -> None:
         flights, upstream = Singleflight(), Upstream()
         tasks = [
-            asyncio.create_task(flights.do(ASYNC, "k", upstream, shared=lambda _: NOT_SHARED)) for _ in "abc"
+            asyncio.create_task(flights.do(ASYNC, "k", upstream, shared=lambda *_: NOT_SHARED)) for _ in "abc"
         ]
         await asyncio.sleep(0)
         upstream.go.set()

@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
-import muxi_llm
 from muxi_llm import ChatCompletion, harness
 from muxi_llm.errors import MuxiLLMError
+from muxi_llm.harness import making
 from muxi_llm.harness.events import HarnessEvent
 from tests.support.length import long
 
@@ -208,10 +208,10 @@ def sockets() -> int:
 
 def nothing_is_held() -> None:
     """No permit is out, nobody waits, no call is under way."""
-    for around in muxi_llm.runtime._runtime._harnesses.values():
-        assert len(around._flights) == 0
-        for place in around._places.values():
-            assert (place.permits.out, place.permits.waiting) == (0, 0)
+    assert len(making.SHARED.flights) == 0
+    for place in making.SHARED.places:
+        for permits in place.permits.values():
+            assert (permits.out, permits.waiting) == (0, 0)
 
 
 def all_accounted_for(ledger: Ledger, heard: Heard, calls: int) -> None:
