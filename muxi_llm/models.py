@@ -168,7 +168,13 @@ class Reported:
         """Keep the body as it came."""
         object.__setattr__(self, "_wire_bytes", content)
 
-    # What pydantic does not see it does not copy either: queues, caches and `model_copy` go by these.
+
+class ReportedModel(Reported):
+    """The same beside pydantic, which does not copy what it does not see: queues, caches and `model_copy` go
+    by these.
+    """
+
+    __slots__ = ()
 
     def __getstate__(self) -> dict[Any, Any]:
         return {**super().__getstate__(), "kept": _kept(self)}  # type: ignore[dict-item]
@@ -303,7 +309,7 @@ class Choice(ItemAccess, chat.Choice):
     message: ChatCompletionMessage
 
 
-class ChatCompletion(ItemAccess, Reported, OpenAIChatCompletion):
+class ChatCompletion(ItemAccess, ReportedModel, OpenAIChatCompletion):
     """A chat completion."""
 
     __slots__ = ("_muxi", "_wire_bytes")
@@ -355,7 +361,7 @@ class CompletionChoice(ItemAccess, OpenAICompletionChoice):
     finish_reason: Literal["stop", "length", "content_filter"] | None = None  # type: ignore[assignment]
 
 
-class Completion(ItemAccess, Reported, OpenAICompletion):
+class Completion(ItemAccess, ReportedModel, OpenAICompletion):
     """A text completion; a streamed one is a sequence of these."""
 
     __slots__ = ("_muxi", "_wire_bytes")
@@ -372,7 +378,7 @@ class EmbeddingUsage(ItemAccess, OpenAIEmbeddingUsage):
     """Tokens of an embedding call."""
 
 
-class CreateEmbeddingResponse(ItemAccess, Reported, OpenAIEmbeddingResponse):
+class CreateEmbeddingResponse(ItemAccess, ReportedModel, OpenAIEmbeddingResponse):
     """Embeddings, in the order of their inputs."""
 
     __slots__ = ("_muxi", "_wire_bytes")
@@ -385,7 +391,7 @@ class Model(ItemAccess, OpenAIModel):
     """A model one can ask for, by the provider's own name."""
 
 
-class ModelList(ItemAccess, Reported, BaseModel):
+class ModelList(ItemAccess, ReportedModel, BaseModel):
     """What a provider serves, or all of them that are configured."""
 
     __slots__ = ("_muxi", "_wire_bytes")

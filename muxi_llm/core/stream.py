@@ -141,7 +141,8 @@ class StreamFlow:
             return await self._end(self._error_of(failure))
         if not data:
             return await self._end(None)
-        if self._decoder.over:  # the rest is between the connection and its next call
+        decoder = self._decoder
+        if decoder.over:  # the rest is between the connection and its next call
             self._freed(None)
         return True
 

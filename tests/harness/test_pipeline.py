@@ -761,3 +761,37 @@ def test_configuring_again_and_again_does_not_pile_up() -> None:
 
 def test_an_open_breaker_does_not_tell_the_urls_password() -> None:
     assert "secret" not in str(CircuitOpenError("acme", "https://me:secret@llm.acme.test/v1"))
+
+
+def test_equal_calls_of_a_vendors_client_at_once_are_one_request() -> None:
+    """Whose answers are the vendor's own bytes."""
+    harness.configure(singleflight=True)
+
+    async def scenario() -> tuple[list[str], int]:
+        client = muxi_llm.AsyncOpenAI()
+        with muxi_llm.runtime.using(script := Turning(Answer(json=RESPONSE), Answer(json=RESPONSE))):
+            asked = [client.responses.create(model="m", input="x") for _ in range(3)]
+            return [answer.output_text for answer in await asyncio.gather(*asked)], len(script.calls)
+
+    assert asyncio.run(scenario()) == (["Hi"] * 3, 1)
+
+
+RESPONSE = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1,
+    "model": "m",
+    "status": "completed",
+    "output": [
+        {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": [{"type": "output_text", "text": "Hi", "annotations": []}],
+        }
+    ],
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+}
