@@ -6,7 +6,7 @@ client's own server goes out as it came (`OwnServer`); any other provider gets n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -183,7 +183,7 @@ class Exchange:
             given.setdefault("retries", own.max_retries)
         models = models_of(door.endpoint, raw.pop("model", None), given, settings)
         candidates = [_candidate(model, own, door.events) for model in models]
-        body, needs, extra = self._chat_form(door, content, candidates)
+        body, needs, extra = self._chat_form(door, content, candidates, own.headers)
         verbatim = self._own_body(raw, candidates)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
         self.is_plain = (
@@ -211,9 +211,9 @@ class Exchange:
         return Prepared(request, candidates, settings.transport, own.port, harness.of_call(given))
 
     def _own_body(self, raw: Json, candidates: Sequence[Candidate]) -> Json:
-        """What the client's own server is asked: *raw* itself, unless that refers to what is kept here."""
+        """What the client's own server is asked: *raw* itself, unless it holds what only others know."""
         servers = [one.provider for one in candidates if isinstance(one.provider, OwnServer)]
-        if not (servers and isinstance(self.wire, KeptResponses)):
+        if not servers:
             return raw
         ledger = Ledger(servers[0].name)
         body = self.wire.own_body(raw, ledger)
@@ -222,7 +222,7 @@ class Exchange:
         return body
 
     def _chat_form(
-        self, door: Door, content: bytes | Json, candidates: Sequence[Candidate]
+        self, door: Door, content: bytes | Json, candidates: Sequence[Candidate], headers: Mapping[str, str]
     ) -> tuple[Json, frozenset[str], Json]:
         """What other providers are asked, what it needs of them, and fields that are the first one's alone;
         nothing where only the client's own server is.
@@ -230,6 +230,7 @@ class Exchange:
         if all(map(_is_own, candidates)):
             return {}, frozenset(), {}
         body = self.wire.decode_request(content) if isinstance(content, bytes) else content
+        self.wire.hear(headers, body)
         body, needs = body_of(door.endpoint, {name: body[name] for name in body if name != "model"})
         foreign = body.keys() - KEYWORDS[door.endpoint] if door.wire is OpenAIInbound else ()
         return body, needs, {name: body.pop(name) for name in foreign}
@@ -286,11 +287,16 @@ class Exchange:
         headers["x-muxi-model"] = report.model
         headers["x-muxi-attempts"] = str(len(report.attempts))
         headers["x-muxi-latency-ms"] = f"{report.latency * 1000:.1f}"
-        known = len(self.prepared.request.adaptations)  # and in the report
-        changes: list[Adaptation] = [*report.adaptations, *self._ledger.entries[known:]]
+        changes = self.report(report).adaptations
         if changes:
             headers["x-muxi-adaptations"] = ", ".join(f"{a.param}={a.action}" for a in changes)
         return headers
+
+    def report(self, report: Report) -> Report:
+        """*report*, and what the client's wire could not tell of the answer so far."""
+        known = len(self.prepared.request.adaptations)  # and in the report
+        lost = self._ledger.entries[known:]
+        return replace(report, adaptations=(*report.adaptations, *lost)) if lost else report
 
 
 def _candidate(model: object, own: Own, events: Events | None) -> Candidate:

@@ -197,16 +197,22 @@ requests have it as base64.
 
 
 def essence(turns: list[dict[str, Any]]) -> list[Any]:
-    """What a conversation says: everything but the ids, which are each library's own, and which of the
-    marks stands for the signature that a call of another model has not.
+    """What a conversation says: everything but the ids, which are each library's own, which of the marks
+    stands for the signature that a call of another model has not, and in how many contents one voice says it.
     """
+    said: list[Any] = []
     for turn in turns:
+        if said and said[-1]["role"] == turn["role"]:
+            said[-1]["parts"] += turn["parts"]
+        else:
+            said.append({**turn, "parts": [*turn["parts"]]})
+    for turn in said:
         for part in turn["parts"]:
             for kind in ("functionCall", "functionResponse"):
                 part.get(kind, {}).pop("id", None)
             if part.get("thoughtSignature") in NO_SIGNATURE:
                 part["thoughtSignature"] = NO_SIGNATURE[0]
-    return turns
+    return said
 
 
 CONVERSATIONS = [key for key in asked([*ANSWERS, *ERRORS]) if "countTokens" not in url_of(key)]

@@ -140,12 +140,20 @@ def replay(monkeypatch: pytest.MonkeyPatch, key: str) -> tuple[Any, Json, Script
 
 
 def changed(asked: Json, sent: Json) -> set[str]:
-    """Fields that are not the same. `null` and `stream: false` say nothing."""
+    """Fields that are not the same. `null`, `stream: false` and what a message has not say nothing."""
     asked, sent = (
         {k: v for k, v in body.items() if v is not None and (k, v) != ("stream", False)}
         for body in (asked, sent)
     )
+    asked, sent = (
+        {**body, "messages": [_said(message) for message in body["messages"]]} if "messages" in body else body
+        for body in (asked, sent)
+    )
     return {name for name in asked.keys() | sent.keys() if asked.get(name, ...) != sent.get(name, ...)}
+
+
+def _said(message: Json) -> Json:
+    return {k: v for k, v in message.items() if v is not None and v != []}
 
 
 def explained(adaptations: Any) -> set[str]:

@@ -45,7 +45,8 @@ def response(
         content = exchange.body(answer)
         body = {"stream": httpx2.ByteStream(content)} if stream else {"content": content}
     headers = httpx2.Headers(exchange.headers(answer.muxi, stream=streamed), encoding="utf-8")
-    return httpx2.Response(200, headers=headers, request=request, extensions={REPORT: answer.muxi}, **body)
+    report = exchange.report(answer.muxi)
+    return httpx2.Response(200, headers=headers, request=request, extensions={REPORT: report}, **body)
 
 
 def local(request: Any, content: bytes, *, stream: bool) -> httpx2.Response:

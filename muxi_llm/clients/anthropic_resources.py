@@ -14,6 +14,7 @@ from anthropic.resources.beta import messages as beta_messages
 from muxi_llm import config, harness, inbound
 from muxi_llm.clients.options import replacing, taking_options
 from muxi_llm.providers.anthropic import AnthropicProvider
+from muxi_llm.wire.anthropic.foreign import holds_foreign
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def may_be_ours(options: Any, ours: Mapping[str, Any]) -> bool:
         or harness.settings() is not None
         or config.credentials(VENDOR).keys
         or config.settings().fallback.default_chains.get("chat")
+        or holds_foreign(body.get("messages"))
     )
 
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.core.habits import by_family, by_habits, left_out
-from muxi_llm.core.media import KINDS, changed, unfetched
+from muxi_llm.core.parts import with_parts
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.json_schema import json_instruction
+from muxi_llm.wire.openai.extensions import with_extensions
+from muxi_llm.wire.openai.turns import is_begun, is_text, with_reasoned_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +40,10 @@ def adapt(
         body = _system_as_user(body, provider, ledger)
     body = _by_tables(body, profile.renames, profile.drops, {}, ledger)
     body = by_family(body, profile, ledger)
+    if profile.reasoned_calls and provider.reasoning_replay_support and request.endpoint == "chat":
+        body = with_reasoned_calls(body, ledger)
+    if request.endpoint == "chat" and not (provider.prefill_support or provider.prefill):
+        _tell_begun(body, ledger)
     body = by_habits(body, provider, ledger)
     body = _by_tables(body, provider.renames, provider.drops, provider.forces, ledger)
     if not request.stream or provider.streaming_support:
@@ -48,58 +54,25 @@ def adapt(
     return {name: value for name, value in body.items() if name != "stream_options"}, False
 
 
+def _tell_begun(body: Mapping[str, Any], ledger: Ledger) -> None:
+    if is_begun(body["messages"][-1]):
+        ledger.changed(
+            "messages", f"to {ledger.provider} an answer begun is one that has ended; it begins anew"
+        )
+
+
 def _by_needs(
     body: Mapping[str, Any], needs: frozenset[str], provider: Provider, ledger: Ledger
 ) -> Mapping[str, Any]:
-    body = _without_parts(body, needs, provider, ledger)
+    body = with_parts(body, needs, provider, ledger)
     for need, flag, adjust in ADJUSTMENTS:
         if need in needs and not getattr(provider, flag):
             body = adjust(body, need, provider, ledger)
-    return _without_extensions(body, needs, provider, ledger)
-
-
-# ------------------------------------------------------------------------------------------- media
-
-
-def _without_parts(
-    body: Mapping[str, Any], needs: frozenset[str], provider: Provider, ledger: Ledger
-) -> Mapping[str, Any]:
-    if needs.isdisjoint(PART_FLAGS):
+    asked = needs & EXTENSION_FLAGS.keys()
+    unknown = frozenset(name for name in asked if not getattr(provider, EXTENSION_FLAGS[name]))
+    if not unknown and "extra_content" not in asked:  # which tells who gave the rest
         return body
-    messages = []
-    for index, message in enumerate(body["messages"]):
-        content = message.get("content")
-        if isinstance(content, list):
-            kept = _known_parts(content, f"messages[{index}].content", provider, ledger)
-            message = {**message, "content": kept} if len(kept) < len(content) else message  # noqa: PLW2901
-        messages.append(message)
-    return {**body, "messages": messages} if changed(messages, body["messages"]) else body
-
-
-def _known_parts(content: list[Json], where: str, provider: Provider, ledger: Ledger) -> list[Json]:
-    kept = []
-    why: dict[str, None] = {}
-    for index, part in enumerate(content):
-        reason = _unfit(part, provider, ledger)
-        if reason is None:
-            kept.append(part)
-        else:
-            ledger.dropped(f"{where}[{index}]", reason)
-            why[reason] = None
-    if content and not kept:
-        raise UnsupportedParameterError(f"{where} would be empty: {'; '.join(why)}", param=where)
-    return kept
-
-
-def _unfit(part: Json, provider: Provider, ledger: Ledger) -> str | None:
-    """Why *provider* cannot have *part*."""
-    kind = part["type"]
-    if kind in PART_FLAGS and not getattr(provider, PART_FLAGS[kind]):
-        return f"{ledger.provider} takes no {kind} parts"
-    if unfetched(part, provider):
-        name = KINDS[kind].name
-        return f"{ledger.provider} fetches no {name} URLs; muxi_llm.config.fetch_media = True does it here"
-    return None
+    return with_extensions(body, unknown, provider.giver, ledger)
 
 
 # ------------------------------------------------------------------------------------ by capability
@@ -190,38 +163,27 @@ def _split_tool_results(body: Mapping[str, Any], need: str, provider: Provider, 
     return {**body, "messages": [*messages, {"role": "user", "content": media}] if media else messages}
 
 
-# ------------------------------------------------------------------------------ extensions of ours
+def _join_tool_results(body: Mapping[str, Any], need: str, provider: Provider, ledger: Ledger) -> Json:  # noqa: ARG001
+    """Text in parts as one string: templates of open models read no other."""
+    ledger.changed("messages", f"{provider.name} takes a tool's text as one string", loss=False)
+    messages = [
+        {**message, "content": "\n\n".join(part["text"] for part in message["content"])}
+        if message["role"] == "tool" and _is_joined(message.get("content"), provider)
+        else message
+        for message in body["messages"]
+    ]
+    return {**body, "messages": messages}
 
 
-def _without_extensions(
-    body: Mapping[str, Any], needs: frozenset[str], provider: Provider, ledger: Ledger
-) -> Mapping[str, Any]:
-    """Opaque state of one provider means nothing to another, and strict ones answer 400 to it."""
-    unknown = {
-        name for name in needs & EXTENSION_FLAGS.keys() if not getattr(provider, EXTENSION_FLAGS[name])
-    }
-    if not unknown:
-        return body
-    for name in sorted(unknown):
-        ledger.dropped(f"messages[].{name}", f"means nothing to {provider.name}", loss=False)
-    out = {**body, "messages": [_stripped(message, unknown) for message in body["messages"]]}
-    if "tools" in body:
-        out["tools"] = [_stripped(tool, unknown) for tool in body["tools"]]
-    return out
+def _is_joined(content: Any, provider: Provider) -> bool:
+    """Whether *content* is text alone, without a mark that has to stay where it is."""
+    return is_text(content) and not (
+        provider.cache_control_support and any("cache_control" in part for part in content)
+    )
 
 
-def _stripped(item: Json, unknown: set[str]) -> Json:
-    content = item.get("content")
-    if isinstance(content, list) and "cache_control" in unknown:
-        item = {
-            **item,
-            "content": [{k: v for k, v in part.items() if k != "cache_control"} for part in content],
-        }
-    if item.get("tool_calls"):
-        item = {**item, "tool_calls": [_stripped(call, unknown) for call in item["tool_calls"]]}
-    if unknown.isdisjoint(item):
-        return item
-    return {name: value for name, value in item.items() if name not in unknown}
+def _leave_out(body: Mapping[str, Any], need: str, provider: Provider, ledger: Ledger) -> Mapping[str, Any]:  # noqa: ARG001
+    return left_out(body, {need: f"{ledger.provider} has no such parameter"}, ledger)
 
 
 # ---------------------------------------------------------------------------------------- by tables
@@ -257,27 +219,27 @@ def _by_tables(
 
 # ------------------------------------------------------------------------------------------ tables
 
-ADJUSTMENTS: tuple[tuple[str, str, Callable[[Mapping[str, Any], str, Provider, Ledger], Json]], ...] = (
+ADJUSTMENTS: tuple[
+    tuple[str, str, Callable[[Mapping[str, Any], str, Provider, Ledger], Mapping[str, Any]]], ...
+] = (
     ("tools", "tools_support", _refuse_tools),
     ("json_object", "json_mode_support", _json_by_instruction),
     ("json_schema", "json_schema_support", _json_by_instruction),
     ("developer", "developer_message_support", _developer_as_system),
     ("tool_reference", "anthropic_blocks_support", _references_as_text),
     ("tool media", "tool_media_support", _split_tool_results),
+    ("tool parts", "tool_parts_support", _join_tool_results),
+    ("anthropic_beta", "anthropic_blocks_support", _leave_out),
+    ("top_k", "top_k_support", _leave_out),
 )
-
-PART_FLAGS = {
-    **{part: kind.flag for part, kind in KINDS.items()},
-    "input_audio": "audio_input_support",
-    **dict.fromkeys(("image", "document", "search_result", "container_upload"), "anthropic_blocks_support"),
-}
 
 EXTENSION_FLAGS = {
     "cache_control": "cache_control_support",
     "thinking_blocks": "thinking_blocks_support",
+    "reasoning_details": "reasoning_details_support",
     "extra_content": "extra_content_support",
     "citations": "anthropic_blocks_support",
-    "is_error": "anthropic_blocks_support",
+    "is_error": "error_result_support",
     "reasoning_content": "reasoning_replay_support",
     "reasoning": "reasoning_replay_support",
 }

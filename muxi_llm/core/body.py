@@ -53,8 +53,10 @@ def _message(raw: Any, index: int, needs: set[str]) -> Json:
     content = message.get("content")
     if content.__class__ is not str and content is not None:
         message = {**message, "content": _content(content, f"messages[{index}].content", needs)}
-        if role == "tool" and any(part["type"] not in TEXTS for part in message["content"]):
-            needs.add("tool media")
+        if role == "tool":
+            needs.add("tool parts")
+            if any(part["type"] not in TEXTS for part in message["content"]):
+                needs.add("tool media")
     if len(message) > 2 or "content" not in message:  # anything but role and content
         message = _extensions(message, index, needs)
     return message
@@ -89,6 +91,8 @@ def _content(content: object, where: str, needs: set[str]) -> list[Json]:
 
 
 def _extensions(message: Json, index: int, needs: set[str]) -> Json:
+    if None in message.values() or [] in message.values():  # what an answer has not, no request says
+        message = {name: value for name, value in message.items() if name == "content" or value not in EMPTY}
     needs.update(message.keys() & EXTENSIONS)
     calls = message.get("tool_calls")
     if calls is None:
@@ -101,6 +105,7 @@ def _extensions(message: Json, index: int, needs: set[str]) -> Json:
 
 
 def _chat_needs(body: Json, needs: set[str]) -> None:
+    needs.update(body.keys() & OF_ONE_KIND)
     for name in ("tools", "functions"):
         if name in body:
             body[name] = _dicts(body[name], name)
@@ -177,9 +182,14 @@ RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 EXTENSIONS = {
     "reasoning_content",
     "reasoning",
+    "reasoning_details",
     "thinking_blocks",
     "cache_control",
     "extra_content",
     "citations",
     "is_error",
 }
+OF_ONE_KIND = {"anthropic_beta", "top_k"}
+"""Parameters of one client's wire that other providers may have as well."""
+
+EMPTY: tuple[Any, ...] = (None, [])

@@ -1,25 +1,26 @@
 """What families of models and single services do differently within OpenAI's own form, by the columns a
 `Profile` or a `Provider` declares.
 
-Each column of `Provider` named in `HABITS` has one function here; a service that does not declare it pays
+Each column of `Provider` named in `HABITS` has one function here or, where it is about messages, in
+`wire/openai/turns.py`; a service that does not declare it pays
 nothing for it. They run on OpenAI's names, before the provider's own tables rename or drop any.
 """
 
 from __future__ import annotations
 
-import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.wire.anthropic.thinking import nearest_effort
 from muxi_llm.wire.base import is_neutral
+from muxi_llm.wire.openai.turns import TURN_HABITS
 from muxi_llm.wire.requesting import HARMLESS, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from muxi_llm.providers.base import Provider
-    from muxi_llm.wire.base import Json, Ledger, Profile
+    from muxi_llm.wire.base import Ledger, Profile
 
     Body = Mapping[str, Any]
 
@@ -149,89 +150,6 @@ def _tool_choice(body: Body, instead: Mapping[str, str], ledger: Ledger) -> Body
     return {name: value for name, value in body.items() if name not in ABOUT_TOOLS}
 
 
-# ---------------------------------------------------------------------------------------- messages
-
-
-def _without_fields(body: Body, drops: Mapping[str, str], ledger: Ledger) -> Body:
-    messages = _messages(body)
-    found = [name for name in drops if any(name in message for message in messages)]
-    if not found:
-        return body
-    for name in found:
-        ledger.dropped(f"messages[].{name}", drops[name])
-    return {**body, "messages": [{n: v for n, v in m.items() if n not in found} for m in messages]}
-
-
-def _as_strings(body: Body, roles: frozenset[str], ledger: Ledger) -> Body:
-    messages = [
-        {**message, "content": "\n\n".join(part["text"] for part in message["content"])}
-        if message["role"] in roles and _is_text(message.get("content"))
-        else message
-        for message in _messages(body)
-    ]
-    return _with_messages(body, messages, ledger, "takes content as one string; its parts are joined")
-
-
-def _alternating(body: Body, _: bool, ledger: Ledger) -> Body:
-    messages: list[Json] = []
-    for message in _messages(body):
-        role = message["role"]
-        last = messages[-1] if messages else {"role": "system"}
-        if role == "system" != last["role"]:
-            message = {**message, "role": "user"}  # noqa: PLW2901
-        if message["role"] == last["role"] != "system" and not (message.keys() | last.keys()) & IN_TOOL_TURNS:
-            messages[-1] = {**last, "content": _both(last.get("content"), message.get("content"))}
-        else:
-            messages.append(message)
-    return _with_messages(body, messages, ledger, "wants turns to alternate; those of one role are merged")
-
-
-def _call_ids(body: Body, pattern: str, ledger: Ledger) -> Body:
-    messages = []
-    for message in _messages(body):
-        if "tool_call_id" in message:
-            message = {**message, "tool_call_id": _short_id(message["tool_call_id"], pattern)}  # noqa: PLW2901
-        if message.get("tool_calls"):
-            calls = [{**call, "id": _short_id(call.get("id"), pattern)} for call in message["tool_calls"]]
-            message = {**message, "tool_calls": calls}  # noqa: PLW2901
-        messages.append(message)
-    return _with_messages(body, messages, ledger, "takes shorter ids of tool calls; replaced")
-
-
-def _short_id(call_id: Any, pattern: str) -> Any:
-    """Nine characters that depend on nothing but *call_id*: a call and its result stay together."""
-    if not isinstance(call_id, str) or re.fullmatch(pattern, call_id):
-        return call_id
-    return sha256(call_id.encode()).hexdigest()[:9]
-
-
-def _messages(body: Body) -> list[Json]:
-    """Its messages; completions and embeddings have none."""
-    return body.get("messages") or []
-
-
-def _with_messages(body: Body, messages: list[Json], ledger: Ledger, why: str) -> Body:
-    if messages == _messages(body):
-        return body
-    ledger.changed("messages", f"{ledger.provider} {why}", loss=False)
-    return {**body, "messages": messages}
-
-
-def _is_text(content: object) -> bool:
-    return isinstance(content, list) and all(part["type"] == "text" for part in content)
-
-
-def _both(first: Any, second: Any) -> Any:
-    """Two contents as one: a string if both are, else parts."""
-    if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n\n{second}"
-    return [*_parts(first), *_parts(second)]
-
-
-def _parts(content: Any) -> list[Json]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
-
-
 # ------------------------------------------------------------------------------------------ tables
 
 HABITS: tuple[tuple[str, Callable[[Any, Any, Ledger], Any]], ...] = (
@@ -241,12 +159,7 @@ HABITS: tuple[tuple[str, Callable[[Any, Any, Ledger], Any]], ...] = (
     ("stop_limit", _few_stops),
     ("effort_fields", _effort),
     ("tool_choices", _tool_choice),
-    ("message_drops", _without_fields),
-    ("string_content", _as_strings),
-    ("alternating_roles", _alternating),
-    ("tool_call_id", _call_ids),
+    *TURN_HABITS,
 )
 
 ABOUT_TOOLS = {"tools", "tool_choice", "parallel_tool_calls"}
-IN_TOOL_TURNS = {"tool_calls", "tool_call_id"}
-"""A message with one of these stands for itself."""

@@ -33,6 +33,11 @@ class AnthropicProvider(Provider):
     cache_control_support = True
     thinking_blocks_support = True
     anthropic_blocks_support = True
+    tool_parts_support = True
+    error_result_support = True
+    document_support = True
+    prefill_support = True
+    top_k_support = True
     tool_media_support = True
     extra_content_support = True
 

@@ -92,7 +92,7 @@ class Provider:
     """Signed `thinking_blocks` of an assistant message, replayed."""
     anthropic_blocks_support: ClassVar[bool] = False
     """Anthropic's own content blocks and marks, where the chat form has none."""
-    extra_content_support: ClassVar[bool] = False
+    extra_content_support: bool = False
     """`extra_content` of messages and tool calls: state by provider, replayed (Gemini's signatures)."""
     media_url_support: ClassVar[bool] = True
     """It fetches `http(s)` URLs of images and videos by itself; without it they must come as base64."""
@@ -102,8 +102,20 @@ class Provider:
     """It fetches `http(s)` URLs in `file` parts by itself."""
     tool_media_support: ClassVar[bool] = False
     """Images and files in a tool's result; without it they follow in a user message."""
-    reasoning_replay_support: ClassVar[bool] = False
+    tool_parts_support: ClassVar[bool] = False
+    """A tool's result as parts; without it, text comes as one string."""
+    error_result_support: ClassVar[bool] = False
+    """`is_error` of a tool's result; without it the result says in words that it is one."""
+    document_support: ClassVar[bool] = False
+    """`file` parts of text, and without a name; without it a file has a name, and text is sent as text."""
+    prefill_support: ClassVar[bool] = False
+    """An assistant message at the end is one begun, which the answer goes on from."""
+    top_k_support: ClassVar[bool] = False
+    """`top_k`."""
+    reasoning_replay_support: bool = False  # of an instance: one class may stand for many servers
     """`reasoning_content` of an assistant message, replayed."""
+    reasoning_details_support: bool = False
+    """`reasoning_details` of an assistant message, replayed."""
 
     # Quirks, applied by `adapt`: parameter → its other name, why it is left out, or the only value taken.
     renames: ClassVar[Mapping[str, str]] = {}
@@ -147,6 +159,16 @@ class Provider:
     """Roles whose text must be one string, not a list of parts."""
     alternating_roles: ClassVar[bool] = False
     """System messages first, then turns that alternate: those of one role are merged."""
+    assistant_fields: ClassVar[frozenset[str]] = frozenset()
+    """The fields an assistant's message may have here; others are left out."""
+    reasoning_field: ClassVar[str] = ""
+    """How it calls the thinking of a message, `reasoning_content` or `reasoning`; "": either."""
+    one_system: ClassVar[bool] = False
+    """One system message, the first: those behind it are put into it, later ones sent as the user's."""
+    reply_to_tools: ClassVar[str] = ""
+    """What the assistant says between a tool's result and the user, where the two may not meet."""
+    prefill: ClassVar[Mapping[str, Any]] = {}
+    """The fields that have it go on from an assistant message at the end; `message`: that message's own."""
     tool_call_id: ClassVar[str] = ""
     """The pattern ids of tool calls must match; others are replaced, a call's and its result's alike."""
     families: ClassVar[Mapping[str, Profile]] = {}
@@ -197,6 +219,11 @@ class Provider:
             cls.base_url_env = (f"{prefix}_BASE_URL",)
         CLASSES[cls.name] = cls
 
+    @property
+    def giver(self) -> str:
+        """Whose the state in its answers is: a name that the next turn is known by."""
+        return self.name
+
     # ------------------------------------------------------------------------------------- verbs
 
     def profile(self, model: str) -> Profile:
@@ -215,7 +242,9 @@ class Provider:
         profile = self.profile(model)
         kind = self.wires.get(endpoint)
         if kind is not None:
-            return kind(model, ledger, profile)
+            wire = kind(model, ledger, profile)
+            wire.giver = self.giver
+            return wire
         if endpoint == "completion" and "chat" in self.wires:
             return CompletionsOverChat(self.wire_for("chat", model, ledger))
         have = ", ".join(sorted(self.wires))
@@ -241,7 +270,13 @@ class Provider:
             encoded = overlaid(encoded, extra)
         wire.settle(encoded)
         accepted = wire.stream_headers if stream else {}
-        headers = {"content-type": "application/json", **accepted, **self.headers, **self.authorize()}
+        headers = {
+            "content-type": "application/json",
+            **accepted,
+            **wire.headers,
+            **self.headers,
+            **self.authorize(),
+        }
         content = b"" if wire.method == "GET" else dumps(encoded)
         url = self.url_of(wire, stream=stream)
         if ("/." in url or "%" in url or "\\" in url) and DOT_SEGMENT.search(url.partition("?")[0]):

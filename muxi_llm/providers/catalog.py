@@ -19,8 +19,10 @@ LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 THINKING_OFF = {"thinking": {"type": "disabled"}}
 THREE_LEVELS = {"minimal": {"reasoning_effort": "low"}, "xhigh": {"reasoning_effort": "high"}}
 FIXED = "fixed by the service for this model"
-UNTHINKING = Profile(forced_calls="unthinking")
-"""Quirks of a model that refuses a forced `tool_choice` while it thinks, as it does by default."""
+UNTHINKING = Profile(forced_calls="unthinking", reasoned_calls=True)
+"""Quirks of a model that thinks by default, and while it does refuses a forced `tool_choice` and calls in the
+history that came without thinking.
+"""
 
 
 def row(base_url: str, wires: str, can: str = "", keys: str = "", **columns: Any) -> dict[str, Any]:
@@ -41,6 +43,12 @@ EMBEDS = "chat embedding models"
 ALL = "chat completion embedding models"
 OPEN = "vision json_schema"
 """Hosts of many models, some of which see and some of which obey schemas: the model judges."""
+HOSTS = f"{OPEN} reasoning_replay top_k"
+"""Hosts of open models: their servers (vLLM, SGLang) take thinking back between calls of tools, and `top_k`.
+https://docs.vllm.ai/en/latest/features/interleaved_thinking/, https://docs.fireworks.ai/guides/reasoning,
+https://novita.ai/docs/guides/llm-interleaved-thinking.
+"""
+STRICT_ASSISTANT = frozenset({"role", "content", "tool_calls"})
 
 ROWS: dict[str, dict[str, Any]] = {
     # https://docs.ai21.com/reference/jamba-1-6-api-ref
@@ -48,16 +56,19 @@ ROWS: dict[str, dict[str, Any]] = {
     # https://docs.aihubmix.com/en
     "aihubmix": row("https://aihubmix.com/v1", ALL, OPEN),
     # https://docs.baseten.co/inference/model-apis/overview
-    "baseten": row("https://inference.baseten.co/v1", CHAT, OPEN),
+    "baseten": row("https://inference.baseten.co/v1", CHAT, HOSTS),
     # https://inference-docs.cerebras.ai/resources/openai
     "cerebras": row(
         "https://api.cerebras.ai/v1",
         MORE,
         "json_schema reasoning_replay",
         drops=refused("n", "frequency_penalty", "presence_penalty", "logit_bias"),
+        # https://inference-docs.cerebras.ai/capabilities/reasoning; https://github.com/QwenLM/qwen-code/issues/11045
+        reasoning_field="reasoning",
+        assistant_fields=STRICT_ASSISTANT | {"name", "reasoning"},
     ),
     # https://llm.chutes.ai/v1/models
-    "chutes": row("https://llm.chutes.ai/v1", MORE, OPEN, renames=MAX_TOKENS),
+    "chutes": row("https://llm.chutes.ai/v1", MORE, HOSTS, renames=MAX_TOKENS),
     # https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/, .../api/resources/ai/
     "cloudflare": row(
         "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai/v1",
@@ -70,7 +81,7 @@ ROWS: dict[str, dict[str, Any]] = {
         renames=MAX_TOKENS,
     ),
     # https://docs.crusoecloud.com/managed-inference/overview
-    "crusoe": row("https://managed-inference-api-proxy.crusoecloud.com/v1", CHAT, OPEN, renames=MAX_TOKENS),
+    "crusoe": row("https://managed-inference-api-proxy.crusoecloud.com/v1", CHAT, HOSTS, renames=MAX_TOKENS),
     # https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope,
     # .../deep-thinking
     "dashscope": row(
@@ -86,12 +97,15 @@ ROWS: dict[str, dict[str, Any]] = {
             },
             "xhigh": {"enable_thinking": True},
         },
+        reasoning_field="reasoning_content",
+        # https://www.alibabacloud.com/help/en/model-studio/partial-mode
+        prefill={"message": {"partial": True}},
     ),
     # https://docs.deepinfra.com/api-reference/chat-completions/openai-chat-completions
     "deepinfra": row(
         "https://api.deepinfra.com/v1/openai",
         ALL,
-        OPEN,
+        HOSTS,
         keys="DEEPINFRA_API_KEY DEEPINFRA_TOKEN",
         namespaced_models=True,
         renames=MAX_TOKENS,
@@ -109,16 +123,17 @@ ROWS: dict[str, dict[str, Any]] = {
         string_content=EVERY_ROLE,
         stop_limit=16,
         families={r"deepseek-(v[4-9]|reasoner)": UNTHINKING},
+        reasoning_field="reasoning_content",
     ),
     # https://featherless.ai/docs/api-overview-and-common-options
     "featherless": row(
-        "https://api.featherless.ai/v1", MORE, OPEN, keys="FEATHERLESS_API_KEY FEATHERLESS_AI_API_KEY"
+        "https://api.featherless.ai/v1", MORE, HOSTS, keys="FEATHERLESS_API_KEY FEATHERLESS_AI_API_KEY"
     ),
     # https://docs.fireworks.ai/api-reference/post-chatcompletions
     "fireworks": row(
         "https://api.fireworks.ai/inference/v1",
         ALL,
-        OPEN,
+        HOSTS,
         keys="FIREWORKS_API_KEY FIREWORKS_AI_API_KEY",
         renames=MAX_TOKENS,
         effort_fields=THREE_LEVELS,
@@ -138,16 +153,19 @@ ROWS: dict[str, dict[str, Any]] = {
         paths={"/models": "../catalog/models"},
     ),
     # https://docs.gmicloud.ai/inference-engine/api-reference/llm-api-reference
-    "gmi": row("https://api.gmi-serving.com/v1", CHAT, OPEN),
+    "gmi": row("https://api.gmi-serving.com/v1", CHAT, HOSTS),
     # https://console.groq.com/docs/openai, https://console.groq.com/docs/reasoning
     "groq": row(
         "https://api.groq.com/openai/v1",
         CHAT,
-        OPEN,
+        f"{OPEN} reasoning_replay",
         drops=refused("logprobs", "top_logprobs", "logit_bias", "n"),
         effort_fields=THREE_LEVELS,
         message_drops={"name": NO_SUCH_PARAMETER},
         stop_limit=4,
+        # https://console.groq.com/docs/reasoning; strict: https://github.com/tashfeenahmed/freellmapi/issues/1070
+        reasoning_field="reasoning",
+        assistant_fields=STRICT_ASSISTANT | {"name", "reasoning", "function_call"},
     ),
     # https://docs.helicone.ai/rest/ai-gateway/post-v1-chat-completions
     "helicone": row("https://ai-gateway.helicone.ai/v1", CHAT, OPEN),
@@ -156,7 +174,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "https://us.inference.heroku.com/v1", EMBEDS, OPEN, keys="INFERENCE_KEY", renames=MAX_TOKENS
     ),
     # https://docs.hyperbolic.xyz/docs/rest-api
-    "hyperbolic": row("https://api.hyperbolic.xyz/v1", MORE, OPEN, renames=MAX_TOKENS),
+    "hyperbolic": row("https://api.hyperbolic.xyz/v1", MORE, HOSTS, renames=MAX_TOKENS),
     # https://docs.inceptionlabs.ai/api-reference/chat/create-a-chat-completion
     "inception": row(
         "https://api.inceptionlabs.ai/v1",
@@ -175,12 +193,13 @@ ROWS: dict[str, dict[str, Any]] = {
     "lm_studio": row(
         "http://127.0.0.1:1234/v1",
         ALL,
-        OPEN,
+        HOSTS,
         keys="LM_STUDIO_API_KEY LMSTUDIO_API_KEY",
         key_required=False,
         json_mode_support=False,
         media_url_support=False,
         renames=MAX_TOKENS,
+        one_system=True,
     ),
     # https://dev.meta.ai/docs
     "meta": row("https://api.meta.ai/v1", CHAT, OPEN, keys="META_API_KEY META_MODEL_API_KEY"),
@@ -197,12 +216,17 @@ ROWS: dict[str, dict[str, Any]] = {
             **{level: {"reasoning_effort": "high"} for level in ("low", "medium", "xhigh")},
         },
         tool_call_id="[a-zA-Z0-9]{9}",
+        # https://docs.mistral.ai/api/ (AssistantMessage); no user behind a tool:
+        # https://github.com/mistralai/mistral-common/issues/169
+        assistant_fields=STRICT_ASSISTANT | {"prefix"},
+        reply_to_tools="Understood.",
+        prefill={"message": {"prefix": True}},
     ),
     # https://modal.com/docs/guide/webhook-proxy-auth: your own server, behind your own address
     "modal": row(
         "",
         ALL,
-        OPEN,
+        HOSTS,
         key_required=False,
         header_env={"modal-key": "MODAL_KEY", "modal-secret": "MODAL_SECRET"},
     ),
@@ -222,22 +246,26 @@ ROWS: dict[str, dict[str, Any]] = {
                     "temperature", "top_p", "n", "presence_penalty", "frequency_penalty", why=FIXED
                 ),
                 forced_calls="unthinking",
+                reasoned_calls=True,
             )
         },
+        reasoning_field="reasoning_content",
+        # https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api
+        prefill={"message": {"partial": True}},
     ),
     # https://docs.nano-gpt.com
     "nano_gpt": row(
-        "https://nano-gpt.com/api/v1", ALL, OPEN, keys="NANO_GPT_API_KEY NANOGPT_API_KEY", renames=MAX_TOKENS
+        "https://nano-gpt.com/api/v1", ALL, HOSTS, keys="NANO_GPT_API_KEY NANOGPT_API_KEY", renames=MAX_TOKENS
     ),
     # https://docs.tokenfactory.nebius.com/api-reference/inference/create-chat-completion
-    "nebius": row("https://api.tokenfactory.nebius.com/v1", ALL, OPEN, namespaced_models=True),
+    "nebius": row("https://api.tokenfactory.nebius.com/v1", ALL, HOSTS, namespaced_models=True),
     # https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion
-    "novita": row("https://api.novita.ai/openai/v1", ALL, OPEN, namespaced_models=True, renames=MAX_TOKENS),
+    "novita": row("https://api.novita.ai/openai/v1", ALL, HOSTS, namespaced_models=True, renames=MAX_TOKENS),
     # https://docs.api.nvidia.com/nim/reference/llm-apis
     "nvidia": row(
         "https://integrate.api.nvidia.com/v1",
         ALL,
-        OPEN,
+        HOSTS,
         keys="NVIDIA_API_KEY NVIDIA_NIM_API_KEY",
         namespaced_models=True,
         renames=MAX_TOKENS,
@@ -246,7 +274,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "openrouter": row(
         "https://openrouter.ai/api/v1",
         ALL,
-        "vision audio_input file_input file_url json_schema cache_control reasoning_replay",
+        "vision audio_input file_input file_url json_schema cache_control reasoning_replay reasoning_details "
+        "prefill tool_parts top_k",
         header_env={"http-referer": "OR_SITE_URL", "x-title": "OR_APP_NAME"},
         namespaced_models=True,
         foreign=frozenset({"moderation", "prompt_cache_retention", "safety_identifier", "store"}),
@@ -261,7 +290,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "ovh": row(
         "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1",
         ALL,
-        OPEN,
+        HOSTS,
         keys="OVHCLOUD_API_KEY OVH_AI_ENDPOINTS_ACCESS_TOKEN",
     ),
     # https://creator.poe.com/docs/external-applications/openai-compatible-api
@@ -280,9 +309,9 @@ ROWS: dict[str, dict[str, Any]] = {
     # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
     "sarvam": row("https://api.sarvam.ai/v1", "chat", renames=MAX_TOKENS),
     # https://www.scaleway.com/en/docs/generative-apis/
-    "scaleway": row("https://api.scaleway.ai/v1", EMBEDS, OPEN, keys="SCW_SECRET_KEY SCALEWAY_API_KEY"),
+    "scaleway": row("https://api.scaleway.ai/v1", EMBEDS, HOSTS, keys="SCW_SECRET_KEY SCALEWAY_API_KEY"),
     # https://docs.siliconflow.cn/cn/api-reference/chat-completions
-    "siliconflow": row("https://api.siliconflow.cn/v1", EMBEDS, OPEN, namespaced_models=True),
+    "siliconflow": row("https://api.siliconflow.cn/v1", EMBEDS, HOSTS, namespaced_models=True),
     # https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api
     "snowflake": row(
         "https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
@@ -292,12 +321,12 @@ ROWS: dict[str, dict[str, Any]] = {
         settings_env={"account": ("SNOWFLAKE_ACCOUNT",)},
     ),
     # https://dev.synthetic.new/docs/openai
-    "synthetic": row("https://api.synthetic.new/openai/v1", ALL, OPEN, renames=MAX_TOKENS),
+    "synthetic": row("https://api.synthetic.new/openai/v1", ALL, HOSTS, renames=MAX_TOKENS),
     # https://docs.together.ai/reference/chat-completions, https://docs.together.ai/docs/inference/chat/reasoning
     "together": row(
         "https://api.together.ai/v1",
         ALL,
-        OPEN,
+        HOSTS,
         keys="TOGETHER_API_KEY TOGETHERAI_API_KEY",
         namespaced_models=True,
         renames=MAX_TOKENS,
@@ -312,7 +341,7 @@ ROWS: dict[str, dict[str, Any]] = {
         effort_fields={**THREE_LEVELS, "none": {"reasoning_effort": "low"}},
     ),
     # https://docs.venice.ai
-    "venice": row("https://api.venice.ai/api/v1", EMBEDS, OPEN, keys="VENICE_API_KEY VENICE_AI_API_KEY"),
+    "venice": row("https://api.venice.ai/api/v1", EMBEDS, HOSTS, keys="VENICE_API_KEY VENICE_AI_API_KEY"),
     # https://vercel.com/docs/ai-gateway/sdks-and-apis/openai-chat-completions
     "vercel": row(
         "https://ai-gateway.vercel.sh/v1",
@@ -325,8 +354,11 @@ ROWS: dict[str, dict[str, Any]] = {
     "vllm": row(
         "http://127.0.0.1:8000/v1",
         ALL,
-        "vision audio_input audio_url video_input json_schema developer_message reasoning_replay",
+        "vision audio_input audio_url video_input json_schema reasoning_replay top_k",
         key_required=False,
+        # One system message: https://github.com/vllm-project/vllm/issues/41114
+        one_system=True,
+        prefill={"continue_final_message": True, "add_generation_prompt": False},
     ),
     # https://www.volcengine.com/docs/82379/1330310
     "volcengine": row(
@@ -336,7 +368,7 @@ ROWS: dict[str, dict[str, Any]] = {
         keys="ARK_API_KEY VOLCENGINE_API_KEY",
     ),
     # https://docs.wandb.ai/guides/integrations/inference/
-    "wandb": row("https://api.inference.wandb.ai/v1", CHAT, OPEN, namespaced_models=True),
+    "wandb": row("https://api.inference.wandb.ai/v1", CHAT, HOSTS, namespaced_models=True),
     # https://dev.writer.com/api-reference/completion-api/chat-completion, .../list-models
     "writer": row(
         "https://api.writer.com/v1",
@@ -355,6 +387,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "reasoning_replay",
         keys="XIAOMI_MIMO_API_KEY MIMO_API_KEY",
         renames=MAX_TOKENS,
+        reasoning_field="reasoning_content",
     ),
     # https://docs.z.ai/api-reference/llm/chat-completion
     "zai": row(
@@ -378,6 +411,7 @@ ROWS: dict[str, dict[str, Any]] = {
         stop_limit=1,
         tool_choices={"required": "auto", "function": "auto", "none": ""},
         effort_fields={"none": THINKING_OFF},
+        reasoning_field="reasoning_content",
     ),
     # ---- Services that are no more: what one is told who names them.
     "anyscale": {

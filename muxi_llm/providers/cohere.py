@@ -24,6 +24,8 @@ class CohereProvider(Provider):
     streaming_support = True
     token_by_token_support = True
     reasoning_replay_support = True
+    tool_parts_support = True
+    top_k_support = True
 
     # https://docs.cohere.com/reference/chat
     ranges = {"top_p": (0.01, 0.99), "frequency_penalty": (0, 1), "presence_penalty": (0, 1)}

@@ -48,6 +48,11 @@ class GoogleProvider(Provider):
     file_url_support = True
     tool_media_support = True
     extra_content_support = True
+    tool_parts_support = True
+    error_result_support = True
+    document_support = True
+    prefill_support = True
+    top_k_support = True
 
     # https://ai.google.dev/gemini-api/docs/tools, .../function-calling#multi-tool-use
     own_tools = r"\..*"

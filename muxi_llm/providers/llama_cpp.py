@@ -32,6 +32,10 @@ class LlamaCppProvider(OpenAICompatible):
     json_schema_support = True
     tier = "verified"
     renames = {"max_completion_tokens": "max_tokens"}
+    reasoning_replay_support = True
+    prefill_support = True
+    top_k_support = True
+    one_system = True
     settings_env = {"model_dir": ("LLAMA_CPP_MODEL_DIR",)}
 
     def url_of(self, wire: Wire, *, stream: bool) -> str:

@@ -43,7 +43,7 @@ class MiniMaxChat(OpenAIChat):
         return super().decode_response(data, created=created)
 
     def stream_decoder(self, *, created: int) -> OpenAIStreamDecoder[ChatCompletionChunk]:  # noqa: ARG002
-        return MiniMaxStreamDecoder(ChatCompletionChunk, answers=self._answers)
+        return MiniMaxStreamDecoder(ChatCompletionChunk, answers=self._answers, giver=self.giver)
 
 
 class MinimaxProvider(OpenAICompatible):
@@ -54,6 +54,7 @@ class MinimaxProvider(OpenAICompatible):
     wires = {"chat": MiniMaxChat, "models": ModelsList}
 
     reasoning_replay_support = True
+    reasoning_details_support = True
     ranges = {"temperature": (0.01, 1)}
     drops = {"n": "MiniMax gives one answer", "logit_bias": "ignored by MiniMax",
              "presence_penalty": "ignored by MiniMax", "frequency_penalty": "ignored by MiniMax"}  # fmt: skip

@@ -27,6 +27,8 @@ class OllamaProvider(Provider):
     json_mode_support = True
     json_schema_support = True
     reasoning_replay_support = True
+    tool_parts_support = True
+    top_k_support = True
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.providers.profiles import profile_within
 from muxi_llm.wire.responses.instead import ChatOrResponses
 
 if TYPE_CHECKING:
-    from muxi_llm.wire.base import Profile
+    from muxi_llm.wire.base import Endpoint, Ledger, Profile, Wire
 
 
 class OpenAIProvider(OpenAICompatible):
@@ -27,6 +29,7 @@ class OpenAIProvider(OpenAICompatible):
     developer_message_support = True
     file_input_support = True
     extra_content_support = True  # of Responses; chat completions are sent none
+    tool_parts_support = True
 
     # https://platform.openai.com/docs/api-reference/chat/create; ids of calls: "maximum length 40"
     # (https://github.com/agno-agi/agno/issues/5382)
@@ -44,6 +47,44 @@ class OpenAIProvider(OpenAICompatible):
     lengths = {"user": 64, "safety_identifier": 64, "prompt_cache_key": 64}
     tool_call_id = r"(?s).{1,40}"
 
+    _is_openai = True
+
+    def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
+        """A server of the caller's own that speaks OpenAI's wire is told by its host, and by a model that is
+        none of OpenAI's. An instance serves one model, so what is found out here becomes its own.
+        """
+        host = urlsplit(self.base_url).hostname or ""
+        self._is_openai = host.endswith(HOMES) or OPENAIS.match(model) is not None
+        if not self._is_openai:
+            vars(self).update(COMPATIBLE)
+        return super().wire_for(endpoint, model, ledger)
+
     def profile(self, model: str) -> Profile:
         """Of the model a fine-tuned one or a deployment is named for."""
         return profile_within(model)
+
+    @property
+    def giver(self) -> str:
+        """Another server gives in its own name."""
+        return self.name if self._is_openai else urlsplit(self.base_url).netloc
+
+
+HOMES = ("openai.com", "azure.com")
+OPENAIS = re.compile(
+    r"(ft:)?(gpt-(?!oss)|o[1-9]|chatgpt|codex|computer-use|davinci|babbage|text-|tts-|whisper)"
+)
+
+COMPATIBLE = {
+    "wires": OpenAICompatible.wires,
+    "own_tools": OpenAICompatible.own_tools,
+    "server_tools": OpenAICompatible.server_tools,
+    "developer_message_support": False,
+    "tool_parts_support": False,
+    "reasoning_replay_support": True,
+    "reasoning_details_support": True,
+    "extra_content_support": True,
+    "top_k_support": True,
+}
+"""What a server of the caller's own is taken for: he knows what he writes to it, and templates of open models
+know neither a developer nor results in parts.
+"""

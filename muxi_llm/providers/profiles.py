@@ -115,12 +115,14 @@ CLAUDE_OPUS_40 = replace(CLAUDE_37, max_output_tokens=32_000)
 CLAUDE_OPUS_41 = replace(CLAUDE_OPUS_40, one_sampler=True)
 CLAUDE_45 = replace(CLAUDE_37, json_schema_support=None, one_sampler=True)
 CLAUDE_46 = ClaudeProfile(
+    prefill=False,
     max_output_tokens=128_000,
     thinking="adaptive",
     efforts=("low", "medium", "high", "max"),
     one_sampler=True,
 )
 CLAUDE_47 = ClaudeProfile(
+    prefill=False,
     max_output_tokens=128_000,
     thinking="adaptive",
     efforts=("low", "medium", "high", "xhigh", "max"),
@@ -141,9 +143,14 @@ NO_EFFORT = {"reasoning_effort": "this Grok reasons as it sees fit"}
 GROK_UNRULED = Profile(drops={**GROK_REASONING.drops, **NO_EFFORT})
 GROK_PLAIN = Profile(drops={"reasoning_effort": "this Grok does not reason"})
 
+REASONED = Profile(reasoned_calls=True)
+
 FAMILIES: list[tuple[re.Pattern[str], Profile]] = [
     (re.compile(pattern), profile)
     for pattern, profile in (
+        # https://api-docs.deepseek.com/guides/thinking_mode#tool-calls,
+        # https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model
+        (r"deepseek-(reasoner|v(3[.-]2|[4-9]))|kimi-k(2[.-][5-9]|2-thinking|[3-9])", REASONED),
         (r"gpt-5[\w.-]*-chat", DEFAULT),
         (r"gpt-5-pro", GPT_5_PRO),
         (r"gpt-5[\w.-]*-pro", PRO),

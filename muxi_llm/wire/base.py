@@ -133,6 +133,8 @@ class Profile:
     """`drops`, unless it is told not to reason, or does not by itself."""
     forced_calls: Literal["taken", "unthinking"] = "taken"
     """Whether `tool_choice` may demand a call: always, or only while it does not think."""
+    reasoned_calls: bool = False
+    """It refuses calls in the history that came without reasoning."""
     responses: Literal["", "tools", "always"] = ""
     """What OpenAI's chat completions refuse of it and its Responses take: calls while it reasons, or all."""
 
@@ -206,6 +208,10 @@ class Wire:
     method: ClassVar[str] = "POST"
     path: str = ""
     stream_headers: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+    """What one request says in headers of its own."""
+    giver: str = ""
+    """Whose the state in the answers is (`wire/state.py`)."""
 
     def __init__(self, model: str, ledger: Ledger, profile: Profile) -> None:
         self.model = model
@@ -254,6 +260,13 @@ class Inbound:
         ledger.
         """
         raise NotImplementedError
+
+    def hear(self, headers: Mapping[str, str], body: Json) -> None:
+        """Put into *body*, in place, what the client says in headers."""
+
+    def own_body(self, raw: Json, ledger: Ledger) -> Json:  # noqa: ARG002 - most have nothing to take out
+        """What the client's own server is asked: *raw* itself, unless it holds what only others know."""
+        return raw
 
     def encode_response(self, value: Any) -> bytes:
         """A typed value → the body of a success."""

@@ -93,7 +93,14 @@ def taken_apart(url: str, at: str, wanted: str) -> tuple[str, str]:
     media, *options = head.removeprefix("data:").split(";")
     if "base64" not in options:
         data = base64.b64encode(unquote_to_bytes(data)).decode()
-    return media.lower(), data
+    return told_by(data) or media.lower(), data
+
+
+def told_by(data: str) -> str | None:
+    """The type of the image that *data*, base64, begin as: what it is called is often another."""
+    if data.startswith(RIFF):  # also what sound begins with
+        return "image/webp" if data[12:16] == EBP else None
+    return next((media for start, media in IMAGE_STARTS.items() if data.startswith(start)), None)
 
 
 def transcript(turns: Iterable[tuple[str, str]]) -> str:
@@ -164,6 +171,12 @@ NUMBER, STRINGS = (int, float), (str, list, tuple)
 RAW_ARGUMENTS = "_raw_arguments"
 """Holds arguments that are no JSON object, where an object is wanted."""
 
+IMAGE_STARTS = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif"}
+"""The first bytes of what every provider reads, as base64 has them."""
+
+RIFF, EBP = "UklGR", "RUJQ"
+"""What a WebP begins with, and the end of its name behind a length."""
+
 TYPES: dict[str, Any] = {
     "n": int,
     "max_tokens": int,
@@ -191,7 +204,7 @@ WORDS: dict[Any, str] = {
 MODES: dict[str | None, str] = {None: "auto", "any": "required"}
 
 HARMLESS = {
-    "metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier",
-    "service_tier", "store", "stream_options", "user",
+    "anthropic_beta", "metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
+    "safety_identifier", "service_tier", "store", "stream_options", "user",
 }  # fmt: skip
 """Parameters whose absence changes no answer."""

@@ -233,9 +233,9 @@ EXTENSIONS = {
 def test_extensions_are_stripped_for_foreign_providers(name, flag):
     """Opaque state of one provider is a 400 at another; where it belongs it stays."""
     plain = {"role": "assistant", "content": "x"}
-    request = request_of(messages=[*HELLO, {**plain, name: ["opaque"]}])
+    request = request_of(messages=[{**plain, name: ["opaque"]}, *HELLO])
     body, entries = adapted(request)
-    assert body["messages"] == [*HELLO, plain]
+    assert body["messages"] == [plain, *HELLO]
     assert told(entries) == [(f"messages[].{name}", "dropped", False)]
     assert adapted(request, **{flag: True, "audio_url_support": True}) == (request.body, [])
 
@@ -367,6 +367,7 @@ def test_strict_lets_harmless_changes_pass():
     messages = [
         {"role": "developer", "content": "x"},
         {"role": "assistant", "content": "x", "reasoning": "y"},
+        *HELLO,
     ]
     request = request_of(mode="strict", messages=messages, max_completion_tokens=9, temperature=1)
     _, entries = adapted(request, renames={"max_completion_tokens": "m"}, drops={"temperature": "no"})

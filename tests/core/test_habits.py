@@ -264,7 +264,10 @@ RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "r"}
         ([("user", "a"), ("user", "b")], [("user", "a\n\nb")]),
         ([("user", "a"), ("user", [IMAGE])], [("user", [part("a"), IMAGE])]),
         ([("user", [part("a")]), ("user", "b")], [("user", [part("a"), part("b")])]),
-        ([("assistant", None), ("assistant", "b")], [("assistant", [part("b")])]),
+        (
+            [("assistant", None), ("assistant", "b"), ("user", "c")],
+            [("assistant", [part("b")]), ("user", "c")],
+        ),
         ([("system", "s"), ("system", "t"), ("user", "a")], [("system", "s"), ("system", "t"), ("user", "a")]),
         ([("user", "a"), ("system", "s")], [("user", "a\n\ns")]),
         ([("user", "a"), ("assistant", "b"), ("user", "c")], [("user", "a"), ("assistant", "b"), ("user", "c")]),

@@ -142,8 +142,8 @@ def test_what_cannot_be_fetched_is_the_requests_fault(driver):
             ["moved"],
         ),
         (
-            {"type": "file", "file": {"file_url": "data:text/plain;base64,AAAA"}},
-            {"type": "file", "file": {"file_data": "data:text/plain;base64,AAAA"}},
+            {"type": "file", "file": {"file_url": "data:application/pdf;base64,AAAA", "filename": "a"}},
+            {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a"}},
             [],
         ),
     ],
@@ -164,7 +164,7 @@ ODD = [
     {"type": "audio_url", "audio_url": {"url": "data:audio/wav,raw"}},
     {"type": "file", "file": {"file_id": "file-1"}},
     {"type": "file", "file": "file-1"},
-    {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}},
+    {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a.pdf"}},
     {"type": "unknown", "unknown": URL},
 ]
 

@@ -10,6 +10,7 @@ from anthropic import types
 from pydantic import BaseModel
 
 import muxi_llm
+from muxi_llm.wire.state import seal
 from tests.support import bodies
 from tests.support.anthropic_client import CLAUDE, LATER, ask, stream
 from tests.support.anthropic_validator import plain, told
@@ -172,6 +173,9 @@ PARALLEL: Any = [
     {"tool_calls": [{"index": 1, "id": "call_2", "type": "function", "function": {"name": "g"}}]},
     {"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]},
 ]
+OPENAIS = {"type": "redacted_thinking", "data": seal({"extra_content": {"muxi_llm": {"giver": "openai"}}})}
+"""Whose the thinking is, sealed: it goes back to nobody else."""
+
 STREAMS: dict[str, tuple[Any, Any, str]] = {
     "text": ([{"content": "Hello "}, {"content": "you"}], [TEXT], "end_turn"),
     "reasoning": (
@@ -181,7 +185,7 @@ STREAMS: dict[str, tuple[Any, Any, str]] = {
     ),
     "thinking blocks": (
         [{"reasoning_content": "hm, so", "thinking_blocks": THOUGHT}, {"content": "Hello you"}],
-        [*THOUGHT, TEXT],
+        [*THOUGHT, TEXT, OPENAIS],
         "end_turn",
     ),
     "parallel tools": (PARALLEL, CALLED, "tool_use"),

@@ -84,6 +84,8 @@ class _Items:
             self.said.append(event["delta"])
         elif kind.endswith(".done"):
             self._text_done(kind, event)
+        elif kind == "image_generation_call.completed":
+            assert self.open["type"] == "image_generation_call"
         else:
             assert kind == "output_text.annotation.added"
             assert self.is_in_part
@@ -115,6 +117,8 @@ class _Items:
             assert self.parts
         elif item["type"] == "reasoning":
             assert item["summary"] == self.parts
+        elif item["type"] == "image_generation_call":
+            assert item["result"]
         elif item["type"] in {"function_call", "custom_tool_call"}:
             assert item.get("arguments", item.get("input")) == "".join(self.said)
         else:  # told whole

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from muxi_llm.errors import APITimeoutError, ContextLengthExceededError
-from muxi_llm.wire.anthropic.inbound_reply import Ending, blocks_of, head_of, state_of, usage_of
+from muxi_llm.wire.anthropic.foreign import own_messages, thinks_no_more
+from muxi_llm.wire.anthropic.inbound_reply import Ending, blocks_of, head_of, state_of, tell_media, usage_of
 from muxi_llm.wire.anthropic.inbound_request import RequestReader
 from muxi_llm.wire.anthropic.inbound_stream import EventEncoder, event
 from muxi_llm.wire.base import Inbound, Json, WireError, dumps_answer, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from muxi_llm.errors import APIError
     from muxi_llm.models import ChatCompletion, ChatCompletionChunk
@@ -41,6 +42,26 @@ class AnthropicInbound(Inbound):
         self._model, self._stops = body["model"], body.get("stop") or []
         return body
 
+    def hear(self, headers: Mapping[str, str], body: Json) -> None:
+        """Anthropic's betas, as `anthropic_beta`: they steer Claude wherever it is."""
+        betas = headers.get("anthropic-beta", "")
+        if betas:
+            body["anthropic_beta"] = [beta.strip() for beta in betas.split(",") if beta.strip()]
+
+    def own_body(self, raw: Json, ledger: Ledger) -> Json:
+        """*raw* without the thinking of others, which Anthropic refuses."""
+        messages = raw.get("messages")
+        if not isinstance(messages, list):
+            return raw
+        own = own_messages(messages, ledger)
+        if own is messages:
+            return raw
+        out = {**raw, "messages": own}
+        if thinks_no_more(messages, own, raw):
+            ledger.dropped("thinking", "the last tool call came without its thinking block")
+            del out["thinking"]
+        return out
+
     def encode_response(self, value: ChatCompletion) -> bytes:
         with _sense():
             return dumps_answer(self._message_of(value))
@@ -56,6 +77,7 @@ class AnthropicInbound(Inbound):
         ending.refusal = said.refusal or ""
         message = {**head, "model": self._model or value.model}
         message["content"] = blocks_of(said, ending.native, head["id"])
+        tell_media(said, self.ledger)
         message |= ending.told(called=bool(said.tool_calls or said.function_call))
         container = state_of(said).get("container")
         if container:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from muxi_llm.wire.anthropic.foreign import citation_of, sealed, state_in
 from muxi_llm.wire.anthropic.reply import EXTRA_USAGE
 from muxi_llm.wire.requesting import RAW_ARGUMENTS
 
 if TYPE_CHECKING:
     from muxi_llm.models import ChatCompletionMessage, Choice, ChunkChoice, CompletionUsage
-    from muxi_llm.wire.base import Json
+    from muxi_llm.wire.base import Json, Ledger
 
 
 def blocks_of(message: ChatCompletionMessage, native: str | None, message_id: str) -> list[Json]:
@@ -22,12 +23,18 @@ def blocks_of(message: ChatCompletionMessage, native: str | None, message_id: st
     kept: list[Json] | None = state_of(message).get("content")
     if kept:
         return kept
-    blocks: list[Json] = list(message.thinking_blocks or ())
-    if not blocks and message.reasoning_content:
+    state = state_in(message)
+    blocks: list[Json] = [sealed(state)] if state else []
+    blocks += message.thinking_blocks or ()
+    if not message.thinking_blocks and message.reasoning_content:
         blocks.append({"type": "thinking", "thinking": message.reasoning_content, "signature": ""})
     text = message.content or (message.refusal if is_said(native) else None)
     if text:
-        blocks.append({"type": "text", "text": text})
+        block: Json = {"type": "text", "text": text}
+        cited = [citation_of(annotation, text) for annotation in message.get("annotations") or ()]
+        if any(cited):
+            block["citations"] = [one for one in cited if one]
+        blocks.append(block)
     for index, call in enumerate(message.tool_calls or ()):
         called = getattr(call, "function", None) or call.get("custom")
         given = called.get("arguments") or called.get("input")
@@ -42,6 +49,14 @@ def state_of(said: Any) -> Json:
     """What an answer of Anthropic's own left on its message or delta."""
     state: Json = (said.extra_content or {}).get("anthropic") or {}
     return state
+
+
+def tell_media(said: Any, ledger: Ledger) -> None:
+    """Tell of pictures and sound in an answer, which Anthropic's messages have no blocks for."""
+    for name in ("images", "audio"):
+        param = f"choices[0].message.{name}"
+        if said.get(name) and not any(entry.param == param for entry in ledger.entries):  # a stream's pieces
+            ledger.dropped(param, f"Anthropic's messages hold no {name} of a model's")
 
 
 def is_said(native: str | None) -> bool:

@@ -7,9 +7,10 @@ assistant turns the chat form could not give back ride along verbatim (`extra_co
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from muxi_llm.wire.anthropic.blocks import url_of
+from muxi_llm.wire.anthropic.foreign import is_ours, restore, sealed_in, without_ours
 from muxi_llm.wire.anthropic.parts import Parts
 from muxi_llm.wire.anthropic.reply import ReplyReader
 from muxi_llm.wire.anthropic.request import SERVICE_TIERS
@@ -62,7 +63,11 @@ class RequestReader:
     def _system(self, raw: Json) -> list[Json]:
         content = optional(raw, "system", (str, list), "") or ""
         if isinstance(content, list):
-            content = _flat([_text_part(block, f"system[{i}]") for i, block in enumerate(content)])
+            parts = [_text_part(block, f"system[{i}]") for i, block in enumerate(content)]
+            said = [part for part in parts if not part["text"].startswith(BILLING)]
+            if len(said) < len(parts):  # another in each request: it would spoil every cache of a prefix
+                self._ledger.dropped("system", "Claude Code's billing line is for Anthropic", loss=False)
+            content = _flat(said)
         return [{"role": "system", "content": content}] if content else []
 
     def _turn(self, turn: Json, at: str) -> list[Json]:
@@ -86,13 +91,15 @@ class RequestReader:
 
     def _assistant(self, blocks: list[Json]) -> Json:
         """Thinking without a signature was ours to show, of a model that signs none: text, and no block."""
-        kept = [block for block in blocks if block["type"] != "thinking" or block.get("signature")]
+        kept = [without_ours(block) for block in blocks if not is_ours(block)]
         message = self._reader.message_of(kept)
         for name in FOR_READERS:
             message.pop(name, None)
-        thinking = "".join(block["thinking"] for block in blocks if block["type"] == "thinking")
+        thinking = "".join(block.get("thinking") or "" for block in blocks if block["type"] == "thinking")
         if thinking:
             message["reasoning_content"] = thinking
+        for block in blocks:
+            restore(message, sealed_in(block))
         uses = [block for block in kept if block["type"] == "tool_use"]
         for call, block in zip(message.get("tool_calls") or (), uses, strict=True):
             given = block["input"]
@@ -236,14 +243,9 @@ def _part(block: Json, at: str) -> Json:
 def _url(source: Json, at: str) -> str | None:
     """Where the data is, as a URL; `None` if it is in no such place."""
     kind = field(source, "type", str, at)
-    if kind == "url":
-        return field(source, "url", str, at)
-    if kind not in {"base64", "text"}:
-        return None
-    media, data = field(source, "media_type", str, at), field(source, "data", str, at)
-    if kind == "text":
-        data = base64.b64encode(data.encode()).decode()
-    return f"data:{media};base64,{data}"
+    for name in SOURCES.get(kind, ()):
+        field(source, name, str, at)
+    return url_of(source)
 
 
 def _text_part(block: Json, at: str) -> Json:
@@ -290,10 +292,15 @@ KINDS: dict[type, str] = {str: "a string", list: "a list", dict: "an object", in
 
 ROLES = ("user", "assistant", "system")
 
+SOURCES = {"url": ("url",), "base64": ("media_type", "data"), "text": ("media_type", "data")}
+"""What the places of data must tell."""
+
 FOR_READERS = ("refusal", "annotations", "citations")
 """What a reply's message has, and a request's has not."""
 
-COPIED = ("max_tokens", "temperature", "top_p")
+COPIED = ("max_tokens", "temperature", "top_p", "top_k")
+
+BILLING = "x-anthropic-billing-header:"
 
 CHOICES = {theirs: ours for ours, theirs in TOOL_CHOICES.items() if ours != "any"}
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from muxi_llm.utils.streaming import merge
+from muxi_llm.wire.anthropic.foreign import sealed, state_in
 from muxi_llm.wire.anthropic.inbound_reply import (
     NO_USAGE,
     Ending,
@@ -21,6 +23,7 @@ from muxi_llm.wire.anthropic.inbound_reply import (
     input_of,
     is_said,
     state_of,
+    tell_media,
     usage_of,
 )
 from muxi_llm.wire.anthropic.reply import RANKS
@@ -77,6 +80,7 @@ class EventEncoder:
         self._ending = Ending(stops)
         self._usage: CompletionUsage | None = None
         self._state: Json = {}
+        self._sealed: Json = {}
         self._out: list[bytes] = []
         self._message_id = ""
         self._index = -1
@@ -106,6 +110,8 @@ class EventEncoder:
         for block in self._state.get("content") or ():
             if block["type"] not in RANKS:  # a server tool's: known only now, so told last
                 self._waiting.append(Draft(block, sealed=True))
+        if self._sealed:  # known only now, too
+            self._waiting.append(Draft(sealed(self._sealed), sealed=True))
         for draft in self._waiting:
             self._begin(draft)
         self._close()
@@ -132,6 +138,9 @@ class EventEncoder:
     def _delta(self, delta: ChoiceDelta) -> None:
         if delta.model_extra:
             self._extensions(delta)
+        if delta.model_extra or delta.tool_calls or delta.get("audio"):
+            merge(self._sealed, state_in(delta))
+            tell_media(delta, self._ledger)
         if delta.content:
             self._said = True
             self._add("text", delta.content)

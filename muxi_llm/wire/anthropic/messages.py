@@ -38,6 +38,8 @@ class AnthropicMessages(Wire):
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
         self._usage_wanted = bool((body.get("stream_options") or {}).get("include_usage"))
+        if body.get("anthropic_beta"):
+            self.headers = {"anthropic-beta": ",".join(body["anthropic_beta"])}
         return self._request.encode(body, stream=stream)
 
     def settle(self, body: Json) -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
 from muxi_llm.wire.base import plain
+from muxi_llm.wire.requesting import taken_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ class Parts:
         url = image if isinstance(image, str) else image["url"]
         if not isinstance(image, str) and image.get("detail") not in {None, "auto"}:
             self._ledger.dropped(f"{at}.image_url.detail", "Anthropic scales images itself", loss=False)
-        return {"type": "image", "source": _source(url, f"{at}.image_url.url")}
+        return {"type": "image", "source": _picture(_source(url, f"{at}.image_url.url"), at)}
 
     def _file(self, file: Json, at: str) -> Json:
         if file.get("file_id"):
@@ -77,7 +77,7 @@ class Parts:
         source = _source(url, f"{at}.file.file_data")
         media = source.get("media_type", "application/pdf")
         if media.startswith("image/"):
-            return {"type": "image", "source": source}
+            return {"type": "image", "source": _picture(source, at)}
         block: Json = {"type": "document", "source": self._document(source, media, at)}
         if file.get("filename"):
             block["title"] = file["filename"]
@@ -98,16 +98,20 @@ class Parts:
         return {"type": "text", "media_type": "text/plain", "data": text}
 
 
+def _picture(source: Json, at: str) -> Json:
+    """*source*, refused by name where it is no picture that Anthropic can see."""
+    media = source.get("media_type", "image/png")
+    if media not in PICTURES:
+        why = f"{at}: Anthropic sees {', '.join(PICTURES)}, not {media}"
+        raise UnsupportedParameterError(why, param=at)
+    return source
+
+
 def _source(url: str, at: str) -> Json:
     """A URL as it is (the provider fetches it, this library never does), a data URL taken apart."""
     if url.startswith(("http://", "https://")):
         return {"type": "url", "url": url}
-    head, comma, data = url.partition(",")
-    if not (comma and head.startswith("data:")):
-        raise InvalidRequestError(f"{at} must be an http(s) URL or a data: URL", param=at)
-    media, *options = head.removeprefix("data:").split(";")
-    if "base64" not in options:
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
+    media, data = taken_apart(url, at, "an http(s) URL or a data:")
     media = MISNAMED.get(media, media) or "text/plain"
     return {"type": "base64", "media_type": media, "data": data}
 
@@ -115,6 +119,8 @@ def _source(url: str, at: str) -> Json:
 # ------------------------------------------------------------------------------------------ tables
 
 NATIVE_BLOCKS = {"image", "document", "search_result", "container_upload", "tool_reference"}
+
+PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 MISNAMED = {"image/jpg": "image/jpeg"}
 """Media types people write, and what Anthropic calls them."""

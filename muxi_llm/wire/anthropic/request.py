@@ -79,8 +79,21 @@ class MessagesRequest:
         if turns[0]["role"] == "assistant":
             self.ledger.added("messages[0]", "Anthropic's conversations begin with a user; a stand-in does")
             turns.insert(0, {"role": "user", "content": [{"type": "text", "text": STAND_IN}]})
-        _trim_prefill(turns)
+        self._end(turns)
         return system, turns
+
+    def _end(self, turns: list[Json]) -> None:
+        """An assistant's turn at the end is one begun: newer models refuse that, older ones white space."""
+        if turns[-1]["role"] != "assistant":
+            return
+        if not self.profile.prefill:
+            why = f"{self.model} goes on from no answer begun; a stand-in asks it to"
+            self.ledger.added("messages", why, loss=True)
+            turns.append({"role": "user", "content": [{"type": "text", "text": GO_ON}]})
+            return
+        block = turns[-1]["content"][-1]
+        if block["type"] == "text":
+            turns[-1]["content"][-1] = {**block, "text": block["text"].rstrip()}
 
     def _message(self, message: Mapping[str, Any], at: str, system: list[Json], turns: list[Json]) -> None:
         role = message["role"]
@@ -119,7 +132,7 @@ class MessagesRequest:
         kept = ((message.get("extra_content") or {}).get("anthropic") or {}).get("content")
         if kept:  # a turn with server tools only means something exactly as it came
             return [dict(block) for block in kept if block["type"] != "text" or block["text"].strip()]
-        blocks = [dict(block) for block in message.get("thinking_blocks") or ()]  # thinking must come first
+        blocks = self._thinking(message, at)  # it must come first
         blocks += self._parts.blocks(message.get("content") or message.get("refusal"), at)
         for index, call in enumerate(message.get("tool_calls") or ()):
             blocks.append(self._tool_use(call, f"{at}.tool_calls[{index}]"))
@@ -127,6 +140,13 @@ class MessagesRequest:
             blocks.append(self._tool_use({"function": message["function_call"]}, f"{at}.function_call"))
         if blocks and blocks[-1]["type"] not in THINKING:
             self._parts.mark(blocks[-1], message)
+        return blocks
+
+    def _thinking(self, message: Mapping[str, Any], at: str) -> list[Json]:
+        given = message.get("thinking_blocks") or ()
+        blocks = [dict(block) for block in given if block["type"] != "thinking" or block.get("signature")]
+        if len(blocks) < len(given):
+            self.ledger.dropped(f"{at}.thinking_blocks", "Anthropic takes no unsigned thinking", loss=False)
         return blocks
 
     def _tool_use(self, call: Mapping[str, Any], at: str) -> Json:
@@ -180,7 +200,7 @@ class MessagesRequest:
         return self.profile.max_output_tokens
 
     def _sampling(self, body: Mapping[str, Any], out: Json) -> None:
-        for name in ("temperature", "top_p"):
+        for name in ("temperature", "top_p", "top_k"):
             if body.get(name) is not None:
                 out[name] = body[name]
         if out.get("temperature", 0) > 1:
@@ -256,13 +276,6 @@ def _add_tool_result(turns: list[Json], result: Json) -> None:
     content.insert(results, result)
 
 
-def _trim_prefill(turns: list[Json]) -> None:
-    """A trailing assistant message must not end in white space there."""
-    block = turns[-1]["content"][-1]
-    if turns[-1]["role"] == "assistant" and block["type"] == "text":
-        turns[-1]["content"][-1] = {**block, "text": block["text"].rstrip()}
-
-
 def safe_id(call_id: str) -> str:
     """A tool call id Anthropic accepts: the same for the same input, so call and result still match."""
     return shortened(call_id, 64)
@@ -271,6 +284,7 @@ def safe_id(call_id: str) -> str:
 # ------------------------------------------------------------------------------------------ tables
 
 STAND_IN = "(The conversation begins.)"
+GO_ON = "(Go on from there.)"
 
 MOST_BREAKPOINTS = 4
 
@@ -280,4 +294,5 @@ TRANSLATED = {
     "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "user",
     "safety_identifier", "metadata", "service_tier", "tools", "tool_choice", "parallel_tool_calls",
     "functions", "function_call", "reasoning_effort", "response_format", "stream", "stream_options", "n",
+    "top_k", "anthropic_beta",
 }  # fmt: skip

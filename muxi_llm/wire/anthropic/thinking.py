@@ -29,6 +29,8 @@ class ClaudeProfile(Profile):
     """The `thinking.type` that turns adaptive thinking off; `None`: it is always on."""
     forced_tools: bool = True
     """`tool_choice` may demand a call."""
+    prefill: bool = True
+    """It goes on from an answer begun. https://platform.claude.com/docs/en/about-claude/models/migration-guide"""
     one_sampler: bool = False
     """`temperature` and `top_p` exclude each other."""
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from muxi_llm.errors import InvalidRequestError
-from muxi_llm.wire.anthropic.request import safe_id
+from muxi_llm.wire.anthropic.request import GO_ON, safe_id
 from muxi_llm.wire.anthropic.thinking import ClaudeProfile
 from muxi_llm.wire.aws.parts import Parts
 from muxi_llm.wire.aws.reply import reasoning_of
-from muxi_llm.wire.aws.thinking import effort_fields, settle_thinking
+from muxi_llm.wire.aws.thinking import beta_fields, effort_fields, settle_thinking
 from muxi_llm.wire.aws.tools import Tools
 from muxi_llm.wire.base import is_neutral, overlaid
 from muxi_llm.wire.json_schema import closed_schema, json_instruction
@@ -64,6 +64,11 @@ class ConverseRequest:
         if body.get("reasoning_effort") is not None:
             effort = body["reasoning_effort"]
             self._fields.update(effort_fields(effort, self._model, self._profile, self._ledger))
+        if body.get("top_k") is not None and isinstance(self._profile, ClaudeProfile):
+            self._fields["top_k"] = body["top_k"]
+        elif body.get("top_k") is not None:
+            self._ledger.dropped("top_k", f"Bedrock documents no such setting for {self._model}")
+        self._fields.update(beta_fields(body.get("anthropic_beta") or (), self._ledger, taken=self._signs))
         self._format(body, out)
         self._account(body, out)
         self._limit_points(out)
@@ -110,7 +115,11 @@ class ConverseRequest:
                 self._ledger.added("messages", "Bedrock wants text beside a document; a stand-in is")
                 turn["content"].append({"text": SEE_DOCUMENT})
         last = self._turns[-1]
-        if last["role"] == "assistant" and "text" in last["content"][-1]:  # white space at its end is a 400
+        if last["role"] == "assistant" and not getattr(self._profile, "prefill", True):
+            why = f"{self._model} goes on from no answer begun; a stand-in asks it to"
+            self._ledger.added("messages", why, loss=True)
+            self._add("user", [{"text": GO_ON}])
+        elif last["role"] == "assistant" and "text" in last["content"][-1]:  # white space at its end is a 400
             last["content"][-1] = {"text": last["content"][-1]["text"].rstrip()}
 
     def _message(self, message: Mapping[str, Any], at: str) -> None:
@@ -321,5 +330,5 @@ CONVERSE = {
 TRANSLATED = {
     "messages", *INFERENCE, "stop", "metadata", "service_tier", "tools", "tool_choice",
     "parallel_tool_calls", "functions", "function_call", "reasoning_effort", "response_format", "stream",
-    "stream_options", "n",
+    "stream_options", "n", "top_k", "anthropic_beta",
 }  # fmt: skip

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from muxi_llm.wire.anthropic.thinking import ClaudeProfile, encode_thinking, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from muxi_llm.wire.base import Json, Ledger, Profile
 
 
@@ -31,6 +33,18 @@ def effort_fields(effort: str, model: str, profile: Profile, ledger: Ledger) -> 
     if effort != "none":
         ledger.dropped("reasoning_effort", f"Bedrock documents no such setting for {model}")
     return {}
+
+
+def beta_fields(asked: Iterable[str], ledger: Ledger, *, taken: bool) -> Json:
+    """The model's own field for Anthropic's betas, those that Bedrock knows: it refuses all others.
+
+    taken: whether the model is one of Anthropic's.
+    """
+    known = [beta for beta in asked if beta in BETAS and taken]
+    for beta in asked:
+        if beta not in known:
+            ledger.dropped("anthropic_beta", f"Bedrock refuses {beta}", loss=False)
+    return {"anthropic_beta": known} if known else {}
 
 
 def settle_thinking(body: Json, fields: Json, profile: Profile, ledger: Ledger) -> None:
@@ -67,3 +81,11 @@ TYPES = {"reasoningContent": "thinking", "toolUse": "tool_use"}
 OPENAI = re.compile(r"(^|[./])openai\.")
 NOVA_2 = re.compile(r"amazon\.nova-2")
 NOVA_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
+
+BETAS = {
+    "computer-use-2025-01-24", "token-efficient-tools-2025-02-19", "output-128k-2025-02-19",
+    "interleaved-thinking-2025-05-14", "dev-full-thinking-2025-05-14", "context-1m-2025-08-07",
+}  # fmt: skip
+"""https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html;
+an unknown one is a 400 there.
+"""

@@ -195,9 +195,11 @@ def settle(body: Json, ledger: Ledger) -> None:
 
 
 def _content(content: Any, at: str) -> str | list[Json]:
+    """Content as Cohere takes it, without the empty text that it refuses."""
     if content is None or isinstance(content, str):
         return content or ""
-    return [_part(part, f"{at}.content[{index}]") for index, part in enumerate(content)]
+    parts = [_part(part, f"{at}.content[{index}]") for index, part in enumerate(content)]
+    return [part for part in parts if part.get("text") != ""]
 
 
 def _part(part: Mapping[str, Any], at: str) -> Json:

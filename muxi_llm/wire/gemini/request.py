@@ -65,7 +65,21 @@ class GenerateRequest:
             contents, system = [{"role": "user", "parts": system}], []
         if not contents:
             raise InvalidRequestError("messages are all empty; Gemini refuses that", param="messages")
+        self._complete(contents)
         return system, contents
+
+    def _complete(self, contents: list[Json]) -> None:
+        """A conversation begins with the user ("function call turn comes immediately after a user turn"), and
+        ends with him or with a function ("single turn requests end with a user role").
+        """
+        if contents[0]["role"] == "model":
+            self.ledger.added("messages[0]", "Gemini's conversations begin with a user; a stand-in does")
+            contents.insert(0, {"role": "user", "parts": [{"text": STAND_IN}]})
+        last = contents[-1]
+        if last["role"] == "model" and not any("functionCall" in part for part in last["parts"]):
+            why = "Gemini goes on from no answer begun; a stand-in asks it to"
+            self.ledger.added("messages", why, loss=True)
+            contents.append({"role": "user", "parts": [{"text": GO_ON}]})
 
     def _message(self, message: Mapping[str, Any], at: str, system: list[Json], contents: list[Json]) -> None:
         role = message["role"]
@@ -124,7 +138,7 @@ class GenerateRequest:
         return {"functionCall": made, **({"thoughtSignature": signature} if signature else {})}
 
     def _add_result(self, message: Mapping[str, Any], at: str, contents: list[Json]) -> None:
-        """All responses of a turn in one content, before anything else in it, in the order they came."""
+        """A function's response, and what has to stand beside it."""
         call_id = message.get("tool_call_id")
         name = self._called.get(call_id or "") or message.get("name")
         if not name:
@@ -135,15 +149,17 @@ class GenerateRequest:
         media = [part for part in parts if "text" not in part]
         text = "".join(part["text"] for part in parts if "text" in part)
         response: Json = {"name": self.tools.name(name), "response": _response_of(text)}
+        if message.get("is_error"):  # https://ai.google.dev/api/caching#FunctionResponse
+            response["response"] = {"error": text}
         if call_id:
             response["id"] = call_id
         inside = [part for part in media if self._family.media_in_results and _fits_inside(part)]
         if inside:
             response["parts"] = inside
-        _add(contents, "user", [])
-        said = contents[-1]["parts"]
-        said.insert(sum("functionResponse" in part for part in said), {"functionResponse": response})
-        said.extend(part for part in media if part not in inside)
+        beside = [part for part in media if part not in inside]
+        _add_response(contents, {"functionResponse": response})
+        if beside:
+            _add(contents, "user", beside)
 
     # -------------------------------------------------------------------------------- parameters
 
@@ -184,10 +200,26 @@ class GenerateRequest:
 
 
 def _add(contents: list[Json], role: str, parts: list[Json]) -> None:
-    if contents and contents[-1]["role"] == role:
+    """One content for one voice, but that functions answer in a content of their own."""
+    if contents and contents[-1]["role"] == role and not _holds_responses(contents[-1]):
         contents[-1]["parts"].extend(parts)
     else:
         contents.append({"role": role, "parts": parts})
+
+
+def _add_response(contents: list[Json], response: Json) -> None:
+    """All responses of a turn in one content right behind the calls, in the order they came."""
+    place = len(contents)
+    while place and contents[place - 1]["role"] == "user" and not _holds_responses(contents[place - 1]):
+        place -= 1
+    if place and _holds_responses(contents[place - 1]):
+        contents[place - 1]["parts"].append(response)
+    else:
+        contents.insert(place, {"role": "user", "parts": [response]})
+
+
+def _holds_responses(content: Json) -> bool:
+    return any("functionResponse" in part for part in content["parts"])
 
 
 def _state_of(item: Mapping[str, Any]) -> Json:
@@ -224,6 +256,9 @@ def _fits_inside(part: Json) -> bool:
 # ------------------------------------------------------------------------------------------ tables
 
 ROLES = {"user": "user", "assistant": "model"}
+
+STAND_IN = "(The conversation begins.)"
+GO_ON = "(Go on from there.)"
 
 MOST_STOPS = 5
 

@@ -14,6 +14,7 @@ from muxi_llm.models import ChatCompletion, ChatCompletionChunk
 from muxi_llm.wire.base import Inbound, Json, Wire, WireError, dumps_answer, loads, read_value
 from muxi_llm.wire.openai.reply import settle_answer
 from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
+from muxi_llm.wire.state import giver_of_any, stamp, without_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from muxi_llm.errors import APIError
+    from muxi_llm.wire.base import Ledger
 
 
 class OpenAIChat(Wire):
@@ -47,10 +49,14 @@ class OpenAIChat(Wire):
         value = read_value(ChatCompletion, data, mend=self.mends)
         if self.mends:
             settle_answer(value)
+            for choice in value.choices:
+                stamp(choice.message, self.giver)
         return value
 
     def stream_decoder(self, *, created: int) -> OpenAIStreamDecoder[ChatCompletionChunk]:  # noqa: ARG002
-        return OpenAIStreamDecoder(ChatCompletionChunk, answers=self._answers, mends=self.mends)
+        return OpenAIStreamDecoder(
+            ChatCompletionChunk, answers=self._answers, mends=self.mends, giver=self.giver
+        )
 
 
 def answers_of(body: Mapping[str, Any]) -> int:
@@ -70,6 +76,16 @@ class OpenAIInbound(Inbound):
         if not isinstance(body, dict):
             raise WireError("malformed", "the request body is not a JSON object")
         return body
+
+    def own_body(self, raw: Json, ledger: Ledger) -> Json:
+        """*raw* without the state that others gave."""
+        messages = raw.get("messages")
+        if not isinstance(messages, list) or not any(map(giver_of_any, messages)):
+            return raw
+        ledger.dropped(
+            "messages", "state that others gave means nothing to the client's own server", loss=False
+        )
+        return {**raw, "messages": [without_foreign(message) for message in messages]}
 
     def encode_response(self, value: BaseModel) -> bytes:
         try:

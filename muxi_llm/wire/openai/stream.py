@@ -17,6 +17,7 @@ from muxi_llm.models import ChatCompletionChunk, Completion
 from muxi_llm.wire.base import Json, WireError, build_value, decode_fault, loads, raise_in_band
 from muxi_llm.wire.event_decoder import EventDecoder
 from muxi_llm.wire.openai.reply import FAILURES, failed, is_no_call, settle_usage, vendor_usage
+from muxi_llm.wire.state import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,12 +34,15 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
     The stream is whole after `[DONE]`, or, for the many servers that never send it, once each of the
     *answers* asked for has its `finish_reason`. Anything else is a truncated answer, never a finished one.
     mends: whether a server's odd ends are put right; the vendor's own client hands them on as they are.
+    giver: whose the state in the chunks is (`wire/state.py`).
     """
 
     terminator = "a finish_reason"
 
-    def __init__(self, kind: type[Chunk], *, answers: int = 1, mends: bool = True) -> None:
+    def __init__(self, kind: type[Chunk], *, answers: int = 1, mends: bool = True, giver: str = "") -> None:
         super().__init__()
+        self._giver = giver if mends else ""
+        self._stamped: set[int] = set()
         self._kind: type[Chunk] = kind
         self._validate: Callable[[bytes], Chunk] = kind.__pydantic_validator__.validate_json
         self._chats = kind is ChatCompletionChunk
@@ -90,6 +94,9 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
         delta: ChoiceDelta = choice.delta
         if delta.tool_calls:
             self._calls.setdefault(index, _CallPlaces(answer_id)).settle(delta.tool_calls)
+        extra = delta.__pydantic_extra__ or delta.tool_calls  # cheap test first
+        if extra and index not in self._stamped and stamp(delta, self._giver):
+            self._stamped.add(index)  # once: chunks are added up
         if delta.function_call is not None and is_no_call(delta.function_call):
             delta.function_call = None
 

@@ -44,6 +44,7 @@ class ResponsesInbound(OpenAIInbound):
         self._asked: Json = {}
         self._answer: Answer | None = None
         self._toolbox = Toolbox(ledger)
+        self._sounded = False
         self._fallback_id = ""
         self.items: list[Json] = []
         self.previous_response_id: str | None = None
@@ -162,11 +163,13 @@ class ResponsesInbound(OpenAIInbound):
 
     def encode_response(self, value: ChatCompletion) -> bytes:  # type: ignore[override]  # chat only
         answer = self._begin(value, listening=False)
+        self._tell_sound(value)
         answer.add(value)
         return dumps_answer(answer.finish())
 
     def encode_chunk(self, chunk: ChatCompletionChunk) -> bytes:  # type: ignore[override]  # chat only
         self._answer = self._answer or self._begin(chunk, listening=True)
+        self._tell_sound(chunk)
         self._answer.add(chunk)
         return self._answer.events()
 
@@ -179,6 +182,14 @@ class ResponsesInbound(OpenAIInbound):
         answer = self._answer or self._begin(None, listening=True)
         answer.fail(error)
         return answer.events()
+
+    def _tell_sound(self, value: ChatCompletion | ChatCompletionChunk) -> None:
+        for choice in value.choices:
+            said = choice.message if hasattr(choice, "message") else choice.delta
+            if said.get("audio") and not self._sounded:  # once, of all of a stream's pieces
+                self._sounded = True
+                param = "choices[0].message.audio"
+                self.ledger.dropped(param, "OpenAI's Responses hold no sound of a model's")
 
     def _begin(self, value: ChatCompletion | ChatCompletionChunk | None, *, listening: bool) -> Answer:
         head: Json = {name: self._asked.get(name, default) for name, default in ECHOED.items()}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import orjson
 
 from muxi_llm.wire.responses.inbound_tools import client_item
-from muxi_llm.wire.responses.items import seal
+from muxi_llm.wire.state import seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,7 +222,40 @@ class Call:
         return {"type": kind, **head, "name": self.name, **self.origin, name: text}
 
 
-Item = Reasoning | Message | Call
+@dataclass(slots=True)
+class Picture:
+    """A picture the model made, as OpenAI's own tool for that tells it. url: a data URL, or where it is."""
+
+    emit: Callable[..., None]
+    index: int
+    id: str
+    url: str
+
+    def begin(self) -> None:
+        """It is added."""
+        self.emit("response.output_item.added", output_index=self.index, item=self.value("in_progress"))
+
+    def close(self, status: Status) -> Json:  # noqa: ARG002 - a picture comes whole
+        """It is whole."""
+        item = self.value("completed")
+        place = {"item_id": self.id, "output_index": self.index}
+        self.emit("response.image_generation_call.completed", **place)
+        self.emit("response.output_item.done", output_index=self.index, item=item)
+        return item
+
+    def value(self, status: Status) -> Json:
+        """The item so far."""
+        result = self.url.partition(";base64,")[2] or self.url
+        is_whole = status == "completed"
+        return {
+            "id": self.id,
+            "type": "image_generation_call",
+            "status": status,
+            "result": result if is_whole else None,
+        }
+
+
+Item = Reasoning | Message | Call | Picture
 
 # ------------------------------------------------------------------------------------------ tables
 

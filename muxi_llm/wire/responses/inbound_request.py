@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.utils.streaming import merge
 from muxi_llm.wire.responses.inbound_tools import NAMES, OUTPUTS, client_call, client_output, flat_name
-from muxi_llm.wire.responses.items import decode_content, reasoning_texts, state_of, unseal
+from muxi_llm.wire.responses.items import decode_content, reasoning_texts, state_of
+from muxi_llm.wire.state import OPAQUE, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -181,7 +182,7 @@ def _complete(turn: Turn) -> None:
     for call in calls:
         if call["id"] in extras:
             call["extra_content"] = extras[call["id"]]
-    merge(message, {name: turn.state.get(name) for name in ("thinking_blocks", "extra_content")})
+    merge(message, {name: turn.state.get(name) for name in OPAQUE})
 
 
 # ------------------------------------------------------------------------------------------ tables

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.models import ChunkChoice
 from muxi_llm.utils.streaming import merge
 from muxi_llm.wire.base import dumps_answer, plain
-from muxi_llm.wire.responses.inbound_output import Call, Message, Reasoning
+from muxi_llm.wire.responses.inbound_output import Call, Message, Picture, Reasoning
 from muxi_llm.wire.responses.items import encode_annotation, encode_usage
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Answer:
     def _say(self, said: ChatCompletionMessage | ChoiceDelta, logprobs: list[Json]) -> None:
         if said.extra_content:
             merge(self._state, {"extra_content": deepcopy(said.extra_content)})
+        if said.get_extra("reasoning_details"):
+            merge(self._state, {"reasoning_details": deepcopy(said.get_extra("reasoning_details"))})
         if any(said.get(name) for name in SAYINGS):
             self._held.append((said, logprobs))
         if self._held and not self._waits_for_calls():
@@ -92,6 +94,8 @@ class Answer:
             self._message().cite(encode_annotation(annotation))
         if said.refusal:
             self._message().say("refusal", said.refusal, [])
+        for image in said.get_extra("images") or ():
+            self._begin(Picture(self._emit, *self._place("ig"), image["image_url"]["url"]))
 
     def _reasoning(self) -> Reasoning:
         if not isinstance(self._open, Reasoning):
@@ -200,7 +204,7 @@ def _code(error: APIError) -> str:
 
 # ------------------------------------------------------------------------------------------ tables
 
-SAYINGS = ("content", "refusal", "reasoning_content", "reasoning", "thinking_blocks", "annotations")
+SAYINGS = ("content", "refusal", "reasoning_content", "reasoning", "thinking_blocks", "annotations", "images")
 """Fields of a message or a delta that are told before its calls."""
 
 INCOMPLETE = {

@@ -7,12 +7,11 @@ Source: https://platform.openai.com/docs/api-reference/responses.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.wire.base import WireError, dumps_answer, loads, plain
+from muxi_llm.wire.base import plain
 from muxi_llm.wire.reading import finish_word
 
 if TYPE_CHECKING:
@@ -239,27 +238,7 @@ def finish_of(response: Mapping[str, Any], *, called: bool, legacy: bool) -> tup
     return finish_word(status, {"completed": "stop"}), status
 
 
-def seal(state: Json) -> str:
-    """What must come back unchanged, as the opaque string that clients know to send back."""
-    return SEAL + base64.urlsafe_b64encode(dumps_answer(state)).decode()
-
-
-def unseal(text: str | None) -> Json | None:
-    """What was sealed here; `None` for a string of somebody else's."""
-    if not text or not text.startswith(SEAL):
-        return None
-    try:
-        state: Json = loads(base64.urlsafe_b64decode(text.removeprefix(SEAL)))
-    except (ValueError, WireError) as error:
-        raise InvalidRequestError(
-            "a reasoning item's encrypted_content is not the one given out", param="input"
-        ) from error
-    return state
-
-
 # ------------------------------------------------------------------------------------------ tables
-
-SEAL = "muxi1."
 
 TEXT_PARTS = {"input_text", "output_text", "text"}
 

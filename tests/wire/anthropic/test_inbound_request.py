@@ -275,7 +275,6 @@ BUDGET = {"thinking": {"type": "enabled", "budget_tokens": 10_000}}
 OFF = {"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}
 EXAMPLES = {"tools": [{"name": "f", "input_schema": {}, "input_examples": [{}], "defer_loading": True}]}
 TOLD: dict[str, tuple[dict[str, Any], str, str, bool]] = {
-    "top_k": ({"top_k": 5}, "top_k", "dropped", True),
     "mcp_servers": ({"mcp_servers": []}, "mcp_servers", "dropped", True),
     "container": ({"container": "c"}, "container", "dropped", True),
     "context_management": ({"context_management": {}}, "context_management", "dropped", True),

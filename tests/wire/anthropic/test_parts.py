@@ -162,3 +162,32 @@ def test_anthropics_own_blocks_pass(part):
     (block,) = blocks(part)
     assert block == part
     assert block is not part
+
+
+JPEG = base64.b64encode(b"\xff\xd8\xff\xe0\x00\x10JFIF" + b"\0" * 8).decode()
+GIF = base64.b64encode(b"GIF89a" + b"\0" * 8).decode()
+WEBP = base64.b64encode(b"RIFF\x24\0\0\0WEBPVP8 ").decode()
+
+
+@pytest.mark.parametrize(
+    ("called", "data", "media"),
+    [
+        ("image/png", JPEG, "image/jpeg"),
+        ("image/jpg", JPEG, "image/jpeg"),
+        ("IMAGE/PNG", "aGk=", "image/png"),
+        ("application/octet-stream", GIF, "image/gif"),
+        ("image/png", WEBP, "image/webp"),
+    ],
+)
+def test_an_image_is_what_its_bytes_are(called, data, media):
+    """Anthropic looks, and refuses one that is called another; OpenAI does not care."""
+    (block,) = blocks(image(f"data:{called};base64,{data}"))
+    assert block["source"] == {"type": "base64", "media_type": media, "data": data}
+
+
+@pytest.mark.parametrize(
+    "part", [image("data:image/svg+xml;base64,PHN2Zy8+"), file(file_data="data:image/tiff;base64,aGk=")]
+)
+def test_pictures_nobody_sees_are_refused_by_name(part):
+    with pytest.raises(UnsupportedParameterError, match="Anthropic sees image/jpeg, image/png"):
+        blocks(part)

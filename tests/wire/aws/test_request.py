@@ -491,3 +491,30 @@ def test_a_format_without_a_schema():
     codec = Codec(response_format=wanted())
     assert "JSON object" in codec.out["system"][-1]["text"]
     assert "system" not in Codec(response_format={"type": "text"}).out
+
+
+KNOWN_BETA, UNKNOWN_BETA = "context-1m-2025-08-07", "prompt-caching-scope-2026-01-05"
+
+
+@pytest.mark.parametrize(("model", "sent"), [(CLAUDE, [KNOWN_BETA]), (LLAMA, None)])
+def test_pitfall_59_betas_that_bedrock_knows(model, sent):
+    """Of Anthropic's models; an unknown one would be a 400, and is told."""
+    codec = Codec([user()], model=model, anthropic_beta=[KNOWN_BETA, UNKNOWN_BETA])
+    assert codec.out.get("additionalModelRequestFields", {}).get("anthropic_beta") == sent
+    assert codec.told["anthropic_beta"] == ("dropped", False)
+
+
+def test_top_k_is_claudes():
+    assert Codec([user()], top_k=5).out["additionalModelRequestFields"] == {"top_k": 5}
+    codec = Codec([user()], model=LLAMA, top_k=5)
+    assert "additionalModelRequestFields" not in codec.out
+    assert codec.told["top_k"] == ("dropped", True)
+
+
+def test_newer_models_go_on_from_no_answer_begun():
+    """Asked for in words, and told as a loss; others go on."""
+    messages = [user(), assistant("1, 2, ")]
+    codec = Codec(messages, model="us.anthropic.claude-sonnet-4-6")
+    assert [turn["role"] for turn in codec.out["messages"]] == ["user", "assistant", "user"]
+    assert codec.told["messages"] == ("added", True)
+    assert Codec(messages).out["messages"][-1]["content"] == [{"text": "1, 2,"}]

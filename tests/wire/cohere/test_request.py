@@ -409,3 +409,17 @@ def test_pitfall_36_models_that_do_not_think(effort, loss):
     codec = Codec(reasoning_effort=effort)
     assert "thinking" not in codec.out
     assert codec.told == [("reasoning_effort", "dropped", loss)]
+
+
+def test_empty_text_is_left_out():
+    """Cohere refuses it, alone or among parts."""
+    empty = {"type": "text", "text": ""}
+    messages = [
+        {"role": "user", "content": [empty, {"type": "text", "text": "go"}]},
+        {"role": "assistant", "content": [empty]},
+        USER,
+    ]
+    assert Codec(messages).out["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "go"}]},
+        USER,
+    ]

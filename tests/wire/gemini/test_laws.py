@@ -44,11 +44,18 @@ def conversations(draw: st.DrawFn) -> list[dict[str, Any]]:
 @settings(max_examples=100, deadline=None)
 @given(conversations(), st.sampled_from([GEMINI, GEMINI_3]))
 def test_every_conversation_is_one_there(messages, model):
-    """Roles alternate, each call is answered in the next turn and first, nothing is empty or mutated."""
+    """Roles alternate, each call is answered in the next turn and nothing else is in it, nothing is empty or
+    mutated; it is the user who begins and ends.
+    """
     before = deepcopy(messages)
     turns = encode(messages, model=model)["contents"]
     assert messages == before
-    assert all(one["role"] != other["role"] for one, other in pairwise(turns))
+    assert turns[0]["role"] == "user"
+    assert turns[-1]["role"] == "user" or any("functionCall" in part for part in turns[-1]["parts"])
+    assert all(
+        one["role"] != other["role"] or "functionResponse" in one["parts"][0]
+        for one, other in pairwise(turns)
+    )
     assert all(turn["parts"] and {"text": ""} not in turn["parts"] for turn in turns)
     for turn, following in pairwise(turns):
         called = [part["functionCall"]["id"] for part in turn["parts"] if "functionCall" in part]
@@ -56,8 +63,7 @@ def test_every_conversation_is_one_there(messages, model):
             part["functionResponse"]["id"] for part in following["parts"] if "functionResponse" in part
         ]
         assert called == answered
-        first = ["functionResponse" not in part for part in following["parts"]]
-        assert first == sorted(first)
+        assert len(answered) in {0, len(following["parts"])}
 
 
 def texts(thought: bool) -> st.SearchStrategy[dict[str, Any]]:
@@ -105,7 +111,7 @@ def test_what_was_said_goes_back_as_it_came(parts):
     message = Codec().whole(reply(*parts)).choices[0].message.model_dump(exclude_none=True)
     if not any(message.get(name) for name in ("content", "tool_calls", "extra_content")):
         return
-    (turn,) = encode([message])["contents"]
+    turn = encode([message])["contents"][1]
     assert signatures(turn["parts"]) == signatures(parts)
     assert "".join(part.get("text", "") for part in turn["parts"] if "thought" not in part) == (
         message.get("content") or ""

@@ -63,10 +63,41 @@ def test_instructions_alone_are_said_by_the_user():
 
 def test_pitfall_42_messages_of_one_role_are_one_content():
     """Their order is kept."""
-    assert contents(user("a"), user("b"), assistant("c"), assistant("d")) == [
+    assert contents(user("a"), user("b"), assistant("c"), assistant("d"), user("e")) == [
         user_says({"text": "a"}, {"text": "b"}),
         model_says({"text": "c"}, {"text": "d"}),
+        user_says({"text": "e"}),
     ]
+
+
+def test_a_conversation_that_begins_with_the_model():
+    """What trimming a history leaves: "function call turn comes immediately after a user turn"."""
+    codec = Codec([system("S"), assistant(None, call("f", None, "c1")), result("1", "c1"), user("so?")])
+    turns = codec.out["contents"]
+    assert [turn["role"] for turn in turns] == ["user", "model", "user", "user"]
+    assert "functionCall" in turns[1]["parts"][0]
+    assert codec.told == {"messages[0]": ("added", False)}
+
+
+def test_a_conversation_that_ends_with_the_model():
+    """It goes on from no answer begun, and is asked to in words: told as a loss."""
+    codec = Codec([user(), assistant("1, 2, ")])
+    assert [turn["role"] for turn in codec.out["contents"]] == ["user", "model", "user"]
+    assert codec.told == {"messages": ("added", True)}
+    with pytest.raises(UnsupportedParameterError):
+        Codec([user(), assistant("1, 2, ")], strict=True)
+
+
+def test_a_call_at_the_end_waits_for_its_result():
+    assert contents(user(), assistant(None, call()))[-1]["role"] == "model"
+
+
+def test_a_failed_result_is_an_error():
+    """Gemini has a word for it: https://ai.google.dev/api/caching#FunctionResponse."""
+    out = contents(user(), assistant(None, call()), {**result("no such file"), "is_error": True})
+    assert out[2] == user_says(response({"error": "no such file"}))
+    fine = contents(user(), assistant(None, call()), {**result("ok"), "is_error": False})
+    assert fine[2] == user_says(response({"output": "ok"}))
 
 
 def test_pitfall_39_empty_text_is_left_out():
@@ -126,13 +157,14 @@ def test_arguments_that_are_an_object_already():
     assert contents(user(), assistant(None, odd))[1] == model_says(made("f", "c", a=1))
 
 
-def test_pitfall_43_results_of_a_turn_are_in_one_content_and_first():
-    """By the name of what they answer, in the order they came, whatever stood between them."""
+def test_pitfall_43_results_of_a_turn_are_in_one_content_of_their_own():
+    """By the name of what they answer, in the order they came, whatever stood between them or before."""
     called = assistant(None, call("f", None, "c1"), call("g", None, "c2"))
+    answers = response({"output": "1"}, "f", "c1"), response({"b": 2}, "g", "c2")
     out = contents(user(), called, result("1", "c1"), user("so?"), result('{"b": 2}', "c2"))
-    assert out[2] == user_says(
-        response({"output": "1"}, "f", "c1"), response({"b": 2}, "g", "c2"), {"text": "so?"}
-    )
+    assert out[2:] == [user_says(*answers), user_says({"text": "so?"})]
+    out = contents(user(), called, user("so?"), result("1", "c1"), result('{"b": 2}', "c2"))
+    assert out[2:] == [user_says(*answers), user_says({"text": "so?"})]
 
 
 @pytest.mark.parametrize(
@@ -165,8 +197,9 @@ def test_pitfall_49_images_of_a_result_are_in_it():
     messages = [user(), assistant(None, call()), result([text("a"), PDF, SOUND])]
     pdf = {"inlineData": {"mimeType": "application/pdf", "data": "aGk="}}
     mp3 = {"inlineData": {"mimeType": "audio/mp3", "data": "aGk="}}
-    assert contents(*messages, model=GEMINI_3)[2] == user_says(response({"output": "a"}, parts=[pdf]), mp3)
-    assert contents(*messages)[2] == user_says(response({"output": "a"}), pdf, mp3)
+    told = contents(*messages, model=GEMINI_3)[2:]
+    assert told == [user_says(response({"output": "a"}, parts=[pdf])), user_says(mp3)]
+    assert contents(*messages)[2:] == [user_says(response({"output": "a"})), user_says(pdf, mp3)]
 
 
 def test_pitfall_70_the_legacy_form():

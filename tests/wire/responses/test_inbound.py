@@ -12,7 +12,7 @@ from muxi_llm.models import ChatCompletion
 from muxi_llm.wire.base import Ledger, WireError
 from muxi_llm.wire.responses.inbound import ResponsesInbound
 from muxi_llm.wire.responses.inbound_request import history_of
-from muxi_llm.wire.responses.items import seal
+from muxi_llm.wire.state import seal
 from tests.support import anthropic
 from tests.support.bodies import CALL, LOGPROBS, chat, message
 from tests.support.responses import (
