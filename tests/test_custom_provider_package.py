@@ -22,6 +22,7 @@ CALL = """
 import json, sys, warnings
 from muxi_llm import ChatCompletion
 from muxi_llm.providers import registry
+from tests.support.patience import LIFETIME
 assert "acme" in registry.names() and "muxi_llm_acme" not in sys.modules
 with warnings.catch_warnings(record=True):
     warnings.simplefilter("always")
@@ -56,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--no-index",
         "--no-build-isolation",
     ]
-    subprocess.run([*pip, "--target", str(folder / "installed"), str(source)], check=True, timeout=120)
+    subprocess.run([*pip, "--target", str(folder / "installed"), str(source)], check=True, timeout=LIFETIME)
     return folder / "installed"
 
 
@@ -76,7 +77,7 @@ def test_it_is_found_and_called(site: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=LIFETIME,
         )
         (request,) = server.requests
     assert json.loads(done.stdout) == ["Hi", "acme/rocket-1", ["temperature", "max_completion_tokens"]]

@@ -13,6 +13,7 @@ import pytest
 
 from examples.demo.stage import Stage
 from muxi_llm import AttemptRecord
+from tests.support.patience import LIFETIME
 
 ROOT = Path(__file__).parents[1]
 WITHOUT_LLAMA = "import runpy, sys; sys.modules['xllamacpp'] = None; runpy.run_module('examples.demo', run_name='__main__')"
@@ -114,7 +115,7 @@ def python(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **settings},
         capture_output=True,
         encoding="utf-8",
-        timeout=100,
+        timeout=LIFETIME,
         check=False,
     )
 
@@ -197,7 +198,7 @@ def test_a_terminal_gets_colours(settings: dict[str, str], painted: bytes) -> No
         env={**others, **settings},
         stdout=theirs,
         check=True,
-        timeout=60,
+        timeout=LIFETIME,
     )
     os.close(theirs)
     assert os.read(ours, 100) == painted

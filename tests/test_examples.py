@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import LIFETIME
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = [
     path for path in sorted((ROOT / "examples").glob("*.py")) if path.stem not in {"__init__", "offline"}
@@ -129,7 +131,7 @@ def offline(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`python -m examples.offline`, with warnings as errors."""
     command = [sys.executable, "-W", "error", "-m", "examples.offline", *arguments]
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=LIFETIME, check=False
     )
 
 

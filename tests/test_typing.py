@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import LIFETIME
+
 TYPING = Path(__file__).parent / "typing"
 CHECKERS = {
     "mypy": ["-m", "mypy", "--config-file", str(TYPING.parents[1] / "pyproject.toml"), str(TYPING)],
@@ -19,6 +21,6 @@ CHECKERS = {
 def test_types(checker: str) -> None:
     """No error, and every `assert_type` holds."""
     done = subprocess.run(
-        [sys.executable, *CHECKERS[checker]], capture_output=True, text=True, check=False, timeout=110
+        [sys.executable, *CHECKERS[checker]], capture_output=True, text=True, check=False, timeout=LIFETIME
     )
     assert done.returncode == 0, done.stdout + done.stderr

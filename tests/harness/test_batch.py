@@ -23,7 +23,7 @@ from muxi_llm.errors import RateLimitError, status_error
 from muxi_llm.harness.batch import Batch, Job, Journal, jobs
 from muxi_llm.models import Adaptation, ChatCompletion, Report
 from tests.support import bodies
-from tests.support.patience import PATIENCE
+from tests.support.patience import LIFETIME, PATIENCE
 from tests.support.process import run_script
 from tests.support.upstream import Received, Respond, Upstream
 
@@ -530,7 +530,7 @@ def provider(tmp_path: Path) -> Any:
 
 def finish(run: subprocess.Popen[str]) -> int:
     """Its exit status."""
-    _, said = run.communicate(timeout=4 * PATIENCE)
+    _, said = run.communicate(timeout=LIFETIME)
     assert "Traceback" not in said, said
     return run.returncode
 

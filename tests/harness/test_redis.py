@@ -26,7 +26,7 @@ from muxi_llm.transport.ports import BlockingIO
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.conftest import Driver
 from tests.support.bodies import HELLO, chat
-from tests.support.patience import PATIENCE, until
+from tests.support.patience import LIFETIME, PATIENCE, until
 from tests.support.redis_server import RedisServer
 
 IO: Any = BlockingIO(None)  # type: ignore[arg-type]  # nothing is sent here
@@ -340,9 +340,7 @@ def test_two_processes_share_answers(server: RedisServer, monkeypatch: pytest.Mo
     patient = f"{server.url}?socket_timeout={PATIENCE}&socket_connect_timeout={PATIENCE}"
     environment = {**os.environ, "REDIS_URL": patient}
     root = Path(__file__).parents[2]
-    subprocess.run(
-        [sys.executable, "-c", program], check=True, env=environment, cwd=root, timeout=4 * PATIENCE
-    )
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=root, timeout=LIFETIME)
     monkeypatch.setenv("REDIS_URL", patient)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     with muxi_llm.runtime.using(Scripted()):

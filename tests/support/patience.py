@@ -10,6 +10,9 @@ from typing import Any
 PATIENCE = 30.0
 """Seconds after which what is waited for does not come."""
 
+LIFETIME = 270.0
+"""Seconds a program that a test runs may live: less than a test's own."""
+
 PAUSE = 0.01
 
 

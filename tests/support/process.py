@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from tests.support import bodies
-from tests.support.patience import PATIENCE
+from tests.support.patience import LIFETIME
 from tests.support.upstream import Received, Respond, Upstream
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def run_script(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=4 * PATIENCE,
+        timeout=LIFETIME,
         check=False,
     )
 

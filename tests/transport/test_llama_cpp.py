@@ -18,6 +18,7 @@ from muxi_llm.errors import APITimeoutError, ContextLengthExceededError, Invalid
 from muxi_llm.transport import llama_cpp, llama_cpp_models
 from tests.support.bodies import HELLO
 from tests.support.llama import ANSWER, needs_llama, one_thread, tiny
+from tests.support.patience import LIFETIME
 
 __all__ = ["one_thread", "tiny"]
 pytestmark = [needs_llama, pytest.mark.usefixtures("one_thread")]
@@ -255,7 +256,7 @@ LONG = {"ignore_eos": True, "n_predict": 8000, "n_probs": 10}
 
 def run(model: Path, program: str, *flags: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", *flags, "-c", PROGRAM + program, str(model)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIFETIME, check=False)
 
 
 @pytest.mark.parametrize(
