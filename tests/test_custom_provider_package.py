@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bodies import chat
+from tests.support.patience import LIFETIME
 from tests.support.upstream import Respond, Upstream
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +23,6 @@ CALL = """
 import json, sys, warnings
 from muxi_llm import ChatCompletion
 from muxi_llm.providers import registry
-from tests.support.patience import LIFETIME
 assert "acme" in registry.names() and "muxi_llm_acme" not in sys.modules
 with warnings.catch_warnings(record=True):
     warnings.simplefilter("always")

@@ -126,8 +126,7 @@ class Ledger:
             self.wrong.append(said)
 
     def failed(self, error: MuxiLLMError) -> None:
-        """A stream that breaks after its beginning was an answer so far."""
-        self.note(type(error).__name__ if error.partial_text is None else "answer")
+        self.note(type(error).__name__)
 
 
 def asked(chance: random.Random) -> dict[str, Any]:
@@ -177,6 +176,8 @@ async def streamed(params: dict[str, Any], ledger: Ledger, chance: random.Random
     except asyncio.CancelledError:
         ledger.note("answer")
         raise
+    except MuxiLLMError:
+        pass  # one that breaks after its beginning was an answer so far
     ledger.note("answer")
     return None
 

@@ -24,11 +24,11 @@ from openai.types.chat import ChatCompletionMessage
 from muxi_llm.utils import token_counter
 from muxi_llm.utils.token_counter import (
     TokenCount,
-from tests.support.patience import LIFETIME
     count_tokens,
     num_tokens_from_messages,
     num_tokens_from_string,
 )
+from tests.support.patience import LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
