@@ -44,8 +44,8 @@ def said(response: Any) -> str:
 
 
 async def aask(text: Any) -> str:
-    """One call's answer."""
-    return said(await ChatCompletion.acreate(**ask(text)))
+    """One call's answer; on a busy machine connecting may take too long once."""
+    return said(await ChatCompletion.acreate(**ask(text, retries=20)))
 
 
 def joined(chunks: list[Any]) -> str:
