@@ -113,7 +113,7 @@ def _chat_needs(body: Json, needs: set[str]) -> None:
                 needs.add("tools")
             else:  # an agent without tools; servers refuse an empty list, and a word about tools beside none
                 del body[name]
-                if body.get("tool_choice") in {"auto", "none", None}:
+                if body.get("tool_choice") in ("auto", "none", None):
                     body.pop("tool_choice", None)
                 body.pop("parallel_tool_calls", None)
                 continue

@@ -8,6 +8,7 @@ from typing import Any
 import openai
 import pytest
 from openai import NOT_GIVEN, omit
+from pydantic import BaseModel, ValidationError
 
 import muxi_llm
 from muxi_llm import ChatCompletion, Completion, Embedding, MuxiLLMError
@@ -518,3 +519,19 @@ def test_a_reply_that_is_too_large_goes_to_the_next_candidate(driver: Any) -> No
     )
     assert text_of(answer) == "b"
     assert len(script.calls) == 2
+
+
+class Person(BaseModel):
+    name: str
+    age: int
+
+
+@pytest.mark.parametrize(
+    "text", ['{"name": "Ada", "age": ', 'Sure!\n```json\n{"name": "Ada"}\n```', '{"name": "Ada"}']
+)
+def test_a_structured_answer_that_does_not_fit_stays_on_the_error(driver, text):
+    """It is paid for, and says what went wrong."""
+    raised, _ = ask(driver, said(text), response_format=Person)
+    assert isinstance(raised, ValidationError)
+    assert (raised.raw_content, raised.completion.usage.total_tokens) == (text, 7)
+    assert raised.completion.choices[0].message.content == text
