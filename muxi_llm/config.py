@@ -182,7 +182,7 @@ def settings() -> Settings:
     """The settings of now. Raises `ValueError` or `TypeError` for a value that cannot be."""
     if not isinstance(bounds, Bounds):
         raise TypeError(f"muxi_llm.config.bounds must be Bounds, not {bounds!r}")
-    chosen = transport or os.environ.get("MUXI_LLM_TRANSPORT") or "auto"
+    chosen = transport or _read("MUXI_LLM_TRANSPORT") or "auto"
     if not isinstance(timeout, int | float) or not timeout > 0:
         raise ValueError(f"muxi_llm.config.timeout must be seconds above 0, not {timeout!r}")
     return Settings(
@@ -257,11 +257,30 @@ def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> Any:
 
 def _first(variables: tuple[str, ...]) -> str | None:
     for variable in variables:
-        if value := os.environ.get(variable, "").strip():
+        if value := _read(variable):
             return value
     return None
 
 
+def _read(variable: str) -> str:
+    """A variable of now, without the blanks and quotes that files of variables leave around values.
+
+    Most are not set, and `os.environ` raises and catches two exceptions to say so: what is behind it is
+    asked first, where there is such a thing.
+    """
+    behind = getattr(os.environ, "_data", None)
+    if behind is not None:
+        key = _keys_behind.get(variable)
+        if key is None:
+            key = _keys_behind[variable] = os.environ.encodekey(variable)
+        if key not in behind:
+            return ""
+    value = os.environ.get(variable, "").strip()
+    return value[1:-1].strip() if value[:1] in QUOTES and value[:1] == value[-1:] else value
+
+
+_keys_behind: dict[str, Any] = {}
+QUOTES = {'"', "'"}
 TRANSPORTS = get_args(Transport)
 MODES = get_args(Mode)
 CHAIN_KINDS = ("chat", "completion", "embedding")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -273,3 +274,25 @@ def test_bounds_that_are_none() -> None:
     config.bounds = {"reply": 5}  # type: ignore[assignment]
     with pytest.raises(TypeError, match=r"muxi_llm.config.bounds must be Bounds, not "):
         config.settings()
+
+
+# -------------------------------------------------------------------------------------- variables
+
+
+@pytest.mark.parametrize("value", ["k", " k\t", '"k"', "'k'", "' k '"])
+def test_blanks_and_quotes_around_a_variable_are_none_of_it(monkeypatch, value):
+    """Files of variables leave them there."""
+    monkeypatch.setenv("GROQ_API_KEY", value)
+    assert config.credentials(registry.find("groq")).api_key == "k"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["", " ", '""', "''", '"'])
+def test_a_blank_variable_is_none(monkeypatch, value):
+    monkeypatch.setenv("GROQ_BASE_URL", value)
+    assert config.credentials(registry.find("groq")).base_url in {None, '"'}  # type: ignore[arg-type]
+
+
+def test_an_environment_of_another_kind(monkeypatch):
+    """Programs put a plain dict in its place."""
+    monkeypatch.setattr(os, "environ", {"GROQ_API_KEY": "k"})
+    assert config.credentials(registry.find("groq")).api_key == "k"  # type: ignore[arg-type]
