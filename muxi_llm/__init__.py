@@ -10,8 +10,10 @@ provider, `..._base_url` too) and of `muxi_llm.config`.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm import aliases
@@ -69,6 +71,9 @@ _EXTRA = set() if find_spec("anthropic") else {"Anthropic", "AsyncAnthropic"}
 
 __all__ = ["__version__", "config", "harness", "runtime", *sorted(_HOME.keys() - _EXTRA)]  # noqa: PLE0604 - all of them are strings
 
+_PER_PROVIDER = ("_api_key", "_keys", "_base_url")
+"""Settings that there are for every provider."""
+
 aliases.install()
 
 
@@ -89,4 +94,17 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    own = {name for name in globals() if name.startswith("__") or name.endswith(_PER_PROVIDER)}
+    return sorted({*own, *__all__, *_MODULES})
+
+
+class _Package(ModuleType):
+    """The package: a provider's setting under a name that is nearly a provider's is a slip of the pen."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.endswith(_PER_PROVIDER):
+            import_module("muxi_llm.providers.registry").check_setting(name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -28,7 +28,8 @@ class ChatCompletion:
 
     Returns OpenAI's `ChatCompletion` (readable by item too) with `response.muxi`; with `stream=True` an
     iterator of `ChatCompletionChunk` that falls back until its first chunk and raises after it. With a
-    Pydantic class as `response_format`, `message.parsed` is an instance of it.
+    Pydantic class as `response_format`, `message.parsed` is an instance of it; of a stream nothing is
+    parsed, `muxi_llm.utils.streaming.collect` makes the answer of its chunks.
 
     Raises, before anything is sent: `TypeError` for an unknown keyword, `InvalidRequestError` (an
     `openai.BadRequestError`), `MissingCredentialsError` (an `openai.AuthenticationError`). Otherwise
@@ -49,7 +50,12 @@ class ChatCompletion:
 
     @classmethod
     def create(cls, model: Model, messages: Messages, stream: bool = False, **params: Any) -> Any:
-        """The answer (see the class), sync: no event loop, no thread."""
+        """The answer (see the class), sync: no event loop, no thread.
+
+        params: OpenAI's (`temperature`, `tools`, ...), and `fallback_models`, `fallback_config`, `retries`,
+        `timeout`, `api_key`, `base_url`, `extra_headers`, `extra_query`, `extra_body`, `provider_options`,
+        `adapt`, `cache`; all of them: `muxi_llm.types.common.ChatParams`.
+        """
         params.update(model=model, messages=messages, stream=stream)
         return parse_into(params.get("response_format"), prepare("chat", params).run())
 

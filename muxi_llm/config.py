@@ -22,6 +22,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
 if TYPE_CHECKING:
@@ -287,3 +288,18 @@ CHAIN_KINDS = ("chat", "completion", "embedding")
 FALLBACK_KEYS = ("enabled", "default_chains", "retry_delay", "max_retries")
 NO_FALLBACK = FallbackSettings()
 bounds = Bounds()
+
+
+class _Settings(ModuleType):
+    """The module: a setting that there is not is a slip of the pen, not a new attribute."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in vars(self) and not name.startswith("_"):
+            near = get_close_matches(name, SETTINGS, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(SETTINGS)}"
+            raise AttributeError(f"muxi_llm.config has no setting {name!r}; {hint}")
+        super().__setattr__(name, value)
+
+
+SETTINGS = ("bounds", "fallback", "fetch_media", "mode", "response_store", "timeout", "transport")
+sys.modules[__name__].__class__ = _Settings

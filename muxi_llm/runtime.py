@@ -27,10 +27,11 @@ from muxi_llm.core.step import run_sync
 from muxi_llm.core.stream import AsyncStream, Stream, StreamFlow
 from muxi_llm.harness import kill_switch
 from muxi_llm.providers import registry
+from muxi_llm.transport.logged import log, logged_call, set_up
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
     from muxi_llm.core.port import IO, Harness
     from muxi_llm.core.request import Candidate
@@ -53,8 +54,7 @@ __all__ = [
     "using",
 ]
 
-log = logging.getLogger("muxi_llm")
-log.addHandler(logging.NullHandler())
+set_up(os.environ.get("MUXI_LLM_LOG", "").strip())
 
 
 class AdaptationWarning(UserWarning):
@@ -231,14 +231,18 @@ class Prepared:
         settings = self._around or harness.settings()
         return _runtime.bare() if settings is None else _runtime.harness(settings)
 
+    def _call(self, io: IO) -> Coroutine[Any, Any, Any]:
+        make = logged_call if log.isEnabledFor(logging.DEBUG) else call
+        return make(io, self.request, self.candidates, self._harness())
+
     def run(self) -> Any:
         """The typed value, or a `Stream`."""
-        answer = run_sync(call(self._io(blocking=True), self.request, self.candidates, self._harness()))
+        answer = run_sync(self._call(self._io(blocking=True)))
         return _told(_kept(Stream(answer)) if isinstance(answer, StreamFlow) else answer)
 
     async def arun(self) -> Any:
         """The typed value, or an `AsyncStream`."""
-        answer = await call(self._io(blocking=False), self.request, self.candidates, self._harness())
+        answer = await self._call(self._io(blocking=False))
         return _told(_kept(AsyncStream(answer)) if isinstance(answer, StreamFlow) else answer)
 
 

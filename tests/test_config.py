@@ -296,3 +296,36 @@ def test_an_environment_of_another_kind(monkeypatch):
     """Programs put a plain dict in its place."""
     monkeypatch.setattr(os, "environ", {"GROQ_API_KEY": "k"})
     assert config.credentials(registry.find("groq")).api_key == "k"  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------ slips of the pen
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("timout", "timeout"), ("fallbak", "fallback"), ("zzz", "known: ")]
+)
+def test_a_setting_there_is_not(wrong, right):
+    with pytest.raises(AttributeError, match=right):
+        setattr(config, wrong, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("opnai_api_key", "openai_api_key"),
+        ("gemini_keys", "google_keys"),
+        ("groqq_base_url", "groq_base_url"),
+    ],
+)
+def test_a_setting_of_no_provider(wrong, right):
+    """A name that is like none may be one to come."""
+    with pytest.raises(AttributeError, match=right):
+        setattr(muxi_llm, wrong, "x")
+    muxi_llm.acme_api_key = "x"
+
+
+def test_the_package_lists_its_names():
+    """Its own, and none that it happens to use."""
+    names = dir(muxi_llm)
+    assert {"llmix", "models", "types", "config", "ChatCompletion", "OpenAI", "__version__"} <= set(names)
+    assert not {"import_module", "find_spec", "TYPE_CHECKING", "Any", "annotations", "sys"} & set(names)

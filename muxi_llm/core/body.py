@@ -20,6 +20,8 @@ from muxi_llm.wire.anthropic.tools import shortened
 from muxi_llm.wire.json_schema import is_strict, require_all
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from muxi_llm.wire.base import Endpoint, Json
 
 
@@ -47,7 +49,7 @@ def _message(raw: Any, index: int, needs: set[str]) -> Json:
     message: Json = _dict(raw, f"messages[{index}]")
     role = message.get("role")
     if role not in ROLES:
-        raise _bad_role(role, index)
+        raise _bad_role(role, index, message)
     if role == "developer":
         needs.add("developer")
     content = message.get("content")
@@ -62,7 +64,11 @@ def _message(raw: Any, index: int, needs: set[str]) -> Json:
     return message
 
 
-def _bad_role(role: object, index: int) -> InvalidRequestError:
+def _bad_role(role: object, index: int, message: Json) -> InvalidRequestError:
+    for key, what, way in WHOLE:
+        if key in message:
+            text = f"messages[{index}] is a whole {what}; give the message in it: {way}"
+            return InvalidRequestError(text, param=f"messages[{index}]")
     near = get_close_matches(str(role), ROLES, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(ROLES)} is needed"
     where = f"messages[{index}].role"
@@ -119,9 +125,19 @@ def _chat_needs(body: Json, needs: set[str]) -> None:
                 continue
             if any("cache_control" in tool for tool in body[name]):
                 needs.add("cache_control")
+    _check_names(body.get("tools") or ())
     if "response_format" in body:
         body["response_format"] = _response_format(body["response_format"])
         needs.add(body["response_format"]["type"])
+
+
+def _check_names(tools: Iterable[Json]) -> None:
+    """A function without a name is no tool anywhere."""
+    for index, tool in enumerate(tools):
+        inner = tool.get("function") if tool.get("type", "function") == "function" else None
+        if isinstance(inner, dict) and not (isinstance(inner.get("name"), str) and inner["name"]):
+            at = f"tools[{index}].function.name"
+            raise InvalidRequestError(f"{at} is missing: what the model calls the function by", param=at)
 
 
 def _response_format(wanted: Any) -> Json:
@@ -176,6 +192,7 @@ def _dict(raw: Any, where: str) -> Json:
 
 # ------------------------------------------------------------------------------------------ tables
 
+WHOLE = (("choices", "answer", "response.choices[0].message"), ("finish_reason", "choice", "choice.message"))
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 TEXTS = {"text", "tool_reference"}
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")

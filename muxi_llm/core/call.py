@@ -160,8 +160,11 @@ def missing_credentials(candidate: Candidate) -> errors.MissingCredentialsError:
     """The error that says which variable to set."""
     provider = candidate.provider
     wanted = " or ".join(provider.key_env) or "its key variable"
+    meant = candidate.ref.meant
+    hint = f"; or did you mean {meant!r}?" if meant else ""
     return errors.MissingCredentialsError(
-        f"no API key for {provider.name}: set {wanted}, muxi_llm.{provider.name}_api_key, or pass api_key="
+        f"no API key for {provider.name}: set {wanted}, muxi_llm.{provider.name}_api_key,"
+        f" or pass api_key={hint}"
     )
 
 

@@ -30,11 +30,8 @@ def check_keywords(endpoint: Endpoint, given: Mapping[str, Any]) -> None:
     if unknown:
         name = min(unknown)
         near = get_close_matches(name, KEYWORDS[endpoint], n=1, cutoff=0.6)
-        hint = (
-            f"did you mean {near[0]!r}?"
-            if near
-            else "provider-specific ones go into extra_body or provider_options"
-        )
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint += "provider-specific ones go into extra_body or provider_options"
         raise TypeError(f"create() got an unexpected keyword argument {name!r}; {hint}")
 
 

@@ -29,6 +29,12 @@ class ModelRef(NamedTuple):
     def __str__(self) -> str:
         return f"{self.provider}/{self.name}"
 
+    @property
+    def meant(self) -> str | None:
+        """The id with its maker before it, where OpenAI is asked for another's model."""
+        maker = MAKERS.get(self.name.partition("-")[0]) if self.provider == "openai" else None
+        return f"{maker}/{self.name}" if maker else None
+
     @classmethod
     def parse(
         cls,
@@ -132,5 +138,17 @@ def _check_mapping(name: str, value: object) -> None:
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"{name} must be a dict, not {type(value).__name__}", param=name)
 
+
+MAKERS = {
+    "claude": "anthropic",
+    "command": "cohere",
+    "deepseek": "deepseek",
+    "gemini": "google",
+    "grok": "xai",
+    "kimi": "moonshot",
+    "mistral": "mistral",
+    "sonar": "perplexity",
+}
+"""First words of models' names, and whose they are."""
 
 MODES = get_args(Mode)

@@ -6,6 +6,7 @@ Nothing is imported or built before its name is asked for.
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib import import_module
@@ -126,6 +127,20 @@ def check(name: str, param: str) -> None:
         raise InvalidRequestError(hint(name), param=param)
     if own_name := ALIASES.get(name):  # looked up by the provider's own name, it would be passed over
         raise InvalidRequestError(f"{name!r} is another name of {own_name!r}; use that", param=param)
+
+
+def check_setting(setting: str) -> None:
+    """Raise an `AttributeError` where *setting* of the package (`groq_api_key`) nearly names a provider.
+
+    A name that is like none of theirs may be one that is yet to be defined.
+    """
+    name = re.sub("_(api_key|keys|base_url)$", "", setting)
+    meant = ALIASES.get(name) if name in ALIASES and name not in CLASSES else None
+    near = [meant] if meant else [other for other in nearest(name) if other not in ALIASES]
+    if near and name not in names():
+        raise AttributeError(
+            f"there is no setting {setting!r}; did you mean {near[0] + setting[len(name) :]!r}?"
+        )
 
 
 def hint(name: str) -> str:

@@ -17,10 +17,11 @@ from muxi_llm import ChatCompletion, Completion, Embedding, InvalidModelError, I
 from muxi_llm.core.body import body_of
 from muxi_llm.core.options import KEYWORDS, check_keywords
 from muxi_llm.core.request import ModelRef
+from muxi_llm.models import ChatCompletion as ChatCompletionValue
 from muxi_llm.providers import registry
 from muxi_llm.transport.scripted import Answer
 from tests.core import ask, said
-from tests.support.bodies import HELLO, embeddings
+from tests.support.bodies import HELLO, chat, embeddings
 
 pytestmark = pytest.mark.usefixtures("keys")
 
@@ -419,3 +420,38 @@ def test_inputs_of_any_kind(driver, value, sent):
     """Strings, lists of them, tokens, any other sequence."""
     _, script = driver.scripted(Embedding, Answer(json=embeddings()), model="openai/x", input=value)
     assert script.bodies[0]["input"] == sent
+
+
+@pytest.mark.parametrize(
+    ("given", "param", "told"),
+    [
+        ({"messages": [*HELLO, ChatCompletionValue.model_validate(chat("Hi"))]}, "messages[1]", "choices[0].message"),
+        ({"messages": [ChatCompletionValue.model_validate(chat("Hi")).choices[0]]}, "messages[0]", "choice.message"),
+        ({"tools": [{"type": "function", "function": {"description": "x"}}]}, "tools[0].function.name", "missing"),
+        ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "messages[0].content", "image_url"),
+    ],
+    ids=["answer", "choice", "tool", "image"],
+)  # fmt: skip
+def test_what_is_nearly_right_is_told_how(driver, given, param, told):
+    raised, script = ask(driver, **given)
+    assert isinstance(raised, InvalidRequestError)
+    assert (raised.param, script.calls) == (param, [])
+    assert told in str(raised)
+
+
+def test_a_tool_that_is_no_function_needs_no_name(driver):
+    """Whatever it is: the provider judges."""
+    _, script = ask(driver, said(), tools=[{"type": "own", "x": 1}])
+    assert script.bodies[0]["tools"] == [{"type": "own", "x": 1}]
+
+
+def test_anothers_model_without_its_maker(driver, monkeypatch):
+    """No key of OpenAI's is what is missing then."""
+    monkeypatch.delenv("OPENAI_API_KEY")
+    raised, _ = ask(driver, model="claude-sonnet-5")
+    assert "did you mean 'anthropic/claude-sonnet-5'" in str(raised)
+
+
+def test_a_provider_in_capitals(driver):
+    raised, _ = ask(driver, model="OpenAI/gpt-4o")
+    assert "did you mean openai" in str(raised)
