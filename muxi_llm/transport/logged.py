@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, cast
 
 from muxi_llm.core.call import call
 from muxi_llm.core.port import TransportError
@@ -17,13 +17,11 @@ from muxi_llm.core.stream import StreamFlow
 from muxi_llm.errors import MuxiLLMError, shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Sequence
 
-    from muxi_llm.core.port import IO, Event, Harness
+    from muxi_llm.core.port import IO, Harness
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.wire.base import BodyReader, Reply, WireCall
-
-T = TypeVar("T")
 
 log = logging.getLogger("muxi_llm")
 wire_log = logging.getLogger("muxi_llm.wire")
@@ -52,7 +50,7 @@ async def logged_call(
 ) -> Any:
     """`core.call.call`, with every step in the log."""
     try:
-        value = await call(LoggedIO(io), request, candidates, harness)
+        value = await call(cast("IO", LoggedIO(io)), request, candidates, harness)
     except MuxiLLMError as error:
         log.debug("%s failed: %s; %s", _names(candidates), type(error).__name__, _story(error.attempts))
         raise
@@ -77,13 +75,13 @@ class LoggedIO:
     async def send(self, call: WireCall) -> Reply:
         where = f"{call.method} {shown_url(call.url).partition('?')[0]}"
         wire_log.debug("%s << %s", where, call.body)
-        began = self.now()
+        began = self._io.now()
         try:
             reply = await self._io.send(call)
         except TransportError as error:
-            log.debug("%s: %s (%.3f s)", where, error.message, self.now() - began)
+            log.debug("%s: %s (%.3f s)", where, error.message, self._io.now() - began)
             raise
-        log.debug("%s: %d (%.3f s)", where, reply.status, self.now() - began)
+        log.debug("%s: %d (%.3f s)", where, reply.status, self._io.now() - began)
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("%s >> %s", where, reply.content)
             reply.reader = None if reply.reader is None else LoggedReader(reply.reader, where)
@@ -93,17 +91,9 @@ class LoggedIO:
         log.debug("waiting %.3f s before the next try", seconds)
         await self._io.sleep(seconds)
 
-    def now(self) -> float:
-        return self._io.now()
-
-    async def run(self, work: Callable[[], T]) -> T:
-        return await self._io.run(work)
-
-    def event(self) -> Event:
-        return self._io.event()
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], object]:
-        return self._io.spawn(work)
+    def __getattr__(self, name: str) -> Any:
+        """The other verbs are the port's own."""
+        return getattr(self._io, name)
 
 
 class LoggedReader:
