@@ -27,7 +27,7 @@ def test_every_step_is_told(driver, caplog):
     caplog.set_level(logging.DEBUG, logger="muxi_llm")
     answers = (failed(503), Answer(error=REFUSED), said("ANSWER"))
     ask(driver, *answers, retries=1, fallback_models=["groq/x"], logit_bias={"1": 1}, **SECRETS)
-    told = [record.getMessage() for record in caplog.records]
+    told = [record.getMessage() for record in caplog.records if record.name == "muxi_llm"]
     assert told[0] == "POST http://x.test/v1/chat/completions: 503 (0.000 s)"
     assert told[1].startswith("waiting ")
     assert told[2] == "POST http://x.test/v1/chat/completions: connection refused (0.000 s)"
@@ -45,7 +45,8 @@ def test_a_call_that_fails(driver, caplog):
     caplog.set_level(logging.DEBUG, logger="muxi_llm")
     ask(driver, failed(400))
     ask(driver, api_key=None, model="nosuch/model")
-    assert caplog.messages[-1] == "openai/gpt-4 failed: BadRequestError; openai/gpt-4 try 1: 400"
+    told = [record.getMessage() for record in caplog.records if record.name == "muxi_llm"]
+    assert told[-1] == "openai/gpt-4 failed: BadRequestError; openai/gpt-4 try 1: 400"
 
 
 def test_bodies_are_told_to_who_asks_for_them(driver, caplog):
