@@ -83,8 +83,7 @@ def _unfit(part: Json, provider: Provider, ledger: Ledger) -> str | None:
     """Why *provider* cannot have *part*."""
     kind = part["type"]
     if kind in PART_FLAGS and not getattr(provider, PART_FLAGS[kind]):
-        form = f" (OpenAI's are {OPENAI_PARTS[kind]})" if kind in OPENAI_PARTS else ""
-        return f"{ledger.provider} takes no {kind} parts{form}"
+        return f"{ledger.provider} takes no {kind} parts"
     if unfetched(part, provider):
         name = KINDS[kind].name
         return f"{ledger.provider} fetches no {name} URLs; muxi_llm.config.fetch_media = True does it here"
@@ -92,9 +91,6 @@ def _unfit(part: Json, provider: Provider, ledger: Ledger) -> str | None:
 
 
 # ------------------------------------------------------------------------------------------ tables
-
-OPENAI_PARTS = {"image": "image_url", "document": "file"}
-"""Anthropic's blocks that have a like in OpenAI's form."""
 
 PART_FLAGS = {
     **{part: kind.flag for part, kind in KINDS.items()},
