@@ -11,11 +11,14 @@ from muxi_llm.models import ChatCompletion as ChatCompletionValue
 from muxi_llm.runtime import prepare
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import TypeVar, Unpack
 
     from muxi_llm.core.stream import AsyncStream, Stream
     from muxi_llm.models import ChatCompletionChunk
-    from muxi_llm.types.common import ChatParams, Messages, Model
+    from muxi_llm.types.common import ChatParams, Messages, Model, UnformattedChatParams
+    from muxi_llm.types.parsed import ParsedChatCompletion
+
+    Format = TypeVar("Format", bound=BaseModel)
 
 
 class ChatCompletion:
@@ -39,6 +42,18 @@ class ChatCompletion:
     @overload
     @classmethod
     def create(
+        cls,
+        model: Model,
+        messages: Messages,
+        stream: Literal[False] = False,
+        *,
+        response_format: type[Format],
+        **params: Unpack[UnformattedChatParams],
+    ) -> ParsedChatCompletion[Format]: ...
+
+    @overload
+    @classmethod
+    def create(
         cls, model: Model, messages: Messages, stream: Literal[False] = False, **params: Unpack[ChatParams]
     ) -> ChatCompletionValue: ...
 
@@ -47,6 +62,12 @@ class ChatCompletion:
     def create(
         cls, model: Model, messages: Messages, stream: Literal[True], **params: Unpack[ChatParams]
     ) -> Stream[ChatCompletionChunk]: ...
+
+    @overload
+    @classmethod
+    def create(
+        cls, model: Model, messages: Messages, stream: bool, **params: Unpack[ChatParams]
+    ) -> ChatCompletionValue | Stream[ChatCompletionChunk]: ...
 
     @classmethod
     def create(cls, model: Model, messages: Messages, stream: bool = False, **params: Any) -> Any:
@@ -62,6 +83,18 @@ class ChatCompletion:
     @overload
     @classmethod
     async def acreate(
+        cls,
+        model: Model,
+        messages: Messages,
+        stream: Literal[False] = False,
+        *,
+        response_format: type[Format],
+        **params: Unpack[UnformattedChatParams],
+    ) -> ParsedChatCompletion[Format]: ...
+
+    @overload
+    @classmethod
+    async def acreate(
         cls, model: Model, messages: Messages, stream: Literal[False] = False, **params: Unpack[ChatParams]
     ) -> ChatCompletionValue: ...
 
@@ -70,6 +103,12 @@ class ChatCompletion:
     async def acreate(
         cls, model: Model, messages: Messages, stream: Literal[True], **params: Unpack[ChatParams]
     ) -> AsyncStream[ChatCompletionChunk]: ...
+
+    @overload
+    @classmethod
+    async def acreate(
+        cls, model: Model, messages: Messages, stream: bool, **params: Unpack[ChatParams]
+    ) -> ChatCompletionValue | AsyncStream[ChatCompletionChunk]: ...
 
     @classmethod
     async def acreate(cls, model: Model, messages: Messages, stream: bool = False, **params: Any) -> Any:

@@ -34,6 +34,12 @@ class Completion:
         cls, model: Model, prompt: Any, stream: Literal[True], **params: Unpack[CompletionParams]
     ) -> Stream[CompletionValue]: ...
 
+    @overload
+    @classmethod
+    def create(
+        cls, model: Model, prompt: Any, stream: bool, **params: Unpack[CompletionParams]
+    ) -> CompletionValue | Stream[CompletionValue]: ...
+
     @classmethod
     def create(cls, model: Model, prompt: Any, stream: bool = False, **params: Any) -> Any:
         """The completion (see the class), sync."""
@@ -50,6 +56,12 @@ class Completion:
     async def acreate(
         cls, model: Model, prompt: Any, stream: Literal[True], **params: Unpack[CompletionParams]
     ) -> AsyncStream[CompletionValue]: ...
+
+    @overload
+    @classmethod
+    async def acreate(
+        cls, model: Model, prompt: Any, stream: bool, **params: Unpack[CompletionParams]
+    ) -> CompletionValue | AsyncStream[CompletionValue]: ...
 
     @classmethod
     async def acreate(cls, model: Model, prompt: Any, stream: bool = False, **params: Any) -> Any:

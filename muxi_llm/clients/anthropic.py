@@ -37,6 +37,8 @@ from muxi_llm.transport.ports import AsyncIO, BlockingIO
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from muxi_llm.clients import anthropic_typed as typed
+
 __all__ = ["Anthropic", "AsyncAnthropic"]
 
 
@@ -153,24 +155,26 @@ class Anthropic(Routed, anthropic.Anthropic):
     _run = staticmethod(Prepared.run)
     _authorize = staticmethod(lambda auth, request: next(auth.sync_auth_flow(request)))
 
-    def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
-        super().__init__(http_client=http_client, **kwargs)
-        if http_client is None:
-            mark(self._client)
+    if not TYPE_CHECKING:  # to type checkers it takes what the original takes
+
+        def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
+            super().__init__(http_client=http_client, **kwargs)
+            if http_client is None:
+                mark(self._client)
 
     @property
     def _port(self) -> Any:
         return None if is_default(self._client) else BlockingIO(BlockingHttpx2(self._client))
 
     @cached_property
-    def messages(self) -> resources.Messages:
+    def messages(self) -> typed.Messages:
         """Messages."""
-        return resources.Messages(self)
+        return resources.Messages(self)  # type: ignore[return-value]
 
     @cached_property
-    def beta(self) -> resources.Beta:
+    def beta(self) -> typed.Beta:
         """What is in beta."""
-        return resources.Beta(self)
+        return resources.Beta(self)  # type: ignore[return-value]
 
     def _attempt_request(self, options: Any, **how: Any) -> Any:
         ours, options = self._ours(options)
@@ -186,24 +190,26 @@ class AsyncAnthropic(Routed, anthropic.AsyncAnthropic):
     _run = staticmethod(Prepared.arun)
     _authorize = staticmethod(lambda auth, request: anext(auth.async_auth_flow(request)))
 
-    def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
-        super().__init__(http_client=http_client, **kwargs)
-        if http_client is None:
-            mark(self._client)
+    if not TYPE_CHECKING:  # to type checkers it takes what the original takes
+
+        def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
+            super().__init__(http_client=http_client, **kwargs)
+            if http_client is None:
+                mark(self._client)
 
     @property
     def _port(self) -> Any:
         return None if is_default(self._client) else AsyncIO(AsyncHttpx2(self._client))
 
     @cached_property
-    def messages(self) -> resources.AsyncMessages:
+    def messages(self) -> typed.AsyncMessages:
         """Messages."""
-        return resources.AsyncMessages(self)
+        return resources.AsyncMessages(self)  # type: ignore[return-value]
 
     @cached_property
-    def beta(self) -> resources.AsyncBeta:
+    def beta(self) -> typed.AsyncBeta:
         """What is in beta."""
-        return resources.AsyncBeta(self)
+        return resources.AsyncBeta(self)  # type: ignore[return-value]
 
     async def _attempt_request(self, options: Any, **how: Any) -> Any:
         ours, options = self._ours(options)

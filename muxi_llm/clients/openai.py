@@ -35,6 +35,8 @@ from muxi_llm.wire.base import dumps
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from muxi_llm.clients import typed
+
 __all__ = ["AsyncAzureOpenAI", "AsyncClient", "AsyncOpenAI", "AzureOpenAI", "Client", "OpenAI"]
 
 
@@ -187,10 +189,12 @@ class OpenAI(Routed, openai.OpenAI):
     An OpenAI key is not required where another provider's is configured.
     """
 
-    def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
-        super().__init__(http_client=http_client, **_credentials(kwargs))
-        if http_client is None:
-            mark(self._client)
+    if not TYPE_CHECKING:  # to type checkers it takes what the original takes
+
+        def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
+            super().__init__(http_client=http_client, **_credentials(kwargs))
+            if http_client is None:
+                mark(self._client)
 
     @property
     def _port(self) -> Any:
@@ -198,20 +202,20 @@ class OpenAI(Routed, openai.OpenAI):
         return None if is_default(self._client) else BlockingIO(BlockingHttpx2(self._client))
 
     @cached_property
-    def chat(self) -> resources.Chat:
-        return resources.Chat(self)
+    def chat(self) -> typed.Chat:
+        return resources.Chat(self)  # type: ignore[return-value]
 
     @cached_property
-    def completions(self) -> resources.Completions:
-        return resources.Completions(self)
+    def completions(self) -> typed.TextCompletions:
+        return resources.Completions(self)  # type: ignore[return-value]
 
     @cached_property
-    def embeddings(self) -> resources.Embeddings:
-        return resources.Embeddings(self)
+    def embeddings(self) -> typed.Embeddings:
+        return resources.Embeddings(self)  # type: ignore[return-value]
 
     @cached_property
-    def responses(self) -> resources.Responses:
-        return resources.Responses(self)
+    def responses(self) -> typed.Responses:
+        return resources.Responses(self)  # type: ignore[return-value]
 
     def _send_request(self, request: Any, *, stream: bool, **kwargs: Any) -> Any:
         if (kept := self.kept(request, stream=stream)) is not None:
@@ -235,30 +239,32 @@ class OpenAI(Routed, openai.OpenAI):
 class AsyncOpenAI(Routed, openai.AsyncOpenAI):
     """`openai.AsyncOpenAI`, as `OpenAI` is `openai.OpenAI`."""
 
-    def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
-        super().__init__(http_client=http_client, **_credentials(kwargs))
-        if http_client is None:
-            mark(self._client)
+    if not TYPE_CHECKING:  # to type checkers it takes what the original takes
+
+        def __init__(self, *, http_client: Any = None, **kwargs: Any) -> None:
+            super().__init__(http_client=http_client, **_credentials(kwargs))
+            if http_client is None:
+                mark(self._client)
 
     @property
     def _port(self) -> Any:
         return None if is_default(self._client) else AsyncIO(AsyncHttpx2(self._client))
 
     @cached_property
-    def chat(self) -> resources.AsyncChat:
-        return resources.AsyncChat(self)
+    def chat(self) -> typed.AsyncChat:
+        return resources.AsyncChat(self)  # type: ignore[return-value]
 
     @cached_property
-    def completions(self) -> resources.AsyncCompletions:
-        return resources.AsyncCompletions(self)
+    def completions(self) -> typed.AsyncTextCompletions:
+        return resources.AsyncCompletions(self)  # type: ignore[return-value]
 
     @cached_property
-    def embeddings(self) -> resources.AsyncEmbeddings:
-        return resources.AsyncEmbeddings(self)
+    def embeddings(self) -> typed.AsyncEmbeddings:
+        return resources.AsyncEmbeddings(self)  # type: ignore[return-value]
 
     @cached_property
-    def responses(self) -> resources.AsyncResponses:
-        return resources.AsyncResponses(self)
+    def responses(self) -> typed.AsyncResponses:
+        return resources.AsyncResponses(self)  # type: ignore[return-value]
 
     async def _send_request(self, request: Any, *, stream: bool, **kwargs: Any) -> Any:
         # A store of the caller's own may block, so it gets a thread.

@@ -37,7 +37,22 @@ class FallbackConfig(TypedDict, total=False):
     deadline: float
 
 
-class CallParams(TypedDict, total=False):
+class Options(TypedDict, total=False):
+    """Arguments of ours: what faces and drop-in clients take alike, see `CallParams`."""
+
+    fallback_models: Sequence[str] | None
+    fallback_config: FallbackConfig | None
+    retries: int | None
+    provider_options: Mapping[str, Mapping[str, Any]] | None
+    adapt: Literal["adapt", "strict", "passthrough"] | None
+    cache: Literal["memory", "redis", "redis-or-memory", False] | Cache | Mapping[str, Any] | None
+    tenant: str | None
+    singleflight: bool | None
+    breaker: bool | float | Breaker | None
+    concurrency: int | None
+
+
+class CallParams(Options, total=False):
     """What every face takes besides its endpoint's own parameters.
 
     fallback_models: models to try, in order, when the first one fails. retries: tries after the first
@@ -54,26 +69,16 @@ class CallParams(TypedDict, total=False):
     `muxi_llm.harness.configure` set it.
     """
 
-    fallback_models: Sequence[str] | None
-    fallback_config: FallbackConfig | None
-    retries: int | None
     timeout: float | None
     api_key: str | None
     base_url: str | None
     extra_headers: Mapping[str, str] | None
     extra_query: Mapping[str, Any] | None
     extra_body: Mapping[str, Any] | None
-    provider_options: Mapping[str, Mapping[str, Any]] | None
-    adapt: Literal["adapt", "strict", "passthrough"] | None
-    cache: Literal["memory", "redis", "redis-or-memory", False] | Cache | Mapping[str, Any] | None
-    tenant: str | None
-    singleflight: bool | None
-    breaker: bool | float | Breaker | None
-    concurrency: int | None
 
 
-class ChatParams(CallParams, total=False):
-    """Parameters of a chat completion, besides `model`, `messages` and `stream`."""
+class UnformattedChatParams(CallParams, total=False):
+    """Parameters of a chat completion, besides `model`, `messages`, `stream` and `response_format`."""
 
     audio: Any
     frequency_penalty: float | None
@@ -94,7 +99,6 @@ class ChatParams(CallParams, total=False):
     prompt_cache_options: Any
     prompt_cache_retention: str | None
     reasoning_effort: str | None
-    response_format: Any
     safety_identifier: str | None
     seed: int | None
     service_tier: str | None
@@ -109,6 +113,12 @@ class ChatParams(CallParams, total=False):
     user: str | None
     verbosity: str | None
     web_search_options: Any
+
+
+class ChatParams(UnformattedChatParams, total=False):
+    """Parameters of a chat completion, besides `model`, `messages` and `stream`."""
+
+    response_format: Any
 
 
 class CompletionParams(CallParams, total=False):
