@@ -22,8 +22,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from muxi_llm import config as config
+    from muxi_llm import errors as errors
     from muxi_llm import harness as harness
+    from muxi_llm import llmix as llmix
+    from muxi_llm import models as models
+    from muxi_llm import providers as providers
     from muxi_llm import runtime as runtime
+    from muxi_llm import types as types
+    from muxi_llm import utils as utils
     from muxi_llm.chat_completion import ChatCompletion as ChatCompletion
     from muxi_llm.clients.anthropic import Anthropic as Anthropic
     from muxi_llm.clients.anthropic import AsyncAnthropic as AsyncAnthropic
@@ -35,12 +41,14 @@ if TYPE_CHECKING:
     from muxi_llm.clients.openai import OpenAI as OpenAI
     from muxi_llm.completion import Completion as Completion
     from muxi_llm.embedding import Embedding as Embedding
-    from muxi_llm.errors import *  # noqa: F403 - the tree, whole
     from muxi_llm.models import Adaptation as Adaptation
     from muxi_llm.models import AttemptRecord as AttemptRecord
     from muxi_llm.models import Report as Report
     from muxi_llm.providers.compatible import OpenAICompatible as OpenAICompatible
     from muxi_llm.runtime import AdaptationWarning as AdaptationWarning
+    from muxi_llm.types.raised import *  # noqa: F403 - the tree, whole
+    from muxi_llm.types.settings import *  # noqa: F403 - what may be set of each provider
+    from muxi_llm.types.theirs import *  # noqa: F403 - what is not ours, see `aliases`
 
 _HOMES = {
     "clients.anthropic": ("Anthropic", "AsyncAnthropic"),
@@ -77,20 +85,22 @@ _PER_PROVIDER = ("_api_key", "_keys", "_base_url")
 aliases.install()
 
 
-def __getattr__(name: str) -> Any:
-    """Names of ours, then resources of the module-level client, then the openai package's own names."""
-    if name in _MODULES:
-        return import_module(f"muxi_llm.{name}")
-    if name in _HOME:
-        value = getattr(import_module(f"muxi_llm.{_HOME[name]}"), name)
-    elif (name.startswith("_") and name not in aliases.NOT_SO_PRIVATE) or name.endswith(
-        ("_api_key", "_base_url")
-    ):
-        raise AttributeError(f"module 'muxi_llm' has no attribute {name!r}")
-    else:
-        return aliases.attribute(name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers know every name, and a misspelt one is to be told
+
+    def __getattr__(name: str) -> Any:
+        """Names of ours, then resources of the module-level client, then the openai package's own names."""
+        if name in _MODULES:
+            return import_module(f"muxi_llm.{name}")
+        if name in _HOME:
+            value = getattr(import_module(f"muxi_llm.{_HOME[name]}"), name)
+        elif (name.startswith("_") and name not in aliases.NOT_SO_PRIVATE) or name.endswith(
+            ("_api_key", "_base_url")
+        ):
+            raise AttributeError(f"module 'muxi_llm' has no attribute {name!r}")
+        else:
+            return aliases.attribute(name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

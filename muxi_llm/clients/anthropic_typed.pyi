@@ -1,7 +1,7 @@
 """As `typed`, of Anthropic's client."""
 
 from collections.abc import Iterable
-from typing import Literal, Required, TypeVar, Unpack, overload
+from typing import Literal, Required, Unpack, overload
 
 import httpx2
 from anthropic import AsyncStream, NotGiven, Omit, Stream
@@ -49,11 +49,12 @@ from anthropic.types.beta import (
 )
 from anthropic.types.beta import message_create_params as beta_params
 from anthropic.types.beta.parsed_beta_message import ParsedBetaMessage
+from typing_extensions import TypeVar
 
 from muxi_llm.clients.anthropic_answers import BetaMessage, Message
 from muxi_llm.types.common import Model, Options
 
-_Format = TypeVar("_Format")
+_Format = TypeVar("_Format", default=None)
 
 class Arguments(Options, total=False):
     model: Required[Model]

@@ -5,7 +5,7 @@ https://github.com/openai/openai-python, https://github.com/anthropics/anthropic
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Literal, Required, TypeVar, Unpack, overload
+from typing import Literal, Required, Unpack, overload
 
 import httpx2
 from openai import AsyncStream, NotGiven, Omit, Stream
@@ -37,11 +37,12 @@ from openai.types.responses import (
 )
 from openai.types.responses import response_create_params as response_params
 from openai.types.shared_params import Metadata, Reasoning, ReasoningEffort
+from typing_extensions import TypeVar
 
 from muxi_llm import models
 from muxi_llm.types.common import Model, Options
 
-_Format = TypeVar("_Format")
+_Format = TypeVar("_Format", default=None)
 
 class Arguments(Options, total=False):
     model: Required[Model]

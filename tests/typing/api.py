@@ -7,7 +7,9 @@ from typing import assert_type
 import anthropic.types
 import openai
 from openai.types.chat import ChatCompletion as OpenAIChatCompletion
+from pydantic import BaseModel
 
+import muxi_llm
 from muxi_llm import (
     Anthropic,
     AsyncAnthropic,
@@ -23,6 +25,7 @@ from muxi_llm.models import ChatCompletion as ChatCompletionValue
 from muxi_llm.models import ChatCompletionChunk, CreateEmbeddingResponse, Report
 from muxi_llm.models import Completion as CompletionValue
 from muxi_llm.providers.base import Provider
+from muxi_llm.types.chat import ChatCompletionMessageParam
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
@@ -49,6 +52,45 @@ async def asynchronous() -> None:
         assert_type(chunk.id, str)
 
 
+class Person(BaseModel):
+    name: str
+
+
+def flags(flag: bool) -> None:
+    client = OpenAI()
+    assert_type(
+        ChatCompletion.create("openai/m", MESSAGES, stream=flag),
+        ChatCompletionValue | Stream[ChatCompletionChunk],
+    )
+    assert_type(Completion.create("openai/m", "Once", stream=flag), CompletionValue | Stream[CompletionValue])
+    assert_type(
+        client.chat.completions.create(model="m", messages=[], stream=flag),
+        ChatCompletionValue | openai.Stream[ChatCompletionChunk],
+    )
+
+
+def parsed() -> None:
+    answer = ChatCompletion.create("openai/m", MESSAGES, response_format=Person)
+    assert_type(answer.choices[0].message.parsed, Person | None)
+    assert_type(answer.muxi, Report)
+    client = OpenAI()
+    chat = client.chat.completions.parse(
+        model="m", messages=[], response_format=Person, fallback_models=["groq/llama"]
+    )
+    assert_type(chat.choices[0].message.parsed, Person | None)
+    assert_type(chat.muxi, Report)
+    response = client.responses.parse(model="m", input="x", text_format=Person, retries=1)
+    assert_type(response.output_parsed, Person | None)
+    with client.chat.completions.stream(
+        model="m", messages=[], response_format=Person, fallback_models=["groq/llama"]
+    ) as stream:
+        assert_type(stream.get_final_completion().choices[0].message.parsed, Person | None)
+    message = Anthropic().messages.parse(
+        model="m", max_tokens=9, messages=[], output_format=Person, fallback_models=["groq/llama"]
+    )
+    assert_type(message.parsed_output, Person | None)
+
+
 def clients() -> None:
     client: openai.OpenAI = OpenAI(api_key="k")
     other: openai.AsyncOpenAI = AsyncOpenAI(api_key="k")
@@ -56,8 +98,37 @@ def clients() -> None:
     print(client, other, caught)
     chained = OpenAI().with_options(fallback_models=["groq/llama"], retries=1, timeout=9.0)
     assert_type(chained, OpenAI)
-    assert_type(chained.chat.completions.create(model="m", messages=[]), OpenAIChatCompletion)
+    answer = chained.chat.completions.create(
+        model="m", messages=[], fallback_models=["groq/llama"], fallback_config={"deadline": 9.0}, retries=1
+    )
+    assert_type(answer, ChatCompletionValue)
+    theirs: OpenAIChatCompletion = answer
+    print(theirs, answer.muxi.model, answer["choices"][0])
+    listed = chained.chat.completions.create(model=["m", "groq/llama"], messages=[], temperature=openai.omit)
+    assert_type(listed, ChatCompletionValue)
+    assert_type(
+        chained.chat.completions.create(model="m", messages=[], stream=True, adapt="strict"),
+        openai.Stream[ChatCompletionChunk],
+    )
+    assert_type(chained.responses.create(model="m", input="x", retries=1).muxi, Report)
+    assert_type(chained.embeddings.create(model="e", input="x", retries=1), CreateEmbeddingResponse)
     assert_type(AsyncAnthropic().with_options(adapt="strict"), AsyncAnthropic)
+
+
+def failures() -> None:
+    try:
+        ChatCompletion.create("openai/m", MESSAGES)
+    except RateLimitError as error:
+        print(error.attempts, error.status_code, error.provider, error.retry_after)
+
+
+def settings() -> None:
+    muxi_llm.openai_api_key = "k"
+    muxi_llm.groq_base_url = "http://localhost"
+    muxi_llm.config.timeout = 3.0
+    muxi_llm.api_key = "k"
+    params: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
+    OpenAI().chat.completions.create(model="m", messages=params)
 
 
 class MyCustomProvider(Provider):
@@ -69,11 +140,12 @@ class MyCustomProvider(Provider):
 def anthropics_client() -> None:
     client = Anthropic(api_key="k")
     theirs: anthropic.Anthropic = client.with_options(max_retries=1)
-    message = client.messages.create(model="openai/gpt-4", max_tokens=9, messages=[])
-    assert_type(message, anthropic.types.Message)
+    message = client.messages.create(model="openai/gpt-4", max_tokens=9, messages=[], fallback_models=["m"])
+    ours: anthropic.types.Message = message
+    print(ours, message.muxi.model)
     assert_type(theirs.messages.count_tokens(model="m", messages=[]).input_tokens, int)
 
 
 async def anthropics_async_client() -> None:
     message = await AsyncAnthropic().messages.create(model="openai/gpt-4", max_tokens=9, messages=[])
-    assert_type(message, anthropic.types.Message)
+    assert_type(message.muxi, Report)
