@@ -41,7 +41,7 @@ def run(checker: str, *arguments: str) -> str:
     command = [sys.executable, "-m", checker, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=ROOT)
     assert done.stdout, done.stderr
-    print(done.stdout)  # shown where the test fails
+    print(done.stdout)  # noqa: T201 - shown where the test fails
     return done.stdout
 
 

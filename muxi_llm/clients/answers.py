@@ -66,9 +66,9 @@ def judged(client: Any, exchange: Exchange, answer: RawValue, kind: type) -> Any
     ).parse()
 
 
-def own_report(value: Any, response: Any) -> Report:
+def own_report(value: Any, response: Any, provider: str = "openai") -> Report:
     """The report of a call that went the original's own way: of the try that answered, all that is known."""
-    model, seconds = f"openai/{value.model}", getattr(response, "_elapsed", timedelta()).total_seconds()
+    model, seconds = f"{provider}/{value.model}", getattr(response, "_elapsed", timedelta()).total_seconds()
     attempt = AttemptRecord(model, 1, seconds)
     return Report(model, (attempt,), (), seconds, dict(response.headers))
 

@@ -20,10 +20,10 @@ except ImportError as missing:
     raise ImportError("Anthropic needs the anthropic package: pip install 'muxi-llm[anthropic]'") from missing
 from anthropic import _client as vendor
 
-from muxi_llm import inbound, models, runtime
+from muxi_llm import inbound, runtime
 from muxi_llm.clients import anthropic_answers as answers
 from muxi_llm.clients import anthropic_resources as resources
-from muxi_llm.clients.answers import REPORT, response
+from muxi_llm.clients.answers import REPORT, own_report, response, tell
 from muxi_llm.clients.options import Optioned, optioned, unloaded
 from muxi_llm.clients.untouched import is_default, mark
 from muxi_llm.core.options import NO_TIMEOUT
@@ -104,12 +104,12 @@ class Routed(Optioned):
             super()._validate_headers(headers, omitted)  # type: ignore[misc]
 
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
-        """Messages that we had a hand in tell the call's story."""
+        """Messages with the call's story, whichever road they came; Anthropic's own stay of its class."""
         report: Any = getattr(response, "extensions", {}).get(REPORT)  # a stand-in may have none
         kind = cast_to if report is None else answers.REPORTING.get(cast_to, cast_to)
         value = super()._process_response_data(data=data, cast_to=kind, response=response)  # type: ignore[misc]
-        if isinstance(value, models.Reported):
-            value.with_report(report)
+        if isinstance(value, tuple(answers.REPORTING)):
+            tell(value, report or own_report(value, response, "anthropic"))
         return value
 
     def _may_be_ours(self, options: Any, ours: Mapping[str, Any]) -> bool:

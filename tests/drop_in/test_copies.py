@@ -76,7 +76,8 @@ def test_values_of_the_clients(call: str, how: str, server: Upstream) -> None:
         "responses": lambda: client.responses.create(model="m", input="x"),
         "responses.parse": lambda: client.responses.parse(model="m", input="x", text_format=Person),
     }
-    value = calls[call]()
+    with client:
+        value = calls[call]()
     again = COPIES[how](value)
     assert again == value
     assert again.muxi.model == value.muxi.model

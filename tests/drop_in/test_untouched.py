@@ -33,9 +33,22 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 HOOKS = ("request", "post", "_prepare_request", "_prepare_options", "_build_request", "_send_request")
 
 
+made: list[Any] = []
+
+
 def both(server: Upstream) -> list[Any]:
     given = {"api_key": "k", "base_url": f"{server.url}/v1"}
-    return [openai.OpenAI(**given), muxi_llm.OpenAI(**given)]
+    clients = [openai.OpenAI(**given), muxi_llm.OpenAI(**given)]
+    made.extend(client._client for client in clients)
+    return clients
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Whatever a test has put in their place, the clients' own connections are closed."""
+    yield
+    while made:
+        made.pop().close()
 
 
 def counted(target: Any, name: str) -> list[str]:
@@ -110,7 +123,7 @@ def test_a_tracer_that_was_there_before_us(server: Upstream) -> None:
 
 def test_a_tracer_on_one_client_does_not_lose_the_chain(server: Upstream, foreign: Upstream) -> None:
     """What was put there is bound to that very client: arguments of ours must come through it."""
-    client = muxi_llm.OpenAI(api_key="k", base_url=f"{server.url}/v1")
+    _, client = both(server)
     seen = counted(client, "request")
     server.script = [Respond(status=500)]
     answer = client.chat.completions.create(
