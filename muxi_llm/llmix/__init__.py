@@ -9,6 +9,9 @@
 A dispatch function makes one attempt, with whatever SDK you like; those here go through this package's. The
 pipeline has the cache, keys, retries, breaker, singleflight and concurrency around it, and `call` never
 raises: what failed is on the response. `call_sync` does without an event loop.
+
+Modules and names are LLMix's. Left out are what is only for its own clients (`providers`, `env`,
+`provider_urls`, `lazy_import`, `model_capabilities`), and of `http2` what httpx2 does by itself.
 """
 
 from muxi_llm.errors import CircuitOpenError, KeyPoolExhaustedError, KillSwitchActiveError

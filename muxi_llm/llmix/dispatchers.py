@@ -10,7 +10,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import APIStatusError, InvalidRequestError, MissingCredentialsError, MuxiLLMError
+from muxi_llm.errors import (
+    APIStatusError,
+    InvalidRequestError,
+    MalformedReplyError,
+    MissingCredentialsError,
+    MuxiLLMError,
+)
 from muxi_llm.llmix import options
 from muxi_llm.llmix.client_port import CLIENTS, client_port
 from muxi_llm.llmix.options import asked_of
@@ -73,7 +79,7 @@ class ProviderDispatch:
         return {
             "model": f"{self.provider}/{self.model_of(asked.model)}",
             "messages": options.without_reasoning(config, asked.messages),
-            "api_key": asked.api_key or ("the client's own" if self._client is not None else None),
+            "api_key": asked.api_key or ("the-clients-own" if self._client is not None else None),
             "base_url": asked.kwargs.get("base_url") or config.get("base_url"),
             "timeout": asked.timeout,
             "retries": 0,
@@ -221,9 +227,16 @@ class _Failures:
             raise ValueError(str(error)) from error  # noqa: TRY004 - a caller's mistake, to LLMix
         if isinstance(error, APIStatusError):
             headers = dict(error.response.headers)
-            raise ProviderError(str(error), status_code=error.status_code, headers=headers) from error
+            raise ProviderError(_said(error), status_code=error.status_code, headers=headers) from error
+        if isinstance(error, MalformedReplyError):
+            raise ProviderError(_said(error), status_code=502) from error
         if isinstance(error, MuxiLLMError):
-            raise ProviderError(str(error)) from error
+            raise ProviderError(_said(error)) from error
+
+
+def _said(error: Any) -> str:
+    """What was said, without where: a pipeline's response has that beside it."""
+    return str(error.message)
 
 
 # ------------------------------------------------------------------------------------------- tables

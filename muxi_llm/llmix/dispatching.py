@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +21,7 @@ from muxi_llm.llmix.provider_kwargs import transform_kwargs
 from muxi_llm.llmix.values import DispatchInput, ProviderResult
 from muxi_llm.models import Reported
 from muxi_llm.providers.base import Provider
+from muxi_llm.utils.retry import RETRY_AFTER_CAP, retry_after_seconds
 from muxi_llm.wire.base import Fault, Profile, Reply, Wire, WireCall
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ class Answer(Reported):
 
     def __init__(self, result: ProviderResult) -> None:
         self.result = result
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Each of those who share a flight gets a result of its own."""
+        return type(self)(deepcopy(self.result, memo))
 
     @property
     def model(self) -> str:
@@ -83,7 +89,7 @@ class DispatchProvider(Provider, register=False):
     key_required = False
 
     def __init__(
-        self, config: Mapping[str, Any], messages: Messages, overrides: Mapping[str, TransformKwargs]
+        self, config: Mapping[str, Any], messages: Messages, overrides: Mapping[str, TransformKwargs] | None
     ) -> None:
         self.config = config
         self.kwargs = transform_kwargs(config, messages, overrides)
@@ -204,7 +210,7 @@ class _Outcome:
         status = status_of(error)
         if status is not None:
             text = str(error).encode("utf-8", "replace")
-            self.reply = Reply(status, headers_of(error), text, received=time.time())
+            self.reply = Reply(status, _capped(headers_of(error)), text, received=time.time())
             return True
         said = str(error) or f"{type(error).__name__} within {self.asked.timeout:.2g} s"
         if isinstance(error, LOCAL):
@@ -234,6 +240,13 @@ def headers_of(error: Exception) -> Mapping[str, str]:
     return _lower(
         getattr(error, "headers", None) or getattr(getattr(error, "response", None), "headers", None)
     )
+
+
+def _capped(headers: Mapping[str, str]) -> dict[str, str]:
+    """LLMix waits a minute at most, where every other call gives up on a server that asks for more."""
+    asked = retry_after_seconds(headers, time.time())
+    is_longer = asked is not None and asked > RETRY_AFTER_CAP
+    return {**headers, "retry-after": str(RETRY_AFTER_CAP)} if is_longer else dict(headers)
 
 
 def _lower(headers: Any) -> dict[str, str]:

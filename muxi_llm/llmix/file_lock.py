@@ -16,14 +16,18 @@ except ImportError:  # pragma: no cover - Windows
 
 
 class FileLock:
-    """One holder among all processes of this machine: a lock on `llmix.lock` in *state_dir*.
+    """One holder among all processes of this machine: a lock on *lock_path*, by default `llmix.lock` in
+    *state_dir*.
 
     `with lock:` blocks, `async with lock:` waits in a thread. Not re-entrant; it is let go when its
     process ends, however that happens.
     """
 
-    def __init__(self, state_dir: str | Path | None = None) -> None:
-        self.path = Path(state_dir or kill_switch.state_dir()) / "llmix.lock"
+    enabled = fcntl is not None
+    """Whether this system has such locks; LLMix's own are there only where a variable asks for them."""
+
+    def __init__(self, lock_path: str | Path | None = None, *, state_dir: str | Path | None = None) -> None:
+        self.path = Path(lock_path or Path(state_dir or kill_switch.state_dir()) / "llmix.lock")
         self._file: int | None = None
 
     def acquire(self) -> None:

@@ -1,4 +1,8 @@
-"""HTTP clients for dispatch functions of one's own: HTTP/2 for the providers it does good with."""
+"""HTTP clients for dispatch functions of one's own: HTTP/2 for the providers it does good with.
+
+Of LLMix's module `create_http1_client`, `create_http2_client` and `create_ratelimit_hook` are left out:
+httpx2's own clients do the first two, and a `ProviderResult` with its headers the third.
+"""
 
 from __future__ import annotations
 

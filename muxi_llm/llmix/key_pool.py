@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+__all__ = ["KeyPool", "KeyPoolExhaustedError", "load_keys_from_env"]
+
+
 class KeyPool:
     """Keys of one provider, used in turn. Thread-safe.
 

@@ -3,17 +3,19 @@
     kill switch → cache → singleflight { breaker → retry { permit → key → dispatch } } → thinking
 
 Every stage is the one every other call runs through; this file says only what LLMix calls things.
-A config's `timeout.totalTime` bounds a call, its retries and pauses; answers come whole, so there is no
-first chunk for `timeout.streamFirstChunkTime` to wait for: it is there for dispatch functions that stream.
+A config's `timeout.totalTime` bounds a call, its retries and pauses and its fallback; answers come whole,
+so there is no first chunk for `timeout.streamFirstChunkTime` to wait for: it is there for dispatch
+functions that stream.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.core.call import call
-from muxi_llm.core.options import is_count, is_duration
+from muxi_llm.core.options import is_count
 from muxi_llm.core.request import Candidate, Limits, ModelRef, Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.errors import APIConnectionError, APIStatusError, APITimeoutError
@@ -23,10 +25,21 @@ from muxi_llm.harness.singleflight import Singleflight
 from muxi_llm.llmix.around import Around, Texts
 from muxi_llm.llmix.dispatching import Answer, AsyncDispatch, BlockingDispatch, DispatchProvider
 from muxi_llm.llmix.resilience import KillSwitch, calculate_delay
-from muxi_llm.llmix.spelling import common_of, snake_case
+from muxi_llm.llmix.settings import checked, total_time
+from muxi_llm.llmix.spelling import common_of
 from muxi_llm.llmix.telemetry import Trackers
 from muxi_llm.llmix.thinking import strip_thinking
-from muxi_llm.llmix.values import CallInput, CallResponse, LLMUsage, PipelineConfig
+from muxi_llm.llmix.values import (
+    CallInput,
+    CallResponse,
+    DispatchContext,
+    DispatchInput,
+    LLMUsage,
+    PipelineConfig,
+    ProviderDispatchFn,
+    ProviderError,
+    ProviderResult,
+)
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 
 if TYPE_CHECKING:
@@ -35,8 +48,18 @@ if TYPE_CHECKING:
     from muxi_llm.core.port import IO
     from muxi_llm.llmix.key_pool import KeyPool
 
-DEFAULT_TIMEOUT = 120.0
-"""Seconds for a call, retries and all, where its config has no `timeout.totalTime`."""
+__all__ = [
+    "CallInput",
+    "CallPipeline",
+    "CallResponse",
+    "DispatchContext",
+    "DispatchInput",
+    "LLMUsage",
+    "PipelineConfig",
+    "ProviderDispatchFn",
+    "ProviderError",
+    "ProviderResult",
+]
 
 
 class CallPipeline:
@@ -121,31 +144,34 @@ class CallPipeline:
     # ------------------------------------------------------------------------------------ one call
 
     async def _call(self, io: IO, asked: CallInput) -> CallResponse:
-        started = io.now()
-        config: Mapping[str, Any] = {}
+        turn = _Turn(io.now())
         try:
-            config = snake_case(asked.config)
-            response = await self._answered(io, config, asked)
+            turn.config = checked(asked.config)
+            response = await self._answered(io, turn, asked)
         except Exception as error:  # noqa: BLE001 - reason: LLMix's promise, a failure is a response and never raised
-            response = _failure(config, error)
-        response.latency_ms = (io.now() - started) * 1000
-        self._trackers.tell(config, asked, response)
+            response = _failure(turn.config, error)
+        response.latency_ms = (io.now() - turn.started) * 1000
+        response.fallback_reason = turn.reason
+        self._trackers.tell(turn.config, asked, response)
         return response
 
-    async def _answered(self, io: IO, config: Mapping[str, Any], asked: CallInput) -> CallResponse:
+    async def _answered(self, io: IO, turn: _Turn, asked: CallInput) -> CallResponse:
+        """What the config's provider says, or its fallback's; both within the config's total time."""
+        seconds = total_time(turn.config)
         try:
-            return await self._attempted(io, config, asked)
+            return await self._attempted(io, turn.config, asked, seconds)
         except (APIConnectionError, APIStatusError) as error:
-            load, fallback = self._config.load_preset, config.get("fallback") or {}
-            if load is None or not _is_named(error, fallback):
+            load, fallback = self._config.load_preset, turn.config.get("fallback") or {}
+            left = turn.started + seconds - io.now()
+            if load is None or left <= 0 or not _is_named(error, fallback):
                 raise
-            reason = str(error)
-        other = {**snake_case(load(fallback["preset"])), "fallback": None}
-        response = await self._attempted(io, other, asked)
-        response.fallback_reason = reason
-        return response
+            turn.reason = str(error)
+        turn.config = {**checked(load(fallback["preset"])), "fallback": None}
+        return await self._attempted(io, turn.config, asked, min(left, total_time(turn.config)))
 
-    async def _attempted(self, io: IO, config: Mapping[str, Any], asked: CallInput) -> CallResponse:
+    async def _attempted(
+        self, io: IO, config: Mapping[str, Any], asked: CallInput, seconds: float
+    ) -> CallResponse:
         for name in ("provider", "model"):
             if not isinstance(config.get(name), str) or not config[name]:
                 raise ValueError(f"config.{name} must be a name, not {config.get(name)!r}")
@@ -156,15 +182,10 @@ class CallPipeline:
         # What the attempt's function is given is the provider's; in the body it is there to be told of.
         told = {name: value for name, value in provider.kwargs.items() if value is not None}
         body = {**told, "messages": messages, "singleflight_key": asked.singleflight_key}
-        request = Request("chat", body, mode="passthrough", limits=self._limits(config))
+        request = Request("chat", body, mode="passthrough", limits=self._limits(config, seconds))
         return _success(config, await call(io, request, [candidate], self._harness))
 
-    def _limits(self, config: Mapping[str, Any]) -> Limits:
-        seconds = (config.get("timeout") or {}).get("total_time")
-        if seconds is None:
-            seconds = DEFAULT_TIMEOUT
-        if not is_duration(seconds):
-            raise ValueError(f"config.timeout.total_time must be seconds above 0, not {seconds!r}")
+    def _limits(self, config: Mapping[str, Any], seconds: float) -> Limits:
         retries = common_of(config).get("max_retries")
         if retries is None:
             retries = self._config.max_retries
@@ -181,6 +202,15 @@ class CallPipeline:
     def _bypassing(self) -> frozenset[str]:
         own = getattr(self._config.dispatch, "__llmix_bypass_key_pool_providers__", ())
         return self._config.bypass_key_pool_providers | frozenset(own)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One call: the config that is tried, and why it is the fallback's, if it is."""
+
+    started: float
+    config: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
 
 
 class Closed:

@@ -7,6 +7,7 @@ An estimate: no discounts for cached input or batches, no surcharges for long pr
 from __future__ import annotations
 
 import re
+import warnings
 from math import isfinite
 from typing import TypedDict
 
@@ -19,11 +20,11 @@ class ModelPricing(TypedDict):
 
 
 class CostBreakdown(TypedDict):
-    """USD, to six digits."""
+    """USD, to six digits; `None` where nobody knows."""
 
-    input_cost_usd: float
-    output_cost_usd: float
-    total_cost_usd: float
+    input_cost_usd: float | None
+    output_cost_usd: float | None
+    total_cost_usd: float | None
 
 
 def normalize_model_name(name: str) -> str:
@@ -44,14 +45,17 @@ def get_model_pricing(model_name: str) -> ModelPricing | None:
 
 
 def calculate_cost(model_name: str, input_tokens: float, output_tokens: float = 0) -> CostBreakdown:
-    """What so many tokens cost; 0 for a model that is not in the table.
+    """What so many tokens cost; `None`, and a warning, for a model that is not in the table.
 
     Raises `ValueError` for tokens below 0, and for what is no number of them.
     """
     for tokens in (input_tokens, output_tokens):
         if not isfinite(tokens) or tokens < 0:
             raise ValueError(f"input_tokens and output_tokens must be numbers from 0, not {tokens!r}")
-    price = get_model_pricing(model_name) or {"input": 0.0, "output": 0.0}
+    price = get_model_pricing(model_name)
+    if price is None:
+        warnings.warn(f"the price of {model_name!r} is not known", UserWarning, stacklevel=2)
+        return {"input_cost_usd": None, "output_cost_usd": None, "total_cost_usd": None}
     spent = input_tokens * price["input"] / 1e6
     earned = output_tokens * price["output"] / 1e6
     return {
@@ -61,8 +65,8 @@ def calculate_cost(model_name: str, input_tokens: float, output_tokens: float = 
     }
 
 
-def calculate_rerank_cost(model_name: str, search_count: int = 1) -> float:
-    """What so many searches of a reranker cost, taking one for a thousand tokens."""
+def calculate_rerank_cost(model_name: str, search_count: int = 1) -> float | None:
+    """What so many searches of a reranker cost, taking one for a thousand tokens; `None` as above."""
     return calculate_cost(model_name, search_count * 1000)["total_cost_usd"]
 
 

@@ -1,7 +1,7 @@
 """From a config to a provider's request fields: LLMix's table of transformations, one for each provider.
 
-A transformation gets the call's `DispatchContext` and its kwargs by OpenAI's names, and returns the kwargs
-that its provider wants. Providers without one get them as they are.
+A transformation gets the call's `TransformKwargsContext` and its kwargs by OpenAI's names, and returns the
+kwargs that its provider wants. Providers without one get them as they are.
 """
 
 from __future__ import annotations
@@ -11,11 +11,24 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.llmix.spelling import base_kwargs, common_of
+from muxi_llm.llmix.values import TransformKwargs, TransformKwargsCallback, TransformKwargsContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from muxi_llm.llmix.values import DispatchContext, Kwargs, Messages, TransformKwargs
+    from muxi_llm.llmix.values import Kwargs, Messages
+
+__all__ = [
+    "PROVIDER_KWARGS_REGISTRY",
+    "TransformKwargsCallback",
+    "TransformKwargsContext",
+    "apply_transform_kwargs",
+    "gemini_transform_kwargs",
+    "openai_transform_kwargs",
+    "openrouter_transform_kwargs",
+    "sno_gpu_transform_kwargs",
+    "transform_kwargs",
+]
 
 REASONING_MODELS = re.compile(r"o\d|gpt-5|codex-|computer-use|glm-")
 """Those that take no sampling parameters, by their bare name."""
@@ -25,7 +38,7 @@ LEAST_THINKING = 1024
 
 
 def transform_kwargs(
-    config: Mapping[str, Any], messages: Messages, overrides: Mapping[str, TransformKwargs]
+    config: Mapping[str, Any], messages: Messages, overrides: Mapping[str, TransformKwargs] | None
 ) -> Kwargs:
     """The kwargs of a call with *config* (snake case); *overrides* win over the table.
 
@@ -33,7 +46,7 @@ def transform_kwargs(
     """
     _check_thinking(config)
     common = common_of(config)
-    context: DispatchContext = {
+    ctx: TransformKwargsContext = {
         "model": config["model"],
         "provider": config["provider"],
         "messages": messages,
@@ -43,15 +56,15 @@ def transform_kwargs(
         "provider_options": config.get("provider_options") or {},
         "base_url": config.get("base_url"),
     }
-    transform = {**PROVIDER_KWARGS_REGISTRY, **overrides}.get(config["provider"])
-    return apply_transform_kwargs(context, base_kwargs(config), transform)
+    transform = {**PROVIDER_KWARGS_REGISTRY, **(overrides or {})}.get(config["provider"])
+    return apply_transform_kwargs(ctx, base_kwargs(config), transform)
 
 
 def apply_transform_kwargs(
-    context: DispatchContext, kwargs: Kwargs, transform: TransformKwargs | None
+    ctx: TransformKwargsContext, kwargs: Kwargs, callback: TransformKwargs | None
 ) -> Kwargs:
-    """What *transform* makes of *kwargs*; themselves, where there is none."""
-    return kwargs if transform is None else transform(context, kwargs)
+    """What *callback* makes of *kwargs*; themselves, where there is none."""
+    return kwargs if callback is None else callback(ctx, kwargs)
 
 
 def _check_thinking(config: Mapping[str, Any]) -> None:
@@ -74,9 +87,9 @@ def is_reasoning_model(model: str) -> bool:
 # ----------------------------------------------------------------------------------- transformations
 
 
-def openai_transform_kwargs(context: DispatchContext, kwargs: Kwargs) -> Kwargs:
+def openai_transform_kwargs(ctx: TransformKwargsContext, kwargs: Kwargs) -> Kwargs:
     """Reasoning models: no sampling, `max_completion_tokens` for `max_tokens`."""
-    if not is_reasoning_model(context["model"]):
+    if not is_reasoning_model(ctx["model"]):
         return kwargs
     out = {
         name: value for name, value in kwargs.items() if name not in {"temperature", "top_p", "max_tokens"}
@@ -86,39 +99,39 @@ def openai_transform_kwargs(context: DispatchContext, kwargs: Kwargs) -> Kwargs:
     return out
 
 
-def openrouter_transform_kwargs(context: DispatchContext, kwargs: Kwargs) -> Kwargs:
+def openrouter_transform_kwargs(ctx: TransformKwargsContext, kwargs: Kwargs) -> Kwargs:
     """Routing (by price, unless the config says otherwise) and reasoning; what is there already wins."""
-    options = _options(context, "openrouter")
+    options = _options(ctx, "openrouter")
     wanted = {"provider": options.get("provider") or {"sort": "price"}}
     if options.get("reasoning"):
         wanted["reasoning"] = options["reasoning"]
     return {**kwargs, "extra_body": {**wanted, **(kwargs.get("extra_body") or {})}}
 
 
-def gemini_transform_kwargs(context: DispatchContext, kwargs: Kwargs) -> Kwargs:
+def gemini_transform_kwargs(ctx: TransformKwargsContext, kwargs: Kwargs) -> Kwargs:
     """No thinking, unless there is a budget for it or it is asked for."""
     said = kwargs.get("thinking_config") or {}
-    options = _options(context, "google")
+    options = _options(ctx, "google")
     config = options.get("thinking_config") or {}
     budget = said.get("thinking_budget", config.get("thinking_budget", options.get("thinking_budget")))
     if budget is None:
-        if context.get("enable_thinking") is True or "thinking_level" in {**config, **said}:
+        if ctx.get("enable_thinking") is True or "thinking_level" in {**config, **said}:
             return kwargs
         budget = 0
     return {**kwargs, "thinking_config": {**said, "thinking_budget": budget}}
 
 
-def sno_gpu_transform_kwargs(context: DispatchContext, kwargs: Kwargs) -> Kwargs:
+def sno_gpu_transform_kwargs(ctx: TransformKwargsContext, kwargs: Kwargs) -> Kwargs:
     """The address, made of the server's and the GPU's path, and thinking the way its servers are asked."""
-    options = _options(context, "sno-gpu")
-    base = (context.get("base_url") or os.environ.get("GPU_BASE_URL") or "").strip().rstrip("/")
+    options = _options(ctx, "sno-gpu")
+    base = (ctx.get("base_url") or os.environ.get("GPU_BASE_URL") or "").strip().rstrip("/")
     base = base.removesuffix("/v1").rstrip("/")
     if not base:
         raise ValueError("sno-gpu provider requires a non-empty base_url in config or GPU_BASE_URL env var")
     path = options.get("gpu_path")
     out = {**kwargs, "base_url": f"{base}/{_safe(path)}/v1" if path else f"{base}/v1"}
     thinking = {
-        "enable_thinking": options.get("enable_thinking", context.get("enable_thinking")),
+        "enable_thinking": options.get("enable_thinking", ctx.get("enable_thinking")),
         "thinking_budget": options.get("thinking_budget"),
     }
     thinking = {name: value for name, value in thinking.items() if value is not None}
@@ -130,7 +143,7 @@ def sno_gpu_transform_kwargs(context: DispatchContext, kwargs: Kwargs) -> Kwargs
 
 
 def _safe(path: object) -> str:
-    if not isinstance(path, str) or len(path) > LONGEST_PATH or not GPU_PATH.fullmatch(path):
+    if not isinstance(path, str) or len(path) > LONGEST_PATH or not GPU_PATH_PATTERN.fullmatch(path):
         raise ValueError(
             f"Invalid gpu_path: {path!r}. "
             "Must be a safe relative path using letters, digits, '_', '-', or '/'."
@@ -138,13 +151,13 @@ def _safe(path: object) -> str:
     return path
 
 
-def _options(context: DispatchContext, provider: str) -> Mapping[str, Any]:
-    return (context.get("provider_options") or {}).get(provider) or {}
+def _options(ctx: TransformKwargsContext, provider: str) -> Mapping[str, Any]:
+    return (ctx.get("provider_options") or {}).get(provider) or {}
 
 
 # ------------------------------------------------------------------------------------------- tables
 
-GPU_PATH = re.compile(r"[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*")
+GPU_PATH_PATTERN = re.compile(r"[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*")
 LONGEST_PATH = 256
 
 PROVIDER_KWARGS_REGISTRY: dict[str, TransformKwargs] = {

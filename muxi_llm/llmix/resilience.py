@@ -11,9 +11,10 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from muxi_llm.errors import CircuitOpenError
+from muxi_llm.errors import CircuitOpenError, KeyPoolExhaustedError, KillSwitchActiveError
 from muxi_llm.harness import breaker, kill_switch, singleflight
-from muxi_llm.llmix.dispatching import headers_of, status_of
+from muxi_llm.llmix.dispatching import LOCAL, headers_of, status_of
+from muxi_llm.llmix.file_lock import FileLock
 from muxi_llm.transport.ports import AsyncIO
 from muxi_llm.utils.retry import RETRY_AFTER_CAP, retry_after_seconds
 
@@ -25,7 +26,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+__all__ = [
+    "CircuitBreaker",
+    "CircuitOpenError",
+    "CircuitState",
+    "FileLock",
+    "KillSwitch",
+    "KillSwitchActiveError",
+    "RetryPolicy",
+    "Singleflight",
+    "calculate_delay",
+    "is_retryable",
+    "parse_retry_after",
+]
+
 NOWHERE: Any = None
+MAX_RETRY_AFTER_MS = int(RETRY_AFTER_CAP * 1000)
 
 
 # ----------------------------------------------------------------------------------- circuit breaker
@@ -50,13 +66,15 @@ class CircuitBreaker:
         self,
         provider: str,
         base_url: str = "",
-        *,
         failure_threshold: int = 3,
         cooldown_seconds: float = 30.0,
         permitted_half_open_calls: int = 1,
     ) -> None:
         self.provider = provider
         self.base_url = base_url
+        self.failure_threshold = failure_threshold
+        self.cooldown_seconds = cooldown_seconds
+        self.permitted_half_open_calls = permitted_half_open_calls
         self._machine = breaker.CircuitBreaker(
             breaker.Breaker(
                 in_a_row=failure_threshold, cooldown=cooldown_seconds, probes=permitted_half_open_calls
@@ -148,12 +166,12 @@ def calculate_delay(
     return grown + random.randint(0, jitter_ms)  # noqa: S311 - spreads load, guards nothing
 
 
-def parse_retry_after(value: str | None) -> int | None:
-    """Milliseconds a `Retry-After` asks for, a minute at most; `None` for none, or none that makes sense."""
-    if value is None or value.strip().startswith("-"):
+def parse_retry_after(header_value: str | None, *, max_ms: int = MAX_RETRY_AFTER_MS) -> int | None:
+    """Milliseconds a `Retry-After` asks for, *max_ms* at most; `None` for none, or none that makes sense."""
+    if header_value is None or header_value.strip().startswith("-"):
         return None
-    seconds = retry_after_seconds({"retry-after": value}, time.time())
-    return None if seconds is None else int(min(seconds, RETRY_AFTER_CAP) * 1000)
+    seconds = retry_after_seconds({"retry-after": header_value}, time.time())
+    return None if seconds is None else int(min(seconds * 1000, max_ms))
 
 
 class RetryPolicy:
@@ -165,28 +183,35 @@ class RetryPolicy:
         base_ms: float = 1000,
         max_delay_ms: float = 30_000,
         jitter_ms: int = 1000,
+        max_retry_after_ms: int = MAX_RETRY_AFTER_MS,
     ) -> None:
         self.max_retries = max_retries
-        self._grown = (base_ms, max_delay_ms, jitter_ms)
+        self.base_ms = base_ms
+        self.max_delay_ms = max_delay_ms
+        self.jitter_ms = jitter_ms
+        self.max_retry_after_ms = max_retry_after_ms
 
     def get_delay_ms(self, attempt: int, retry_after_header: str | None = None) -> float:
         """The pause after attempt number *attempt* (from 0); what the provider asks for wins."""
-        asked = parse_retry_after(retry_after_header)
-        return calculate_delay(attempt, *self._grown) if asked is None else asked
+        asked = parse_retry_after(retry_after_header, max_ms=self.max_retry_after_ms)
+        if asked is not None:
+            return asked
+        return calculate_delay(attempt, self.base_ms, self.max_delay_ms, self.jitter_ms)
 
     async def execute(
         self,
-        body: Callable[[], Awaitable[T]],
+        fn: Callable[[], Awaitable[T]],
         is_retryable_fn: Callable[[Exception], bool] | None = None,
     ) -> T:
-        """What *body* returns, at last. Raises its last error.
+        """What *fn* returns, at last. Raises its last error.
 
-        is_retryable_fn: whether an error is worth another try; by default its `status_code` says.
+        is_retryable_fn: whether an error is worth another try; by default its `status_code` says, and a
+        caller's mistake or an open breaker never is.
         """
         worth = is_retryable_fn or _is_worth_it
         attempt = 0
         while True:
-            (outcome,) = await asyncio.gather(body(), return_exceptions=True)
+            (outcome,) = await asyncio.gather(fn(), return_exceptions=True)
             if not isinstance(outcome, BaseException):
                 return outcome
             if attempt == self.max_retries or not isinstance(outcome, Exception) or not worth(outcome):
@@ -197,7 +222,10 @@ class RetryPolicy:
 
 
 def _is_worth_it(error: Exception) -> bool:
-    return is_retryable(status_of(error))
+    return not isinstance(error, NEVER) and is_retryable(status_of(error))
+
+
+NEVER = (CircuitOpenError, KeyPoolExhaustedError, KillSwitchActiveError, *LOCAL)
 
 
 # -------------------------------------------------------------------------------------- singleflight
@@ -209,9 +237,9 @@ class Singleflight:
     def __init__(self) -> None:
         self._flights = singleflight.Singleflight()
 
-    async def do(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What *work* returns, or raises, for everyone who asks for *key* meanwhile."""
-        result: T = await self._flights.do(AsyncIO(NOWHERE), key, work)
+    async def do(self, key: str, fn: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What *fn* returns, or raises, for everyone who asks for *key* meanwhile."""
+        result: T = await self._flights.do(AsyncIO(NOWHERE), key, fn)
         return result
 
     @property
@@ -220,6 +248,6 @@ class Singleflight:
         return len(self._flights)
 
     @staticmethod
-    def make_key(text: str) -> str:
-        """A key for *text*: its SHA-256, in hex."""
-        return sha256(text.encode()).hexdigest()
+    def make_key(data: str) -> str:
+        """A key for *data*: its SHA-256, in hex."""
+        return sha256(data.encode()).hexdigest()

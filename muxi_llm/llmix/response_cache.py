@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from muxi_llm.core.step import run_sync
 from muxi_llm.harness import cache as tiers
-from muxi_llm.harness.canonical import cache_key
+from muxi_llm.harness.canonical import FIELDS, PREFIX, cache_key
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from muxi_llm.harness.cache import Hit, Strategy
 
 log = logging.getLogger("muxi_llm.llmix")
+
+CACHE_KEY_PREFIX = PREFIX
+CACHE_KEY_FIELDS = FIELDS
+DEFAULT_L1_MAX = tiers.MAX_ITEMS
+DEFAULT_TTL_SECONDS = tiers.TTL
+RESPONSE_CACHE_STRATEGIES = tiers.STRATEGIES
 
 NOWHERE: Any = None  # these ports never send
 HERE, BESIDE = BlockingIO(NOWHERE), AsyncIO(NOWHERE)
@@ -31,7 +38,7 @@ class CacheResult(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CacheStats:
+class ResponseCacheStats:
     """How a cache is doing."""
 
     l1_size: int
@@ -44,8 +51,9 @@ class CacheStats:
 class TwoTierCache:
     """Memory, and Redis behind it (strategies `redis` and `redis-or-memory`, with a *redis_url*).
 
-    ttl_seconds: how long an entry is good for. max_items: kept in memory at most. A Redis that cannot be
-    reached is a miss, never an error. Raises `ValueError` for `redis` without a URL.
+    ttl_seconds: how long an entry is good for. max_items: kept in memory at most. redis_url: by default
+    `REDIS_URL`. A Redis that cannot be reached is a miss, never an error. Raises `ValueError` for `redis`
+    without a URL.
     """
 
     def __init__(
@@ -56,6 +64,7 @@ class TwoTierCache:
         ttl_seconds: float = tiers.TTL,
         redis_url: str | None = None,
     ) -> None:
+        redis_url = redis_url or os.environ.get("REDIS_URL")
         if strategy == "redis" and not redis_url:
             raise ValueError('TwoTierCache strategy "redis" requires redis_url to be set.')
         self._max_items = max_items
@@ -98,10 +107,10 @@ class TwoTierCache:
             "redis-or-memory", memory=self._memories[size], redis=redis, ttl=ttl or self._cache.ttl
         )
 
-    def get_stats(self) -> CacheStats:
+    def get_stats(self) -> ResponseCacheStats:
         """How it is doing."""
         redis = self._cache.redis
-        return CacheStats(
+        return ResponseCacheStats(
             l1_size=sum(map(len, self._memories.values())),
             l1_max=self._max_items,
             l2_enabled=redis is not None,
@@ -123,9 +132,9 @@ def _result(hit: Hit | None) -> CacheResult | None:
     return None if hit is None else CacheResult(hit.text, hit.tier)
 
 
-def generate_cache_key(fields: Mapping[str, Any]) -> str:
+def generate_cache_key(params: Mapping[str, Any]) -> str:
     """The key of a call, the same in every language: see `muxi_llm.harness.canonical`."""
-    return cache_key(fields)
+    return cache_key(params)
 
 
 def is_response_cache_strategy(strategy: str | None) -> bool:
@@ -139,12 +148,13 @@ def should_skip_cache(strategy: str | None) -> bool:
 
 
 def resolve_response_cache_strategy(strategy: str, redis_url: str | None = None) -> Strategy | None:
-    """What *strategy* comes down to; `None` if nothing is kept here.
+    """What *strategy* comes down to; `None` if nothing is kept here. redis_url: by default `REDIS_URL`.
 
     Raises `ValueError` for `redis` without a URL.
     """
     if should_skip_cache(strategy):
         return None
+    redis_url = redis_url or os.environ.get("REDIS_URL")
     if strategy == "redis" and not redis_url:
         raise ValueError('cache strategy "redis" needs a Redis URL: pass redis_url= (for example REDIS_URL)')
     if strategy == "redis-or-memory" and not redis_url:

@@ -10,7 +10,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from muxi_llm.harness.events import Listeners
-from muxi_llm.llmix.pricing import calculate_cost
+from muxi_llm.llmix.pricing import calculate_cost, get_model_pricing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -43,7 +43,7 @@ class TelemetryPlugin(Protocol):
 
 
 class LLMCallEventData(TypedDict, total=False):
-    """One call. latency_ms: whole, waits included. cost_usd: by list prices, 0 for an unknown model."""
+    """One call. latency_ms: whole, waits included. cost_usd: by list prices, `None` for a model they lack."""
 
     config_id: str
     provider: str
@@ -55,7 +55,7 @@ class LLMCallEventData(TypedDict, total=False):
     input_tokens: int
     output_tokens: int
     total_tokens: int
-    cost_usd: float
+    cost_usd: float | None
     latency_ms: int
     success: bool
     error_message: str
@@ -156,7 +156,9 @@ def _event(
     return event
 
 
-def _cost(model: str, input_tokens: int, output_tokens: int) -> float:
+def _cost(model: str, input_tokens: int, output_tokens: int) -> float | None:
+    if get_model_pricing(model) is None:
+        return None
     return calculate_cost(model, input_tokens, output_tokens)["total_cost_usd"]
 
 

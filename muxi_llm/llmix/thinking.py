@@ -5,13 +5,14 @@ from __future__ import annotations
 OPEN, CLOSE = "<think>", "</think>"
 
 
-def strip_thinking(text: str) -> tuple[str, str | None]:
+def strip_thinking(content: str) -> tuple[str, str | None]:
     """The text without its thinking, and the thinking, `None` if there is none.
 
     The first closing tag ends a thought, whatever is nested in it; one that is never closed goes to the
     end, one that was never opened (templates that open it themselves) comes from the beginning. A literal
     tag in a code block is taken for one.
     """
+    text = content
     if OPEN not in text:
         thought, closed, rest = text.partition(CLOSE)
         return (rest.strip(), thought.strip() or None) if closed else (text, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,18 @@ class DispatchInput:
     timeout: float = 120.0
 
 
-class DispatchContext(TypedDict, total=False):
+class DispatchContext(Protocol):
+    """What a dispatch function may rely on: a `DispatchInput`, or anything of its shape."""
+
+    provider: str
+    model: str
+    api_key: str
+    messages: Messages
+    kwargs: Kwargs
+    config: Mapping[str, Any]
+
+
+class TransformKwargsContext(TypedDict, total=False):
     """What a provider's kwargs are made from."""
 
     model: str
@@ -84,7 +95,9 @@ class ProviderError(Exception):
 Dispatch = Callable[[DispatchInput], Awaitable[ProviderResult] | ProviderResult]
 """Makes one attempt, async or not. An object may have a `sync` method too, for `call_sync`."""
 
-TransformKwargs = Callable[[DispatchContext, Kwargs], Kwargs]
+ProviderDispatchFn = Dispatch
+TransformKwargs = Callable[[TransformKwargsContext, Kwargs], Kwargs]
+TransformKwargsCallback = TransformKwargs
 
 
 @dataclass(slots=True)
@@ -146,7 +159,7 @@ class PipelineConfig:
     semaphore_initial: int = 32
     semaphore_min: int = 4
     kill_switch_state_dir: str | Path | None = None
-    transform_kwargs_overrides: Mapping[str, TransformKwargs] = field(default_factory=dict)
+    transform_kwargs_overrides: Mapping[str, TransformKwargs] | None = None
     response_cache: TwoTierCache | None = None
     close_response_cache: bool = True
     bypass_key_pool_providers: frozenset[str] = frozenset()

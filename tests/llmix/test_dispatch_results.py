@@ -66,7 +66,7 @@ def test_no_choice(face: str) -> None:
     ("answer", "error"),
     [
         (chat(None, finish="length", reasoning_content="hm"), "sno-gpu: max_output_tokens were used up"),
-        ({**chat(), "choices": []}, "the provider answered without a choice"),
+        ({**chat(), "choices": []}, "the reply has no choices"),
     ],
     ids=["thinking alone", "no choice"],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,8 @@ def test_the_fallback_preset(face: str, error: Exception, on: tuple[str, ...]) -
     script = Script(error, "from the other")
     response = fallback_of(script, *on, face=face)
     assert (response.content, response.model) == ("from the other", "other")
-    assert response.fallback_reason == str(error)
+    assert response.fallback_reason is not None
+    assert response.fallback_reason.startswith(str(error))
     assert [asked.model for asked in script.asked] == ["gpt-4o-mini", "other"]
 
 
@@ -220,9 +222,35 @@ def test_no_fallback(error: Exception, on: tuple[str, ...]) -> None:
 
 def test_a_fallback_of_a_fallback_is_not_followed() -> None:
     """One step, then it is over."""
-    script = Script(refused(503))
+    script = Script(refused(503, "first"), refused(500, "second"))
     response = fallback_of(script)
     assert (response.success, len(script.asked)) == (False, 2)
+
+
+def test_a_fallback_that_fails_is_told_as_what_it_was() -> None:
+    """Its model, its error; and why it was asked at all."""
+    response = fallback_of(Script(refused(503, "first"), refused(500, "second")))
+    assert (response.model, response.error, response.status_code) == ("other", "second", 500)
+    assert response.fallback_reason == "first"
+
+
+def test_the_total_time_is_shared_with_the_fallback() -> None:
+    """What the first one took of it is gone; with nothing left there is no fallback."""
+    asked: list[DispatchInput] = []
+
+    def slow(attempt: DispatchInput) -> ProviderResult:
+        asked.append(attempt)
+        time.sleep(0.05)
+        raise refused(503)
+
+    pipeline = pipeline_of(slow, max_retries=0, load_preset=lambda _: {**CONFIG, "model": "other"})
+    ask("sync", pipeline, fallback={"preset": "p"}, timeout={"totalTime": 30})
+    assert [attempt.model for attempt in asked] == ["gpt-4o-mini", "other"]
+    assert asked[0].timeout <= 30
+    assert asked[1].timeout <= asked[0].timeout - 0.05
+    asked.clear()
+    response = ask("sync", pipeline, fallback={"preset": "p"}, timeout={"totalTime": 0.01})
+    assert (len(asked), response.fallback_reason) == (1, None)
 
 
 def test_a_fallback_that_cannot_be_loaded() -> None:

@@ -47,12 +47,15 @@ def test_prices() -> None:
 
 
 def test_costs() -> None:
-    """To six digits; nothing for a model that is not known."""
+    """To six digits; for a model that is not known there is none, and it is said."""
     assert calculate_cost("gpt-4o", 1_000_000, 500_000) == {
         "input_cost_usd": 2.5, "output_cost_usd": 5.0, "total_cost_usd": 7.5,
     }  # fmt: skip
     assert calculate_cost("gpt-4o", 2)["total_cost_usd"] == 0.000005
-    assert calculate_cost("nobody/knows", 5, 5)["total_cost_usd"] == 0
+    with pytest.warns(UserWarning, match="the price of 'nobody/knows' is not known"):
+        assert calculate_cost("nobody/knows", 5, 5)["total_cost_usd"] is None
+    with pytest.warns(UserWarning, match="is not known"):
+        assert calculate_rerank_cost("nobody/knows") is None
     assert calculate_rerank_cost("text-embedding-3-small", 50) == 0.001
 
 

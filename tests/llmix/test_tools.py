@@ -291,7 +291,7 @@ def test_singleflight() -> None:
 HOLD = """
 import sys
 from muxi_llm.llmix import FileLock
-with FileLock(sys.argv[1]):
+with FileLock(state_dir=sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -304,7 +304,7 @@ def test_a_lock_among_processes(tmp_path: Path) -> None:
     )
     assert child.stdout is not None
     assert child.stdout.readline() == b"held\n"
-    lock, held = FileLock(tmp_path), threading.Event()
+    lock, held = FileLock(state_dir=tmp_path), threading.Event()
 
     def wait() -> None:
         with lock:
@@ -340,18 +340,18 @@ def test_a_lock_that_is_not_waited_for_any_longer(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    with FileLock(tmp_path):
+    with FileLock(state_dir=tmp_path):
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(KeyboardInterrupt):
-            FileLock(tmp_path).acquire()
+            FileLock(state_dir=tmp_path).acquire()
     signal.signal(signal.SIGALRM, before)
-    with FileLock(tmp_path):
+    with FileLock(state_dir=tmp_path):
         pass
 
 
 def test_a_lock_that_a_task_waits_for_no_longer(tmp_path: Path) -> None:
     """Is let go once its thread has it, even if that is at its loop's end."""
-    late, holder = FileLock(tmp_path), FileLock(tmp_path)
+    late, holder = FileLock(state_dir=tmp_path), FileLock(state_dir=tmp_path)
 
     timer = threading.Timer(0.1, holder.release)
 

@@ -15,11 +15,13 @@ from muxi_llm.llmix.batch.files import (
     write_metadata,
 )
 from muxi_llm.llmix.batch.processor import BatchProcessor, BatchResult, BatchStatus
+from muxi_llm.llmix.batch.service import BatchState
 
 __all__ = [
     "BatchMetadata",
     "BatchProcessor",
     "BatchResult",
+    "BatchState",
     "BatchStatus",
     "DecodedBatchId",
     "decode_batch_id",
