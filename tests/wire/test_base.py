@@ -484,3 +484,12 @@ def test_an_inbound_wire_must_say_how(verb: str) -> None:
         getattr(Inbound(Ledger("")), verb)(b"")
     with pytest.raises(NotImplementedError):
         Inbound(Ledger("")).encode_end()
+
+
+def test_an_inbound_wire_hears_nothing_and_takes_nothing_out() -> None:
+    """Unless it says otherwise."""
+    body: dict[str, Any] = {}
+    wire = Inbound(Ledger(""))
+    wire.hear({"x": "y"}, body)
+    assert body == {}
+    assert wire.own_body(body, Ledger("")) is body

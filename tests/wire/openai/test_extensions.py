@@ -91,6 +91,9 @@ def test_a_failed_result_says_that_it_is_one(content: Any, sent: Any) -> None:
     message, told = adapted({**RESULT, "content": content, "is_error": True}, tool_parts_support=False)
     assert message == {**RESULT, "content": sent}
     assert ("messages[].is_error", True) in [(entry.param, entry.loss) for entry in told]
+    if isinstance(content, list):
+        parts = adapted({**RESULT, "content": content, "is_error": True}, tool_parts_support=True)[0]
+        assert parts["content"] == [{"type": "text", "text": "[error]"}, *content]
     message, told = adapted({**RESULT, "is_error": False})
     assert message == RESULT
     assert not any(entry.loss for entry in told)
@@ -120,3 +123,14 @@ def test_parameters_of_one_clients_wire() -> None:
         request, provider_of(top_k_support=True, anthropic_blocks_support=True), Profile(), ledger
     )
     assert same == request.body
+
+
+def test_marks_are_taken_off_the_parts_that_have_one() -> None:
+    """And nothing is done to the others."""
+    text = {"type": "text", "text": "a"}
+    marked = {**text, "cache_control": {"type": "ephemeral"}}
+    ledger = Ledger("weak")
+    messages = [{"role": "user", "content": [text]}, {"role": "user", "content": [marked]}]
+    body, _ = adapt(request_of(messages=messages), provider_of(), Profile(), ledger)
+    assert body["messages"] == [{"role": "user", "content": [text]}] * 2
+    assert [(entry.param, entry.loss) for entry in ledger.entries] == [("messages[].cache_control", False)]
