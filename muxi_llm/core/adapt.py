@@ -226,7 +226,7 @@ ADJUSTMENTS: tuple[
     ("json_object", "json_mode_support", _json_by_instruction),
     ("json_schema", "json_schema_support", _json_by_instruction),
     ("developer", "developer_message_support", _developer_as_system),
-    ("tool_reference", "anthropic_blocks_support", _references_as_text),
+    ("tool_reference", "tool_reference_support", _references_as_text),
     ("tool media", "tool_media_support", _split_tool_results),
     ("tool parts", "tool_parts_support", _join_tool_results),
     ("anthropic_beta", "anthropic_blocks_support", _leave_out),

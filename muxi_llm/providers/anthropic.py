@@ -38,6 +38,7 @@ class AnthropicProvider(Provider):
     document_support = True
     prefill_support = True
     top_k_support = True
+    tool_reference_support = True
     tool_media_support = True
     extra_content_support = True
 

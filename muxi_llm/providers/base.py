@@ -92,6 +92,8 @@ class Provider:
     """Signed `thinking_blocks` of an assistant message, replayed."""
     anthropic_blocks_support: ClassVar[bool] = False
     """Anthropic's own content blocks and marks, where the chat form has none."""
+    tool_reference_support: ClassVar[bool] = False
+    """`tool_reference` parts: what a search for deferred tools has found; without it they are named."""
     extra_content_support: bool = False
     """`extra_content` of messages and tool calls: state by provider, replayed (Gemini's signatures)."""
     media_url_support: ClassVar[bool] = True

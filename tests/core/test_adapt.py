@@ -177,6 +177,18 @@ def test_a_schema_where_it_is_enforced():
 # ---------------------------------------------------------------------------------- roles and tools
 
 
+def test_what_a_search_for_tools_has_found():
+    """Is named where such parts are unknown, and stays text: no media to move."""
+    found = {"type": "tool_reference", "tool_name": "look"}
+    messages = [*HELLO, {"role": "tool", "tool_call_id": "c", "content": [found]}]
+    body, told = adapted(request_of(messages=messages), tool_parts_support=True)
+    assert body["messages"][1]["content"] == [{"type": "text", "text": "The tool look is available."}]
+    assert body["messages"][0] == HELLO[0]
+    assert [(entry.param, entry.loss) for entry in told] == [("messages", False)]
+    taken = {"tool_parts_support": True, "tool_reference_support": True}
+    assert adapted(request_of(messages=messages), **taken)[0]["messages"] == messages
+
+
 def test_the_developer_role():
     """Sent as `system` where it is unknown; nothing is lost by that."""
     request = request_of(messages=[{"role": "developer", "content": "x"}, *HELLO])
