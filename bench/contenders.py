@@ -334,11 +334,13 @@ _HTTPX2, _FAST = {"MUXI_LLM_TRANSPORT": "httpx2"}, {"MUXI_LLM_TRANSPORT": "fast"
 _OURS = ("muxi-llm", "openai", "httpx2", "pyreqwest", "orjson", "pydantic")
 
 CONTENDERS: Final[dict[str, Contender]] = {
+    "muxi": Contender("muxi_llm (as it comes)", "muxi_llm", _MUXI, _OURS),
     "muxi-fast": Contender("muxi_llm (fast)", "muxi_llm", _MUXI, _OURS, _FAST),
     "muxi-httpx2": Contender("muxi_llm (httpx2)", "muxi_llm", _MUXI, _OURS, _HTTPX2, SWARM),
     "bare": Contender("no harness", "muxi_llm", _around(on=False), _OURS, local=True),
     "harness-miss": Contender("all on, cache miss", "muxi_llm", _around(on=True), _OURS, local=True),
     "harness-hit": Contender("all on, memory hit", "muxi_llm", _around(on=True, hit=True), _OURS, local=True),
+    "dropin": Contender("muxi_llm.OpenAI (as it comes)", "muxi_llm", _OPENAI, _OURS),
     "dropin-fast": Contender("muxi_llm.OpenAI (fast)", "muxi_llm", _OPENAI, _OURS, _FAST),
     "dropin-httpx2": Contender("muxi_llm.OpenAI (httpx2)", "muxi_llm", _OPENAI, _OURS, _HTTPX2, SWARM),
     "openai": Contender("openai", "openai", _OPENAI, ("openai", "httpx2", "pydantic"), slow=ALL),
@@ -413,7 +415,7 @@ def drive(call: Callable[[], Any], work: Workload, tally: measure.Tally, calls: 
         return measure.run_sync(lambda: tally.check(call()), tally, calls)
     if work.kind == "stream":
         return measure.run_sync(lambda: tally.stream(call), tally, calls)
-    width = CONCURRENCY if work.kind == "swarm" else 1
+    width = work.width if work.kind == "swarm" else 1
     with asyncio.Runner(loop_factory=loop_factory(work.loop)) as runner:
         return runner.run(measure.run_async(call, tally, calls, width))
 

@@ -36,6 +36,8 @@ IMPORTS: Final = {
 _CHAT: Final = '[{"role": "user", "content": "hello"}]'
 # contender → module, and the first call a user would write after importing it
 FIRST: Final = {
+    "muxi": ("muxi_llm", f'm.ChatCompletion.create(model="openai/gpt-4", messages={_CHAT})'),
+    "dropin": ("muxi_llm", f'm.OpenAI().chat.completions.create(model="gpt-4", messages={_CHAT})'),
     "muxi-fast": ("muxi_llm", f'm.ChatCompletion.create(model="openai/gpt-4", messages={_CHAT})'),
     "muxi-httpx2": ("muxi_llm", f'm.ChatCompletion.create(model="openai/gpt-4", messages={_CHAT})'),
     "dropin-fast": ("muxi_llm", f'm.OpenAI().chat.completions.create(model="gpt-4", messages={_CHAT})'),

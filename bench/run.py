@@ -126,7 +126,8 @@ def measure_work(table: Table, given: argparse.Namespace, upstream: Running) -> 
     wanted = given.contenders.split(",")
     for work in (work for work in given.only.split(",") if work in WORKLOADS):
         workload = WORKLOADS[work]
-        names = [name for name in wanted if workload.role in CONTENDERS[name].makers]
+        able = [name for name in wanted if workload.role in CONTENDERS[name].makers]
+        names = [name for name in able if not workload.only or name in workload.only]
         for order in rotations(names, given.rounds):
             for name in order:
                 calls = workload.calls(workload.kind in CONTENDERS[name].slow, given.quick)
@@ -162,7 +163,7 @@ def measure_first_calls(table: Table, given: argparse.Namespace, upstream: Runni
 
 
 def soak(table: Table, given: argparse.Namespace, upstream: Running) -> None:
-    for name in ("muxi-fast", "muxi-httpx2"):
+    for name in ("muxi", "muxi-fast", "muxi-httpx2"):
         table.add(("soak", name), told("soak", name, run_once(name, "chat", SOAK_CALLS, given, upstream)))
 
 

@@ -63,6 +63,7 @@ TARGETS: Final = (
     Target(
         "create, 2 messages, fast transport", "≤ 1/10 of openai", share("chat", "muxi-fast", "openai"), 1 / 10
     ),
+    Target("create, 2 messages", "≤ 1/4 of openai", share("chat", "muxi", "openai"), 1 / 4),
     Target(
         "create, 2 messages, httpx2 transport",
         "≤ 0.40 of openai",
@@ -119,6 +120,22 @@ TARGETS: Final = (
     ),
     Target(
         "1000 concurrent, 50 ms upstream",
+        "≥ 1000 rps a process",
+        value("concurrent", "muxi", "rps"),
+        1000,
+        True,
+        "{:.0f} rps",
+    ),
+    Target(
+        "1000 concurrent, 50 ms upstream",
+        "≥ 10 x openai",
+        share("concurrent", "muxi", "openai", "rps"),
+        10,
+        True,
+        "{:.1f} x",
+    ),
+    Target(
+        "1000 concurrent, 50 ms upstream, fast transport",
         "≥ 8000 rps a process",
         value("concurrent", "muxi-fast", "rps"),
         8000,
@@ -126,7 +143,7 @@ TARGETS: Final = (
         "{:.0f} rps",
     ),
     Target(
-        "1000 concurrent, 50 ms upstream",
+        "1000 concurrent, 50 ms upstream, fast transport",
         "≥ 25 x openai",
         share("concurrent", "muxi-fast", "openai", "rps"),
         25,
@@ -164,10 +181,10 @@ TARGETS: Final = (
         form="{:.2f} x",
     ),
     Target(
-        "import and first call together, CPU, fast transport",
-        "≤ openai's",
-        share("first", "muxi-fast", "openai", "start_ms"),
-        1,
+        "import and first call together, CPU",
+        "≤ 1.05 of openai's",
+        share("first", "muxi", "openai", "start_ms"),
+        1.05,
         form="{:.2f} x",
     ),
     Target(

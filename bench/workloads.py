@@ -24,11 +24,13 @@ class Workload(NamedTuple):
     slow_calls: int  # and for the others
     baseline: str  # the contender ratios refer to
     expected: str
+    width: int = CONCURRENCY  # callers of a swarm
+    only: tuple[str, ...] = ()  # contenders, if not all that can
 
     def calls(self, slow: bool, quick: bool) -> int:
         """Calls of a run. A swarm is never fewer than twice its callers: all must be in flight."""
         calls = self.slow_calls if slow else self.fast_calls
-        least = 2 * CONCURRENCY if self.kind == "swarm" else 5
+        least = 2 * self.width if self.kind == "swarm" else 5
         return max(least, calls // 4) if quick else calls
 
     @property
@@ -85,6 +87,23 @@ WORKLOADS: Final[dict[str, Workload]] = {
         "openai",
         _CHAT,
     ),
+    **{
+        f"concurrent_{width}": Workload(
+            f"{width} concurrent async calls, 50 ms upstream, uvloop",
+            "achat",
+            "swarm",
+            2,
+            "/delay50",
+            "uvloop",
+            calls,
+            calls,
+            "openai",
+            _CHAT,
+            width,
+            ("muxi", "muxi-fast", "openai") if width < 1000 else ("muxi", "muxi-fast"),
+        )
+        for width, calls in ((1, 100), (10, 500), (100, 2000), (5000, 15000))
+    },
 }
 
 

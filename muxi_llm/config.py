@@ -32,9 +32,9 @@ Transport = Literal["auto", "httpx2", "fast"]
 Mode = Literal["adapt", "strict", "passthrough"]
 
 transport: Transport | None = None
-"""Which HTTP stack carries the calls; `None` leaves it to `MUXI_LLM_TRANSPORT`, then to `auto`, which is
-httpx2. `fast` (extra `muxi-llm[fast]`) is chosen by name alone: see `muxi_llm.transport.fast` for what it
-does otherwise."""
+"""Which HTTP stack carries the calls; `None` leaves it to `MUXI_LLM_TRANSPORT`, then to `auto`: httpcore2's
+connections in a pool of this library's, or httpx2 where mocks or tracers have changed it. `httpx2`: always
+that. `fast` (extra `muxi-llm[fast]`): see `muxi_llm.transport.fast` for what it does otherwise."""
 
 mode: Mode = "adapt"
 """What happens to a request a provider cannot take as it is: adapted, refused, or sent unchanged."""

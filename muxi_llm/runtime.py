@@ -89,9 +89,13 @@ class Runtime:
             from muxi_llm.transport import fast  # noqa: PLC0415 - an extra, and only one of the two is loaded
 
             return BlockingIO(fast.BlockingFast()) if blocking else AsyncIO(fast.AsyncFast())
-        from muxi_llm.transport import httpx2  # noqa: PLC0415 - likewise
+        if transport == "httpx2":
+            from muxi_llm.transport import httpx2  # noqa: PLC0415 - likewise
 
-        return BlockingIO(httpx2.BlockingHttpx2()) if blocking else AsyncIO(httpx2.AsyncHttpx2())
+            return BlockingIO(httpx2.BlockingHttpx2()) if blocking else AsyncIO(httpx2.AsyncHttpx2())
+        from muxi_llm.transport import pool  # noqa: PLC0415 - likewise
+
+        return BlockingIO(pool.BlockingPool()) if blocking else AsyncIO(pool.AsyncPool())
 
     def bare(self) -> Harness:
         """The harness of calls that ask for none."""

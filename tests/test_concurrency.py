@@ -26,7 +26,7 @@ def provider(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Upstream:
     return upstream
 
 
-@pytest.fixture(params=["httpx2", "fast"], autouse=True)
+@pytest.fixture(params=["auto", "httpx2", "fast"], autouse=True)
 def transport(request: pytest.FixtureRequest) -> str:
     """Each transport in turn."""
     muxi_llm.config.transport = request.param

@@ -314,7 +314,7 @@ def test_fault_35_call_options_stay_out_of_the_body(driver):
 
 # --------------------------------------------------------------------- loops, sockets and threads
 
-TRANSPORTS = pytest.mark.parametrize("transport", ["httpx2", "fast"])
+TRANSPORTS = pytest.mark.parametrize("transport", ["auto", "httpx2", "fast"])
 
 
 def echo(received: Received) -> Respond:

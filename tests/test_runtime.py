@@ -183,7 +183,7 @@ def test_a_timeout_without_end(monkeypatch: pytest.MonkeyPatch, upstream: Upstre
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     monkeypatch.setenv("OPENAI_BASE_URL", upstream.url)
     upstream.respond = echo
-    for transport in ("httpx2", "fast"):
+    for transport in ("auto", "httpx2", "fast"):
         config.transport = transport
         answer = ChatCompletion.create(model="openai/gpt-4", messages=HI, timeout=float("inf"))
         assert answer.choices[0].message.content == "Hi"
@@ -263,8 +263,8 @@ KINDS = {
     ("httpx2", False): "AsyncHttpx2",
     ("fast", True): "BlockingFast",
     ("fast", False): "AsyncFast",
-    ("auto", True): "BlockingHttpx2",
-    ("auto", False): "AsyncHttpx2",
+    ("auto", True): "BlockingPool",
+    ("auto", False): "AsyncPool",
 }
 
 
@@ -288,7 +288,7 @@ def test_after_a_fork(used: tuple[str, ...]) -> None:
     made.after_fork()
     port: Any = made.port("fast", blocking=False)
     assert port not in before
-    assert type(port._transport).__name__ == "AsyncHttpx2"
+    assert type(port._transport).__name__ == "AsyncPool"
 
 
 def test_a_child_may_choose_the_fast_transport_first() -> None:

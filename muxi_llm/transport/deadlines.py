@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
@@ -60,20 +61,29 @@ class Stream(httpcore2.NetworkStream):
 
     def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream
+        self._held = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._held:
+            held, self._held = self._held, b""
+            with suppress(httpcore2.WriteError):  # as httpcore2 does: the server may have answered already
+                self._stream.write(held, _left(timeout, httpcore2.WriteTimeout))
         data = self._stream.read(max_bytes, _left(timeout))
         if data and isinstance(timeout, Deadline):
             timeout.heard = True
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if len(buffer) <= PIECE:
-            self._stream.write(buffer, _left(timeout, httpcore2.WriteTimeout))
+        if (
+            len(self._held) + len(buffer) <= PIECE
+        ):  # a head and its body leave in one packet, before the next read
+            self._held += buffer
             return
-        view = memoryview(buffer)
+        view = memoryview(self._held + buffer)
+        self._held = b""
         for start in range(0, len(view), PIECE):
-            self._stream.write(view[start : start + PIECE], _left(timeout, httpcore2.WriteTimeout))  # type: ignore[arg-type]
+            piece = view[start : start + PIECE]
+            self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))  # type: ignore[arg-type]
 
     def close(self) -> None:
         self._stream.close()

@@ -123,6 +123,9 @@ class _Requests:
         client = self._streaming(_two_digits(call.timeout)) if call.stream else self._client
         headers = {"accept-encoding": ACCEPTED, **call.headers}
         try:
+            # pyreqwest would send UTF-8, and a URL without its line ends.
+            if not (call.url.isprintable() and "".join([*headers, *headers.values()]).isascii()):
+                raise UnsendableError from None
             request = client.request(call.method, call.url).headers(headers).body_bytes(call.body)
             if not call.stream:
                 request = request.timeout(timedelta(seconds=call.timeout))

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from muxi_llm.core.port import UnsendableError
 from muxi_llm.transport.bounded import ACCEPTED, Body, check_headers, not_asked_for
 from muxi_llm.transport.deadlines import Backend, Deadline
 from muxi_llm.transport.faults import FAULTS
+from muxi_llm.transport.loops import PerLoop
 from muxi_llm.transport.ports import CONNECT_TIMEOUT
 from muxi_llm.transport.readers import AsyncReader, BlockingReader
 from muxi_llm.wire.base import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from muxi_llm.wire.base import WireCall
 
 OPTIONS: dict[str, Any] = {
@@ -80,10 +80,10 @@ class AsyncHttpx2:
 
     def __init__(self, client: Any = None) -> None:
         self._given = client
-        self._clients: dict[asyncio.AbstractEventLoop, tuple[Any, object]] = {}
+        self._loops = PerLoop(lambda: httpx2.AsyncClient(**OPTIONS), httpx2.AsyncClient.aclose)
 
     async def send(self, call: WireCall) -> Reply:
-        client = self._given or await self._client()
+        client = self._given or await self._loops.own()
         ends = asyncio.get_running_loop().time() + call.timeout
         with FAULTS:
             async with asyncio.timeout_at(ends):  # for a stream: until its head is there
@@ -102,24 +102,6 @@ class AsyncHttpx2:
                     reply.content = await reader.read_all()
                 return reply
 
-    async def _client(self) -> Any:
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            for closed in [other for other in list(self._clients) if other.is_closed()]:
-                self._clients.pop(closed, None)
-            lifetime = self._lifetime(loop)
-            self._clients[loop] = await anext(lifetime), lifetime
-        return self._clients[loop][0]
-
-    async def _lifetime(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[Any, None]:
-        """The loop's client. Being an async generator it is ended by the loop before that closes."""
-        client = httpx2.AsyncClient(**OPTIONS)
-        try:
-            yield client
-        finally:
-            self._clients.pop(loop, None)
-            await client.aclose()
-
 
 def _request(client: Any, call: WireCall, timeout: float) -> Any:
     extensions = {
@@ -131,9 +113,12 @@ def _request(client: Any, call: WireCall, timeout: float) -> Any:
         }
     }
     headers = {"accept-encoding": ACCEPTED, **call.headers}
-    return client.build_request(
-        call.method, call.url, content=call.body, headers=headers, extensions=extensions
-    )
+    try:
+        return client.build_request(
+            call.method, call.url, content=call.body, headers=headers, extensions=extensions
+        )
+    except (TypeError, AttributeError, ValueError, httpx2.InvalidURL):
+        raise UnsendableError from None
 
 
 def _opened(response: httpx2.Response) -> tuple[Reply, Body]:

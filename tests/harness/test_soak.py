@@ -227,7 +227,7 @@ def all_accounted_for(ledger: Ledger, heard: Heard, calls: int) -> None:
 @pytest.mark.skipif(not PROC.is_dir(), reason="counts what /proc shows")
 @pytest.mark.usefixtures("troubled")
 @pytest.mark.timeout(300 + CALLS // 10)
-@pytest.mark.parametrize("transport", ["httpx2", "fast"])
+@pytest.mark.parametrize("transport", ["auto", "fast"])
 def test_very_many_calls(heard: Heard, transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUXI_LLM_TRANSPORT", transport)
     ledger, half = Ledger(), CALLS // 2
@@ -246,12 +246,12 @@ def test_very_many_calls(heard: Heard, transport: str, monkeypatch: pytest.Monke
     all_accounted_for(ledger, heard, 2 * half)
     assert end - middle < 16 * 1024 * 1024
     # Those kept for the next call. On the fast transport a cancelled call runs on beside its successor.
-    assert sockets() - before <= {"httpx2": 2, "fast": 8}[transport] * WINDOW
+    assert sockets() - before <= {"auto": 2, "fast": 8}[transport] * WINDOW
     nothing_is_held()
 
 
 @pytest.mark.usefixtures("troubled")
-@pytest.mark.parametrize("transport", ["httpx2", "fast"])
+@pytest.mark.parametrize("transport", ["auto", "fast"])
 def test_many_calls_in_threads(heard: Heard, transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUXI_LLM_TRANSPORT", transport)
     ledger, calls = Ledger(), 320

@@ -14,12 +14,14 @@ from muxi_llm.core.port import IO
 from muxi_llm.core.step import run_sync
 from muxi_llm.transport.fast import AsyncFast, BlockingFast
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
+from muxi_llm.transport.pool import AsyncPool, BlockingPool
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 from muxi_llm.wire.base import WireCall
 from tests.support.patience import in_time
 from tests.support.upstream import Upstream
 
 TRANSPORTS: dict[str, tuple[type, type]] = {
+    "pool": (BlockingPool, AsyncPool),
     "httpx2": (BlockingHttpx2, AsyncHttpx2),
     "fast": (BlockingFast, AsyncFast),
 }
@@ -42,7 +44,7 @@ class Wired:
         try:
             return run_sync(scenario(BlockingIO(transport)))
         finally:
-            if self.name == "httpx2":
+            if self.name != "fast":
                 transport.close()
 
     def send(self, call: WireCall) -> Any:
@@ -50,7 +52,7 @@ class Wired:
         return self.run(lambda io: io.send(call))
 
 
-@pytest.fixture(params=["httpx2-sync", "httpx2-async", "fast-sync", "fast-async"])
+@pytest.fixture(params=[f"{name}-{colour}" for name in TRANSPORTS for colour in ("sync", "async")])
 def wired(request: pytest.FixtureRequest) -> Wired:
     """Each transport in each colour."""
     return Wired(*request.param.split("-"))

@@ -16,6 +16,7 @@ import pytest
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.step import run_sync
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
+from muxi_llm.transport.pool import AsyncPool
 from muxi_llm.transport.ports import AsyncIO
 from tests.support import patience
 from tests.support.process import run_script
@@ -130,13 +131,16 @@ def test_closing_ends_the_connections(upstream: Upstream) -> None:
     patience.until(lambda: not upstream.connections)
 
 
+OWN = pytest.mark.parametrize("kind", [AsyncHttpx2, AsyncPool], ids=["httpx2", "pool"])
+
 # ------------------------------------------------------------------------------------ event loops
 
 
-def test_each_event_loop_has_a_client_that_ends_with_it(upstream: Upstream) -> None:
+@OWN
+def test_each_event_loop_has_a_client_that_ends_with_it(upstream: Upstream, kind: type[Any]) -> None:
     """Many loops in one process leave neither sockets nor clients behind."""
     upstream.respond = lambda _: OK
-    transport = AsyncHttpx2()
+    transport = kind()
 
     async def two_calls() -> None:
         await transport.send(call_to(upstream))
@@ -149,13 +153,14 @@ def test_each_event_loop_has_a_client_that_ends_with_it(upstream: Upstream) -> N
     assert upstream.accepted == 31
     asyncio.run(until(AsyncIO(transport), lambda: upstream.connections == 0))
     assert open_files() <= before
-    assert transport._clients == {}
+    assert transport._loops.held == {}
 
 
-def test_a_loop_closed_carelessly_is_forgotten(upstream: Upstream) -> None:
+@OWN
+def test_a_loop_closed_carelessly_is_forgotten(upstream: Upstream, kind: type[Any]) -> None:
     """One that did not end its async generators: asyncio warns of its sockets, we keep nothing."""
     upstream.respond = lambda _: OK
-    transport = AsyncHttpx2()
+    transport = kind()
     loop = asyncio.new_event_loop()
     loop.run_until_complete(transport.send(call_to(upstream)))
     loop.close()
@@ -164,13 +169,14 @@ def test_a_loop_closed_carelessly_is_forgotten(upstream: Upstream) -> None:
         asyncio.run(transport.send(call_to(upstream)))
         del loop
         gc.collect()
-    assert transport._clients == {}
+    assert transport._loops.held == {}
 
 
-def test_two_loops_in_two_threads_at_once(upstream: Upstream) -> None:
+@OWN
+def test_two_loops_in_two_threads_at_once(upstream: Upstream, kind: type[Any]) -> None:
     """Each on connections of its own."""
     upstream.respond = lambda received: Respond(body=received.body)
-    transport = AsyncHttpx2()
+    transport = kind()
     wrong: list[Any] = []
 
     async def calls(name: str) -> None:
@@ -187,10 +193,11 @@ def test_two_loops_in_two_threads_at_once(upstream: Upstream) -> None:
     assert len(upstream.requests) == 40
 
 
-def test_a_stream_may_be_abandoned_on_any_thread(upstream: Upstream) -> None:
+@OWN
+def test_a_stream_may_be_abandoned_on_any_thread(upstream: Upstream, kind: type[Any]) -> None:
     """A finalizer runs where it likes."""
     upstream.script = [OPEN]
-    transport = AsyncHttpx2()
+    transport = kind()
 
     async def scenario() -> None:
         reply = await transport.send(call_to(upstream, stream=True))
@@ -203,10 +210,11 @@ def test_a_stream_may_be_abandoned_on_any_thread(upstream: Upstream) -> None:
     asyncio.run(scenario(), debug=True)
 
 
-def test_a_stream_may_be_abandoned_after_its_loop(upstream: Upstream) -> None:
+@OWN
+def test_a_stream_may_be_abandoned_after_its_loop(upstream: Upstream, kind: type[Any]) -> None:
     """Nothing is left to do then, and nothing is said."""
     upstream.script = [Respond(chunks=[b"a"])]
-    transport = AsyncHttpx2()
+    transport = kind()
 
     async def scenario() -> Any:
         reply = await transport.send(call_to(upstream, stream=True))
@@ -225,10 +233,13 @@ def test_a_stream_may_be_abandoned_after_its_loop(upstream: Upstream) -> None:
     [Respond(json={}, delay=30), Respond(chunks=[b"a", 30.0])],
     ids=["before the head", "in the body"],
 )
-def test_cancelling_frees_the_connection(upstream: Upstream, reply: Respond, stream: bool) -> None:
+@OWN
+def test_cancelling_frees_the_connection(
+    upstream: Upstream, reply: Respond, stream: bool, kind: type[Any]
+) -> None:
     """At once, leaving no task; the client goes on working."""
     upstream.script = [reply, OK]
-    transport = AsyncHttpx2()
+    transport = kind()
 
     async def one() -> None:
         answer = await transport.send(call_to(upstream, stream=stream))
@@ -267,7 +278,8 @@ def test_calls_wait_for_a_connection_instead_of_failing(upstream: Upstream) -> N
     assert upstream.accepted == 2
 
 
-def test_ctrl_c_ends_a_blocking_call(upstream: Upstream) -> None:
+@pytest.mark.parametrize(("module", "kind"), [("httpx2", "BlockingHttpx2"), ("pool", "BlockingPool")])
+def test_ctrl_c_ends_a_blocking_call(upstream: Upstream, module: str, kind: str) -> None:
     """At once, and the connection with it."""
 
     def interrupt(received: Received) -> Respond:
@@ -276,14 +288,14 @@ def test_ctrl_c_ends_a_blocking_call(upstream: Upstream) -> None:
 
     upstream.respond = interrupt
     done = run_script(
-        """
+        f"""
         import os, signal
-        from muxi_llm.transport.httpx2 import BlockingHttpx2
+        from muxi_llm.transport.{module} import {kind}
         from muxi_llm.wire.base import WireCall
 
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         try:
-            BlockingHttpx2().send(WireCall(os.environ["OPENAI_BASE_URL"], {}, b"%d" % os.getpid()))
+            {kind}().send(WireCall(os.environ["OPENAI_BASE_URL"], {{}}, b"%d" % os.getpid()))
         except KeyboardInterrupt:
             print("interrupted")
         """,

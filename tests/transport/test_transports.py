@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from muxi_llm.core.port import IO, TransportError
+from muxi_llm.core.port import IO, TransportError, UnsendableError
 from muxi_llm.wire.base import WireCall
 from tests.support.patience import PATIENCE
 from tests.support.upstream import Respond, Upstream
@@ -291,6 +291,12 @@ UNSENDABLE = {
     "a scheme that is not HTTP": {"url": "ftp://provider.test/v1"},
     "half an address": {"url": "http://[::1/v1"},
     "no URL": {"url": ""},
+    "a URL with a line end": {"url": "http://127.0.0.1/\n"},
+    "a port that is none": {"url": "http://127.0.0.1:eighty/"},
+    "a header that is no text": {"headers": {"x-secret": 5}},
+    "a header in another alphabet": {"headers": {"authorization": "Bearer sk-s\u00e9cret"}},
+    "a header's name in another alphabet": {"headers": {"x-\u00e9": "secret"}},
+    "half a character": {"url": "http://127.0.0.1/\ud800"},
 }
 
 
@@ -301,7 +307,7 @@ def test_what_cannot_be_sent_is_a_transport_error(
 ) -> None:
     """One that does not quote the key, nor shows what quoted it."""
     call = WireCall(**{"url": upstream.url, "headers": {}, "body": b"", "stream": stream, **fields})
-    with pytest.raises(TransportError) as caught:
+    with pytest.raises(UnsendableError) as caught:
         wired.send(call)
     assert "secret" not in str(caught.value)
     if "headers" in fields:

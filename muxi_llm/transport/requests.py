@@ -1,0 +1,128 @@
+"""A call as httpcore2 takes it, and its reply as this library does, with no layer in between."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpcore2
+import httpx2
+from httpx2._utils import URLPattern, get_environment_proxies  # as httpx2 itself reads NO_PROXY
+
+from muxi_llm.core.port import UnsendableError
+from muxi_llm.transport.bounded import ACCEPTED, Body, check_headers
+from muxi_llm.transport.ports import CONNECT_TIMEOUT
+from muxi_llm.wire.base import Reply
+
+if TYPE_CHECKING:
+    import ssl
+
+    from muxi_llm.transport.deadlines import Deadline
+    from muxi_llm.wire.base import WireCall
+
+
+class Target(NamedTuple):
+    """Where a URL leads. origin: scheme, host and port, what connections are told apart by."""
+
+    origin: tuple[bytes, bytes, int]
+    url: httpcore2.URL
+    host: bytes
+    parsed: httpx2.URL
+
+
+@lru_cache(maxsize=256)
+def target_of(url: str) -> Target | None:
+    """Where *url* leads; `None` where a user's name is in it. Raises for what is no URL of HTTP's."""
+    parsed = httpx2.URL(url)
+    scheme, host = parsed.raw_scheme, parsed.raw_host
+    if scheme not in PORTS or not host:
+        raise UnsendableError
+    if parsed.userinfo:
+        return None
+    port = parsed.port or PORTS[scheme]
+    plain = httpcore2.URL(scheme=scheme, host=host, port=parsed.port, target=parsed.raw_path)
+    return Target((scheme, host, port), plain, parsed.netloc, parsed)
+
+
+def request_of(call: WireCall, target: Target, deadline: Deadline) -> httpcore2.Request:
+    """Raises `UnsendableError`."""
+    try:
+        given = {name.lower().encode("ascii"): value.encode("ascii") for name, value in call.headers.items()}
+        headers = {b"host": target.host, **DEFAULTS, **given}
+    except (AttributeError, UnicodeError):
+        raise UnsendableError from None
+    if call.body or call.method in WITH_BODY:
+        headers[b"content-length"] = b"%d" % len(call.body)
+    timeout = {"connect": min(CONNECT_TIMEOUT, call.timeout), "read": deadline, "write": deadline}
+    return httpcore2.Request(
+        call.method,
+        target.url,
+        headers=list(headers.items()),
+        content=call.body,
+        extensions={"timeout": timeout},
+    )
+
+
+def opened(response: httpcore2.Response) -> tuple[Reply, Body]:
+    """What the head says, and how to read the body. Raises `TransportError`."""
+    headers: dict[str, str] = {}
+    for raw, value in response.headers:
+        if value.isascii():
+            name, text = raw.decode("ascii").lower(), value.decode("ascii")
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    check_headers(headers)
+    return Reply(response.status, headers, received=time.time()), Body(response.status, headers)
+
+
+class Makers:
+    """What makes connections: directly, or by the environment's proxies as they were at the beginning.
+
+    pool: httpcore2's, of either colour, for how it makes one connection alone.
+    """
+
+    def __init__(self, pool: Any, backend: Any) -> None:
+        self._pool = pool
+        self._backend = backend
+        # As httpx2 has them: the most particular first.
+        self._proxies = sorted(
+            (URLPattern(pattern), url) for pattern, url in get_environment_proxies().items()
+        )
+        self._makers: dict[tuple[bytes, bytes, int], Any] = {}
+
+    def connection(self, target: Target) -> Any:
+        """A new one to *target*, not connected yet."""
+        maker = self._makers.get(target.origin)
+        if maker is None:
+            maker = self._makers[target.origin] = self._maker(target)
+        return maker.create_connection(httpcore2.Origin(*target.origin))
+
+    def _maker(self, target: Target) -> Any:
+        proxy = next((url for pattern, url in self._proxies if pattern.matches(target.parsed)), None)
+        return self._pool(
+            ssl_context=self._certificates if target.origin[0] == b"https" else None,
+            proxy=_proxy(httpx2.Proxy(proxy)) if proxy else None,
+            network_backend=self._backend,
+        )
+
+    @cached_property
+    def _certificates(self) -> ssl.SSLContext:
+        return httpx2.create_ssl_context()
+
+
+def _proxy(proxy: httpx2.Proxy) -> httpcore2.Proxy:
+    where = proxy.url
+    url = httpcore2.URL(scheme=where.raw_scheme, host=where.raw_host, port=where.port, target=where.raw_path)
+    return httpcore2.Proxy(url, auth=proxy.raw_auth, headers=proxy.headers.raw, ssl_context=proxy.ssl_context)
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+PORTS = {b"http": 80, b"https": 443}
+WITH_BODY = {"POST", "PUT", "PATCH"}
+DEFAULTS = {
+    b"accept": b"*/*",
+    b"accept-encoding": ACCEPTED.encode(),
+    b"connection": b"keep-alive",
+    b"user-agent": b"muxi-llm",
+}
