@@ -264,3 +264,24 @@ def test_embeddings_whatever_a_server_says(name: str) -> None:
     """As many vectors of numbers as there are texts, or an error."""
     with using(Hostile()) as server:
         assert not found(name, ROUNDS * 4, server, {embedded: False})
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic", "google"])
+@pytest.mark.parametrize("status", [200, 429])
+@pytest.mark.usefixtures("ready")
+def test_a_header_of_odd_bytes(name: str, status: int) -> None:
+    """A server may put anything into one; it ends in no error of Python's on any face."""
+    wrong = []
+    for face, stream in FACES.items():
+        (reply,) = documented(Random(1), name, face, stream=stream)
+        head = {**{key.lower(): value for key, value in reply.headers.items()}, "x-odd": "\xb2"}
+        body = {"chunks": list(reply.chunks)} if reply.chunks else {"json": reply.json}
+        with using(Hostile()) as server:
+            server.says([Answer(status, headers=head, **body)])  # type: ignore[arg-type]
+            how = {} if face in (messaged, messages_streamed) else {"retries": 0}
+            wrong.append(
+                trouble(
+                    f"{name}/{face.__name__}/odd", partial(face, model_of(name), [], **how), falls_back=False
+                )
+            )
+    assert not [line for line in wrong if line]

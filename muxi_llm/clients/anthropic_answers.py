@@ -63,9 +63,10 @@ def refusal(request: httpx2.Request, error: Any) -> httpx2.Response:
         "x-should-retry": "false",
         "x-muxi-attempts": str(len(error.attempts)),
     }
+    told = httpx2.Headers(headers, encoding="utf-8")  # a server may put anything into one
     return named(
         httpx2.Response(
-            error.status_code, headers=headers, content=content, request=request, extensions={ERROR: error}
+            error.status_code, headers=told, content=content, request=request, extensions={ERROR: error}
         )
     )
 
