@@ -48,6 +48,8 @@ def test_fields_of_an_assistants_message() -> None:
         ("messages[].refusal", False),
     ]
     assert turns(HI, CALLED, RESULT, assistant_fields=frozenset(CALLED)) == ([HI, CALLED, RESULT], [])
+    heard = turns(HI, {**CALLED, "audio": {"id": "a"}}, RESULT, assistant_fields=frozenset(CALLED))
+    assert heard[0] == [HI, CALLED, RESULT]
     refused = {"role": "assistant", "content": None, "refusal": "No."}
     sent, _ = turns(HI, refused, HI, assistant_fields=frozenset(CALLED))
     assert sent[1] == said("assistant", "No.")
