@@ -65,13 +65,16 @@ class Pace:
         self._answers: deque[float] = deque(maxlen=ANSWERS)
         self.rate = float("inf")
         """Requests a second."""
-        self.refusals = 0
-        """How often it was put to rest: whoever waits for a turn given before needs another."""
+        self.lessons = 0
+        """How often there was something to learn: whoever waits for a turn given before needs another."""
 
     def state(self, now: float) -> State:
         """The state at *now*."""
         if self._state == "resting" and now >= self._until:
             self._go("the rest is over")
+            if self.rate == float("inf") and self._answers:  # to what was under way when it began
+                self.rate = CAUTION * len(self._answers) / max(self._until - self._refused, 1.0)
+                self.lessons += 1
         if self._state == "paced" and now >= self._next + IDLE:
             self._go("nobody came for a while")
             self.rate, self._unsaid = float("inf"), UNSAID
@@ -112,7 +115,7 @@ class Pace:
         self.rate = max(CAUTION * min(known, self.rate), SLOWEST)
         self._answers.clear()
         self._refused = now
-        self.refusals += 1
+        self.lessons += 1
         self.state(now)
         self._go("refused")
         self._until = max(self._until, now + min(pause, LONGEST))
@@ -123,7 +126,7 @@ class Pace:
         if self.state(now) == "free":
             self._go("refused")
             self._refused = now
-            self.refusals += 1
+            self.lessons += 1
         self._put_off(now + min(seconds, LONGEST))
 
     def _put_off(self, until: float) -> None:

@@ -74,7 +74,7 @@ class Passage:
 
     async def attempt(self, io: IO, step: Attempt, work: Work) -> Outcome:
         """The outcome of *work*, or of the stage that did not let it through."""
-        stay = Stay(self._harness, step.candidate, is_alone=not self._is_chain)
+        stay = Stay(self._harness, step.candidate, is_alone=not self._is_chain, earns=step.number == 1)
         stay.is_last = self._is_chain and step.candidate is self._last
         self._stay = stay
         if step.number == 1:
@@ -123,7 +123,9 @@ class Stay:
 
     is_last = False
 
-    def __init__(self, harness: Harness, candidate: Candidate, *, is_alone: bool) -> None:
+    def __init__(
+        self, harness: Harness, candidate: Candidate, *, is_alone: bool, earns: bool = False
+    ) -> None:
         stages = harness.stages
         self._harness = harness
         self._candidate = candidate
@@ -139,7 +141,7 @@ class Stay:
                     self._breaker = place.breaker(stages.breaker)
                 if stages.window is not None:
                     self._permits = place.window(stages.window, stages.minimum, eager=not stages.by_model)
-                if stages.retry_budget is not None:
+                if stages.retry_budget is not None and earns:
                     place.budget(stages.retry_budget).earn()
         self.ticket: Ticket | None = None
         self._key: str | None = None
@@ -234,11 +236,13 @@ class Stay:
         while pace is not None and seconds > 0:
             if seconds > step.ends - io.now():
                 return PlaceRestingError(str(self._candidate.ref), seconds)
-            known = pace.refusals
+            known = pace.lessons
             await io.sleep(seconds)
             with self.place.lock:
                 now = io.now()
-                seconds = pace.turn(now) if pace.refusals != known else pace.rest(now)
+                seconds = pace.rest(now)
+                if pace.lessons != known:
+                    seconds = pace.turn(now)
         return None
 
     def _spare(self) -> bool:
