@@ -285,6 +285,10 @@ class Exchange:
         headers = {name: value for name, value in report.headers.items() if name.lower() not in FRAMING}
         headers["content-type"] = "text/event-stream" if stream else "application/json"
         headers["x-muxi-model"] = report.model
+        if report.cache_hit:
+            headers["x-muxi-cache"] = f"{report.cache_hit}{'; stale' if report.stale else ''}"
+        if report.shared:
+            headers["x-muxi-shared"] = "true"
         headers["x-muxi-attempts"] = str(len(report.attempts))
         headers["x-muxi-latency-ms"] = f"{report.latency * 1000:.1f}"
         changes = self.report(report).adaptations

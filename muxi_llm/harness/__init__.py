@@ -11,7 +11,7 @@
 
 A call or a client may ask for its own: `cache=`, `tenant=`, `singleflight=`, `breaker=`, `concurrency=` of
 `create` and of `with_options`. State belongs to the places calls go to, not to settings: changing one forgets
-nothing. `stats`, `state`, `delete`, `clear` and `reset` look at it and empty it.
+nothing. `stats()`, `state()`, `clear()` and `reset()` look at it and empty it.
 
 Two things need no asking. With `OPENAI_KEYS=sk-1,sk-2` (or `muxi_llm.openai_keys = [...]`) the keys take
 turns, rest after a 429 and are left out for a while after a 401. And a place that says 429 is left alone for
@@ -219,6 +219,22 @@ def _of_call(settings: HarnessSettings, wanted: tuple[tuple[str, Any], ...]) -> 
         changes["concurrency_minimum"] = None
     changed = replace(settings, **changes)
     return changed
+
+
+def clear() -> None:
+    """Forget what the cache keeps in memory; not what is in Redis."""
+    making = sys.modules.get("muxi_llm.harness.making")
+    if making is not None:
+        making.SHARED.memory.clear()
+
+
+def __getattr__(name: str) -> Any:
+    """`stats()` of the cache and `state()` of places and keys; see `muxi_llm.harness.inspecting`."""
+    if name not in {"stats", "state"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from muxi_llm.harness import inspecting  # noqa: PLC0415 - the stages, for those who look
+
+    return getattr(inspecting, name)
 
 
 def _is_number(value: object, *, whole: bool = False) -> bool:

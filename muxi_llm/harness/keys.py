@@ -20,7 +20,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 State = Literal["living", "resting", "dead"]
 
@@ -65,6 +65,9 @@ class KeyRing:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
 
     def select(self, now: float, model: str = "") -> str | None:
         """The next key in turn for *model*, `None` if all are dead."""

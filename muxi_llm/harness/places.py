@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
     from muxi_llm.core.port import Event
+    from muxi_llm.harness.keys import State
 
     Clock = Callable[[], float]
 
@@ -102,6 +103,11 @@ class Pool:
     def __init__(self, keys: tuple[str, ...]) -> None:
         self.ring = KeyRing(keys, revive_after=REVIVE)
         self.lock = Lock()
+
+    def states(self, now: float) -> dict[str, tuple[State, float]]:
+        """How each key is, at all models, and until when."""
+        with self.lock:
+            return {key: self.ring.state(key, now) for key in self.ring}
 
 
 class Places:

@@ -795,3 +795,73 @@ RESPONSE = {
     "tool_choice": "auto",
     "tools": [],
 }
+
+
+# ------------------------------------------------------------------------------------ looking inside
+
+
+def test_what_is_known_can_be_looked_at_and_forgotten(driver: Driver) -> None:
+    """Of the cache, of places and of keys; those by their fingerprint."""
+    muxi_llm.openai_keys = ["sk-secret-a", "sk-secret-b"]  # type: ignore[attr-defined]
+    harness.configure(cache="memory", breaker=1, concurrency=4)
+    asked(driver, failed(401), said())
+    asked(driver)
+    asked(driver, failed(500), retries=0, model="openai/other")
+    places, keys = harness.state()
+    assert [(p.model, p.window, p.under_way) for p in places] == [("m", 4, 0), ("other", 4, 0)]
+    assert (places[0].breaker, places[1].breaker) != ("closed", "closed")  # by the machine's own clock
+    assert [key.state for key in keys] == ["dead", "living"]
+    assert "secret" not in repr(keys)
+    stats = harness.stats()
+    assert (stats.items, stats.hits, stats.misses, stats.redis) == (1, 1, 2, {})
+    harness.clear()
+    assert harness.stats().items == 0
+    harness.reset()
+    assert harness.state() == ([], [])
+
+
+def test_a_client_is_told_where_an_answer_is_from() -> None:
+    harness.configure(cache="memory")
+    client = muxi_llm.OpenAI()
+    with muxi_llm.runtime.using(Scripted(said(), Answer(chunks=chat_stream("Hi")))):
+        for expected in (None, "l1"):
+            raw = client.chat.completions.with_raw_response.create(model="m", messages=HELLO)
+            assert raw.headers.get("x-muxi-cache") == expected
+        for expected in (None, "l1"):
+            stream = client.chat.completions.with_raw_response.create(model="m", messages=HELLO, stream=True)
+            assert stream.headers.get("x-muxi-cache") == expected
+            list(stream.parse())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["k1", "k2"]), st.integers(0, 3))))
+def test_two_tenants_never_share_an_answer(calls: list[tuple[str, str, int]]) -> None:
+    """Nor two keys without a tenant, whatever the schedule."""
+    harness.configure()
+
+    class Telling(Scripted):
+        async def send(self, call: Any) -> Any:
+            await asyncio.sleep(0)
+            self._answers.append(said(call.headers["x-request-id"]))
+            return await super().send(call)
+
+    async def one(tenant: str, key: str, turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        whose = tenant if tenant != "c" else key
+        value = await ChatCompletion.acreate(
+            "openai/m",
+            HELLO,
+            api_key=key,
+            tenant=None if tenant == "c" else tenant,
+            cache="memory",
+            singleflight=True,
+            extra_headers={"x-request-id": whose},  # no part of what is asked
+        )
+        assert value.choices[0].message.content == whose
+
+    async def scenario() -> None:
+        await asyncio.gather(*(one(*each) for each in calls))
+
+    with muxi_llm.runtime.using(Telling()):
+        asyncio.run(scenario())
