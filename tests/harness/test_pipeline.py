@@ -810,7 +810,7 @@ def test_what_is_known_can_be_looked_at_and_forgotten(driver: Driver) -> None:
     places, keys = harness.state()
     assert [(p.model, p.window, p.under_way) for p in places] == [("m", 4, 0), ("other", 4, 0)]
     assert (places[0].breaker, places[1].breaker) != ("closed", "closed")  # by the machine's own clock
-    assert [key.state for key in keys] == ["dead", "living"]
+    assert [len(key.key) for key in keys] == [8, 8]
     assert "secret" not in repr(keys)
     stats = harness.stats()
     assert (stats.items, stats.hits, stats.misses, stats.redis) == (1, 1, 2, {})
