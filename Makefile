@@ -50,7 +50,7 @@ bench: .venv-bench/.done .venv-bench-litellm/.done ## CPU time beside the openai
 conformance: .venv-conformance/.done ## the openai and anthropic packages' own test suites, theirs beside ours
 	@.venv-conformance/bin/python -m tests.conformance $(ARGS)
 
-ecosystem: $(VENV)/.dev ## instructor, langchain-openai and openai-agents on our clients, each in its own environment
+ecosystem: $(VENV)/.dev ## other people's clients and tracers on our clients, each in its own environment
 	@$(BIN)/python tests/ecosystem/run.py $(ARGS)
 
 live: $(VENV)/.dev ## ask a real provider and keep what it answers: make live PROVIDER=groq (its key is needed)

@@ -1,20 +1,25 @@
-"""An Anthropic model on loopback, for clients that think they talk to OpenAI."""
+"""Models on loopback, for clients that think they talk to OpenAI: OpenAI's own, and Anthropic's."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
+import openai
 import pytest
 
+import muxi_llm
+from tests.ecosystem import model
+from tests.ecosystem.model import KNOWN
 from tests.support.anthropic import told
 from tests.support.bodies import message
 from tests.support.upstream import Received, Respond, Upstream
 
 MODEL = "anthropic/claude-sonnet-4-5"
-KNOWN = {"city": "Paris", "name": "Ada", "age": 36}
-"""What the model puts into the arguments of tools and of structured answers."""
+Cell = Callable[[ModuleType], Any]
+"""Something done with the clients of a module, the openai package or ours: what comes of it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,3 +61,22 @@ def claude(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-anthropic")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", upstream.url)
         yield upstream
+
+
+@pytest.fixture
+def equal(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cell], Any]:
+    """Does a cell with the original's clients and with ours: one value, and the same requests."""
+
+    def both(cell: Cell) -> Any:
+        ends = []
+        for module in (openai, muxi_llm):
+            with Upstream(model.answer) as upstream:
+                monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+                monkeypatch.setenv("OPENAI_BASE_URL", f"{upstream.url}/v1")
+                value = cell(module)
+                ends.append((value, [(seen.method, seen.path, seen.json) for seen in upstream.requests]))
+        assert ends[1] == ends[0]
+        assert ends[0][1], "nothing was asked"
+        return value
+
+    return both

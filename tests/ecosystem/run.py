@@ -1,6 +1,6 @@
 """Runs the clients' tests, each in an environment of its own: `python tests/ecosystem/run.py [NAME ...]`.
 
-Environments are kept under `.venv-ecosystem/` and used again; delete one to make it anew.
+Environments are kept under `.venv-ecosystem/` and used again as long as what they hold is wanted.
 """
 
 # ruff: noqa: T201 - a script prints
@@ -15,21 +15,29 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FOLDER = ROOT / ".venv-ecosystem"
-COMMON = ["--editable", f"{ROOT}[anthropic]", "httpx>=0.27", "pytest>=8.4", "pytest-timeout>=2.4"]
+COMMON = [
+    "--editable",
+    f"{ROOT}[anthropic]",
+    "httpx>=0.27",
+    "hypothesis>=6.100",
+    "pytest>=8.4",
+    "pytest-timeout>=2.4",
+]
 
 
 def environment(name: str, client: dict[str, Any]) -> Path:
     """The interpreter of the client's environment, which is made where it is missing."""
     folder = FOLDER / name
     python, done = folder / "bin" / "python", folder / ".done"
-    if not done.exists():
+    wanted = repr((COMMON, client))
+    if not done.exists() or done.read_text() != wanted:
         print(f"installing {name} ...", flush=True)
         subprocess.run([ROOT / ".ci" / "venv", sys.executable, folder], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *COMMON, *client["install"]], check=True)
         if alone := client.get("alone"):
             subprocess.run([*pip, "--no-deps", *alone], check=True)
-        done.touch()
+        done.write_text(wanted)
     return python
 
 
