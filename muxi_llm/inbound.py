@@ -32,7 +32,7 @@ from muxi_llm.kept.responses import KeptResponses
 from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.providers import registry
 from muxi_llm.providers.compatible import OpenAICompatible
-from muxi_llm.runtime import Prepared, fetcher_of, log
+from muxi_llm.runtime import Prepared, fetcher_of, is_scripted, log
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError, loads
 from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound
@@ -188,6 +188,7 @@ class Exchange:
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
         self.is_plain = (
             self.is_own
+            and not is_scripted()
             and len(candidates) == 1
             and candidates[0].ref.name == (models[0] or "")
             and not (present(own.options) or candidates[0].provider.keys)

@@ -149,6 +149,11 @@ def using(port: IO) -> Iterator[IO]:
         _scripted.reset(token)
 
 
+def is_scripted() -> bool:
+    """Whether `using` is in force here: every call goes over its port then, a client's plainest too."""
+    return _scripted.get() is not None
+
+
 def current_port(*, blocking: bool) -> IO:
     """The process' own port as it is configured, or what `using` has put in its place."""
     return _scripted.get() or _runtime.port(config.settings().transport, blocking=blocking)

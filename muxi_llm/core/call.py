@@ -7,6 +7,7 @@ steps it (`step.run_sync`). Reading order: `call` → `_attempt` → `_exchange`
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -238,6 +239,10 @@ async def _refusal(
         fault = wire.decode_fault(reply.status, reply.content)
     except SENSELESS as nonsense:
         fault = Fault(reply.status, f"HTTP {reply.status}, and a body that makes no sense ({nonsense!r})")
+    if reply.status < 400 and "location" in reply.headers:
+        fault = replace(
+            fault, message=f"redirected to {reply.headers['location']}; set base_url to where it leads"
+        )
     error = candidate.provider.classify(fault, url=outgoing.url, reply=reply)
     error.retry_after = retry_after_seconds(reply.headers, reply.received)
     return error

@@ -7,7 +7,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from muxi_llm.providers.openai import OpenAIProvider
+from muxi_llm.providers.openai import OPENAIS, OpenAIProvider
 from muxi_llm.providers.tokens import left
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class AzureProvider(OpenAIProvider):
         "ad_token_provider": (),
     }
     realtime_support = False
+
+    _openais = re.compile(rf"(.*[^a-z0-9])?{OPENAIS.pattern}")
+    """Deployments are named after their models: `prod-gpt-5.4`."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from muxi_llm.wire.base import Endpoint, Ledger, Profile, Wire
 
 
+OPENAIS = re.compile(
+    r"(ft:)?(gpt-(?!oss)|o[1-9]|chatgpt|codex|computer-use|davinci|babbage|text-|tts-|whisper)"
+)
+"""How names of OpenAI's models begin."""
+
+
 class OpenAIProvider(OpenAICompatible):
     """https://platform.openai.com/docs/api-reference."""
 
@@ -48,13 +54,14 @@ class OpenAIProvider(OpenAICompatible):
     tool_call_id = r"(?s).{1,40}"
 
     _is_openai = True
+    _openais = OPENAIS
 
     def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
         """A server of the caller's own that speaks OpenAI's wire is told by its host, and by a model that is
         none of OpenAI's. An instance serves one model, so what is found out here becomes its own.
         """
         host = urlsplit(self.base_url).hostname or ""
-        self._is_openai = host.endswith(HOMES) or OPENAIS.match(model) is not None
+        self._is_openai = host.endswith(HOMES) or self._openais.match(model) is not None
         if not self._is_openai:
             vars(self).update(COMPATIBLE)
         return super().wire_for(endpoint, model, ledger)
@@ -70,9 +77,6 @@ class OpenAIProvider(OpenAICompatible):
 
 
 HOMES = ("openai.com", "azure.com")
-OPENAIS = re.compile(
-    r"(ft:)?(gpt-(?!oss)|o[1-9]|chatgpt|codex|computer-use|davinci|babbage|text-|tts-|whisper)"
-)
 
 COMPATIBLE = {
     "wires": OpenAICompatible.wires,

@@ -535,3 +535,12 @@ def test_a_structured_answer_that_does_not_fit_stays_on_the_error(driver, text):
     assert isinstance(raised, ValidationError)
     assert (raised.raw_content, raised.completion.usage.total_tokens) == (text, 7)
     assert raised.completion.choices[0].message.content == text
+
+
+def test_a_redirect_says_where_to(driver: Any) -> None:
+    """A face does not follow it: keys go to the provider's own base URL alone."""
+    moved = Answer(status=307, headers={"location": "https://elsewhere.test/v1/chat/completions"})
+    error, script = driver.scripted(ChatCompletion, moved, model="openai/m", messages=HELLO, api_key="k")
+    assert error.status_code == 307
+    assert "https://elsewhere.test/v1/chat/completions" in str(error)
+    assert len(script.calls) == 1

@@ -15,6 +15,7 @@ from openai._base_client import AsyncAPIClient, SyncAPIClient
 import muxi_llm
 from muxi_llm.clients.openai import ROADS
 from muxi_llm.clients.untouched import Road, is_of_openai
+from muxi_llm.transport.scripted import Answer, Scripted
 from tests.support.bodies import HELLO, chat
 from tests.support.upstream import Respond, Upstream
 
@@ -249,3 +250,13 @@ def test_a_server_that_redirects_for_ever(server: Upstream) -> None:
     with pytest.raises(openai.APIStatusError):
         CALLS["chat with an option of ours"](ours)
     assert len(server.requests) == 5
+
+
+def test_a_scripted_port_takes_the_plainest_call() -> None:
+    """`using` stands for the world: nothing of a client goes past it, by whichever road."""
+    script = Scripted(Answer(json=chat()), Answer(json=chat()))
+    client = muxi_llm.OpenAI(api_key="k", base_url="http://nowhere.test/v1")
+    with muxi_llm.runtime.using(script), client:
+        client.chat.completions.create(model="m", messages=HELLO, extra_headers={"x-a": "b"})
+        client.chat.completions.create(model="m", messages=HELLO)
+    assert [call.url for call in script.calls] == ["http://nowhere.test/v1/chat/completions"] * 2

@@ -159,3 +159,18 @@ def test_a_filtered_prompt(driver):
     raised, _ = ask(driver, Answer(status=400, json={"error": error}), model="azure/gpt")
     assert isinstance(raised, openai.BadRequestError)
     assert (raised.code, raised.param) == ("content_filter", "prompt")
+
+
+@pytest.mark.usefixtures("azure")
+@pytest.mark.parametrize(
+    ("deployment", "by_responses"), [("prod-gpt-5.4", True), ("context-model", False), ("my-llama", False)]
+)
+def test_a_deployment_at_a_gateway_is_known_by_the_model_it_is_named_for(
+    deployment: str, by_responses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tools while it reasons are what chat refuses there, whatever the host is called."""
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://gateway.test")
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+    with using(Scripted(Answer(status=400))) as script, pytest.raises(openai.BadRequestError):
+        ChatCompletion.create(f"azure/{deployment}", HELLO, tools=[tool], retries=0)
+    assert script.calls[0].url.endswith("/responses") == by_responses

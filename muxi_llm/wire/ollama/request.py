@@ -227,7 +227,7 @@ def settle(body: Json) -> None:
 
 ROLES = {"developer": "system", "function": "tool"}
 
-SAME = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
+SAME = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
 
 LEVELED = ("gpt-oss",)
 """Families that take a level of thinking; others think or do not, and refuse (or ignore) a level."""

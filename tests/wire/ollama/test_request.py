@@ -221,11 +221,19 @@ def test_pitfall_65_tool_choice(choice, names, told):
 def test_fault_47_sampling_is_under_options():
     """Where Ollama looks for it."""
     sent = chat(
-        temperature=0, top_p=0.5, seed=7, presence_penalty=0.1, frequency_penalty=0.2, max_tokens=5, stop="x"
+        temperature=0,
+        top_p=0.5,
+        top_k=40,
+        seed=7,
+        presence_penalty=0.1,
+        frequency_penalty=0.2,
+        max_tokens=5,
+        stop="x",
     )
     assert sent.out["options"] == {
         "temperature": 0,
         "top_p": 0.5,
+        "top_k": 40,
         "seed": 7,
         "presence_penalty": 0.1,
         "frequency_penalty": 0.2,
