@@ -167,6 +167,10 @@ class Credentials(NamedTuple):
     headers: Mapping[str, str]
     settings: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        """Which of them are set, and none of their values."""
+        return f"<Credentials: {', '.join(name for name, value in self._asdict().items() if value)}>"
+
 
 class ProviderFacts(Protocol):
     """What a provider class says of its variables; see `muxi_llm.providers.base.Provider`."""

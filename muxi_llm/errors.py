@@ -253,6 +253,21 @@ def shown_url(url: str) -> str:
     return re.sub("//[^/?#]*@", "//", url)
 
 
+def shown(value: object) -> str:
+    """A caller's value as a message may tell it: a number, or a word such as settings take, as it is; of
+    anything else the type alone, because it may be a prompt or a secret.
+    """
+    if isinstance(value, int | float) or not value or (isinstance(value, str) and WORD.fullmatch(value)):
+        return repr(value)
+    return f"a {type(value).__name__}"
+
+
+def shown_error(error: Exception) -> str:
+    """What Python says of a caller's value of another shape than was expected, without that value."""
+    quotes = isinstance(error, ValueError) or (isinstance(error, KeyError) and shown(error.args[0])[0] == "a")
+    return type(error).__name__ if quotes else repr(error)
+
+
 def connection_error(message: str, *, url: str, timeout: bool = False) -> MuxiLLMError:
     """No answer came: refused, reset, unreachable, or (with *timeout*) too late."""
     error = _ours(APITimeoutError if timeout else APIConnectionError)
@@ -352,6 +367,9 @@ CLASS_BY_STATUS: dict[int, type[APIStatusError]] = {
     422: UnprocessableEntityError,
     429: RateLimitError,
 }
+
+WORD = re.compile(r"[A-Za-z._-]+|\s+|\d{1,3}")
+"""What settings are words of: an effort, a mode, a role, a type."""
 
 CONTEXT_LENGTH_MARKS = (
     "maximum context length",  # OpenAI and most that copy its wire

@@ -81,15 +81,15 @@ class Own:
     may be that server's.
     """
 
-    url: str
-    base_url: str
-    headers: Mapping[str, str]
+    url: str = field(repr=False)
+    base_url: str = field(repr=False)  # either may hold a password, as headers hold keys
+    headers: Mapping[str, str] = field(repr=False)
     explicit: bool
     timeout: float
     max_retries: int
     provider: str = "openai"
     port: IO | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def sendable(headers: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.core.habits import by_family, by_habits, left_out
 from muxi_llm.core.parts import with_parts
-from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.errors import UnsupportedParameterError, shown
 from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.json_schema import json_instruction
 from muxi_llm.wire.openai.extensions import with_extensions
@@ -201,7 +201,7 @@ def _by_tables(
     for name in NEVER_DROPPED & drops.keys() & body.keys():
         if not is_neutral(name, body[name]):
             raise UnsupportedParameterError(
-                f"{ledger.provider}: {name}={body[name]!r}: {drops[name]}", param=name
+                f"{ledger.provider}: {name}={shown(body[name])}: {drops[name]}", param=name
             )
     body = left_out(body, drops, ledger)
     for name in [name for name in renames if name in body]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from muxi_llm.core.options import CONTROLS, present
 from muxi_llm.core.plain import made_plain
-from muxi_llm.errors import InvalidRequestError
+from muxi_llm.errors import InvalidRequestError, shown
 from muxi_llm.wire.anthropic.tools import shortened
 from muxi_llm.wire.json_schema import is_strict, require_all
 
@@ -72,7 +72,7 @@ def _bad_role(role: object, index: int, message: Json) -> InvalidRequestError:
     near = get_close_matches(str(role), ROLES, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(ROLES)} is needed"
     where = f"messages[{index}].role"
-    return InvalidRequestError(f"{where} is {role!r}; {hint}", param=where)
+    return InvalidRequestError(f"{where} is {shown(role)}; {hint}", param=where)
 
 
 def _content(content: object, where: str, needs: set[str]) -> list[Json]:
@@ -89,7 +89,7 @@ def _content(content: object, where: str, needs: set[str]) -> list[Json]:
             needs.add(kind)
         elif not isinstance(part.get("text"), str):
             at = f"{where}[{index}].text"
-            raise InvalidRequestError(f"{at} must be a string, not {part.get('text')!r}", param=at)
+            raise InvalidRequestError(f"{at} must be a string, not {shown(part.get('text'))}", param=at)
         if "cache_control" in part:
             needs.add("cache_control")
         parts.append(part)
@@ -154,7 +154,7 @@ def _response_format(wanted: Any) -> Json:
             raise InvalidRequestError(message, param="response_format.json_schema")
         return _named(wanted if isinstance(wanted, dict) else dict(wanted))
     hint = f"a Pydantic class or a dict with type {', '.join(RESPONSE_FORMATS)}"
-    raise InvalidRequestError(f"response_format must be {hint}, not {wanted!r}", param="response_format")
+    raise InvalidRequestError(f"response_format must be {hint}, not {shown(wanted)}", param="response_format")
 
 
 def _named(wanted: Json) -> Json:

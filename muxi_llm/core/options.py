@@ -10,7 +10,7 @@ from openai import NotGiven, Omit
 
 from muxi_llm import config
 from muxi_llm.core.request import Limits
-from muxi_llm.errors import InvalidModelError, InvalidRequestError
+from muxi_llm.errors import InvalidModelError, InvalidRequestError, shown
 from muxi_llm.types.common import CallParams, ChatParams, CompletionParams, EmbeddingParams
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _are_errors(value: object) -> bool:
 
 def _check(name: str, value: object, fits: bool, wanted: str) -> None:
     if not fits:
-        raise InvalidRequestError(f"{name} must be {wanted}, not {value!r}", param=name)
+        raise InvalidRequestError(f"{name} must be {wanted}, not {shown(value)}", param=name)
 
 
 def _observer(chosen: Mapping[str, Any], tell: Callable[..., None]) -> Callable[[str, str, Exception], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from muxi_llm.core.media import KINDS, changed, unfetched
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
+from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError, shown_error
 from muxi_llm.wire.anthropic.blocks import BLOCKS, in_chat_words, is_cited
 from muxi_llm.wire.openai.files import as_chat_takes
 from muxi_llm.wire.reading import SENSELESS
@@ -70,7 +70,7 @@ def _of_block(block: Json, at: str, provider: Provider, ledger: Ledger) -> list[
     try:
         parts = in_chat_words(block)
     except SENSELESS as error:
-        raise InvalidRequestError(f"{at} is no {block['type']}: {error!r}", param=at) from error
+        raise InvalidRequestError(f"{at} is no {block['type']}: {shown_error(error)}", param=at) from error
     if not parts:
         return [block]  # and so left out, by its own name
     if is_cited(block):

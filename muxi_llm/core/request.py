@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from muxi_llm.config import Mode
 from muxi_llm.core.plain import made_plain
-from muxi_llm.errors import InvalidModelError, InvalidRequestError
+from muxi_llm.errors import InvalidModelError, InvalidRequestError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,11 +111,15 @@ class Request(NamedTuple):
     fetch: Callable[[str, MediaKind, float], Media] | None = None
     """What is at a URL, of that kind, within seconds; blocking. `None`: URLs are not fetched here."""
 
+    def __repr__(self) -> str:
+        """Which fields there are, and no value of theirs: they are a prompt."""
+        return f"<Request of a {self.endpoint}: {', '.join(self.body)}>"
+
     def checked(self) -> Request:
         """Itself, its extras made plain. Raises `InvalidRequestError` for what no provider could be asked."""
         if self.mode not in MODES:
             raise InvalidRequestError(
-                f"adapt must be one of {', '.join(MODES)}, not {self.mode!r}", param="adapt"
+                f"adapt must be one of {', '.join(MODES)}, not {shown(self.mode)}", param="adapt"
             )
         if self.headers or self.query or self.extra_body or self.provider_options:
             self._check_extras()

@@ -29,7 +29,7 @@ from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from muxi_llm.errors import InvalidRequestError
+from muxi_llm.errors import InvalidRequestError, shown
 from muxi_llm.harness.breaker import Breaker as Breaker
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class HarnessSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_listeners", tuple(map(id, self.telemetry)))
         if self.cache and not isinstance(self.cache, Cache) and self.cache not in STRATEGIES:
-            raise ValueError(f"cache must be {CACHES}, a Cache or False, not {self.cache!r}")
+            raise ValueError(f"cache must be {CACHES}, a Cache or False, not {shown(self.cache)}")
         for name in (*COUNTS, *SECONDS):
             value = getattr(self, name)
             is_off = value is None or (value is False and name == "concurrency")

@@ -111,7 +111,9 @@ class Listeners:
     ) -> None:
         """Tell everyone."""
         event = HarnessEvent(kind, provider, model, facts, content)
-        log.debug("%s %s %s %s", kind, provider, model, facts)
+        if log.isEnabledFor(logging.DEBUG):
+            shown = {**facts, "parameters": [*facts["parameters"]]} if "parameters" in facts else facts
+            log.debug("%s %s %s %s", kind, provider, model, shown)  # without values: stop sequences are text
         for listener in self._listeners:
             _guarded(kind, listener.record, event)
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from muxi_llm.errors import shown_url
 from muxi_llm.harness.keys import fingerprint
 from muxi_llm.harness.making import SHARED
 
@@ -72,7 +73,7 @@ def state() -> tuple[list[PlaceInfo], list[KeyInfo]]:
     """The places calls have gone to, and the keys of the pools that were used."""
     now = time.monotonic()
     keys = [
-        KeyInfo(provider, base_url, fingerprint(key), state, max(until - now, 0.0))
+        KeyInfo(provider, shown_url(base_url), fingerprint(key), state, max(until - now, 0.0))
         for provider, base_url, pool in SHARED.places.pools()
         for key, (state, until) in pool.states(now).items()
     ]
@@ -87,7 +88,7 @@ def _info(place: Place, now: float) -> PlaceInfo:
         rates = [pace.rate for pace in paces if pace.state(now) != "free" and pace.rate < float("inf")]
         info = PlaceInfo(
             provider=place.provider,
-            base_url=place.base_url,
+            base_url=shown_url(place.base_url),
             model=place.model,
             breaker=breaker,
             window=permits.window.size if permits else None,

@@ -20,6 +20,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.core.stream import StreamFlow
+from muxi_llm.errors import shown_url
 from muxi_llm.harness.events import HarnessEvent
 from muxi_llm.harness.facts import RawFacts, answer_facts, parameters_of
 from muxi_llm.models import RawChunk
@@ -191,7 +192,7 @@ def _facts(
         "stream": request.stream,
         "error": None if error is None else type(error).__name__,
         "status": getattr(error, "status_code", None),
-        "base_url": candidate.provider.base_url,
+        "base_url": shown_url(candidate.provider.base_url),
         "parameters": parameters_of(_body(request, candidate)),
     }
 

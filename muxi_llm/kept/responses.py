@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError
+from muxi_llm.errors import InvalidRequestError, shown_error
 from muxi_llm.kept.store import MemoryStore, chosen, is_ours, new_id
 from muxi_llm.wire.base import WireError, loads
 from muxi_llm.wire.responses.inbound import ResponsesInbound
@@ -48,7 +48,7 @@ class KeptResponses(ResponsesInbound):
             try:
                 self.resume(body, self._history, known)
             except (KeyError, TypeError, AttributeError) as error:
-                raise WireError("malformed", f"the request makes no sense ({error!r})") from error
+                raise WireError("malformed", f"the request makes no sense ({shown_error(error)})") from error
         stem = f"item_{_stem(self.response_id)}"
         self.items = [
             item if item.get("id") else {**item, "id": f"{stem}_{n}"} for n, item in enumerate(self.items)

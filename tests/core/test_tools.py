@@ -198,8 +198,6 @@ def test_schemas_as_they_are_taken():
         kept = body["tools"][0]["function"]["parameters"]["properties"]["a"]
         assert kept == {"anyOf" if strict else "oneOf": [{"type": "string"}]}
     assert fit(function(parameters=odd))[0]["tools"] == [function(parameters=odd)]
-    nameless = {"type": "function", "function": {"description": "?"}}
-    assert fit(nameless, columns=columns)[0]["tools"] == [nameless]
 
 
 # ------------------------------------------------------------------------------- calls come back

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from muxi_llm.errors import shown, shown_error
 from muxi_llm.wire.anthropic.blocks import url_of
 from muxi_llm.wire.anthropic.foreign import is_ours, restore, sealed_in, without_ours
 from muxi_llm.wire.anthropic.parts import Parts
@@ -42,7 +43,7 @@ class RequestReader:
             try:
                 body["messages"] += self._turn(turn, at)
             except (KeyError, TypeError, AttributeError) as error:
-                raise WireError("malformed", f"{at} is not a message: {error!r}") from error
+                raise WireError("malformed", f"{at} is not a message: {shown_error(error)}") from error
         body.update({name: raw[name] for name in COPIED if raw.get(name) is not None})
         stops = optional(raw, "stop_sequences", list, "")
         if stops:
@@ -74,7 +75,7 @@ class RequestReader:
         role = field(turn, "role", str, f"{at}.")
         content: Any = field(turn, "content", (str, list), f"{at}.")
         if role not in ROLES:
-            raise WireError("malformed", f"{at}.role must be one of {', '.join(ROLES)}, not {role!r}")
+            raise WireError("malformed", f"{at}.role must be one of {', '.join(ROLES)}, not {shown(role)}")
         if isinstance(content, str):
             return [{"role": role, "content": content}]
         if role == "assistant":
@@ -128,7 +129,9 @@ class RequestReader:
         elif kind in CHOICES:
             body["tool_choice"] = CHOICES[kind]
         else:
-            raise WireError("malformed", f"tool_choice.type {kind!r} is none of {', '.join(CHOICES)}, tool")
+            raise WireError(
+                "malformed", f"tool_choice.type {shown(kind)} is none of {', '.join(CHOICES)}, tool"
+            )
         if choice.get("disable_parallel_tool_use"):
             body["parallel_tool_calls"] = False
 
@@ -163,9 +166,9 @@ class RequestReader:
         elif kind == "adaptive" and not effort:
             effort = "high"  # Anthropic's default
         elif kind not in {None, "enabled", "adaptive"}:
-            raise WireError("malformed", f"thinking.type {kind!r} is unknown")
+            raise WireError("malformed", f"thinking.type {shown(kind)} is unknown")
         if effort and effort not in EFFORTS:
-            raise WireError("malformed", f"output_config.effort {effort!r} is unknown")
+            raise WireError("malformed", f"output_config.effort {shown(effort)} is unknown")
         if effort:
             body["reasoning_effort"] = effort
         if thinking and thinking.get("display"):
@@ -195,7 +198,7 @@ class RequestReader:
         if tier in TIERS:
             body["service_tier"] = TIERS[tier]
         elif tier:
-            self._ledger.dropped("service_tier", f"the chat form has no tier {tier!r}")
+            self._ledger.dropped("service_tier", f"the chat form has no tier {shown(tier)}")
 
 
 def _is_strict(schema: Json) -> bool:
@@ -269,12 +272,12 @@ def _flat(parts: list[Json]) -> str | list[Json]:
 def field(holder: Any, name: str, kind: type[Kind] | tuple[type[Kind], ...], at: str) -> Kind:
     """A field of that kind, or a `WireError` with its path."""
     if not isinstance(holder, dict):
-        raise WireError("malformed", f"{at.rstrip('.')} must be an object, not {holder!r:.100}")
+        raise WireError("malformed", f"{at.rstrip('.')} must be an object, not {shown(holder)}")
     value = holder.get(name)
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         wanted = " or ".join(KINDS[one] for one in kinds)
-        missing = "is missing" if name not in holder else f"is {value!r:.100}"
+        missing = "is missing" if name not in holder else f"is {shown(value)}"
         raise WireError("malformed", f"{at}{name} {missing}; {wanted} is needed")
     return value
 

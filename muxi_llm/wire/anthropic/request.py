@@ -11,7 +11,7 @@ import binascii
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError
+from muxi_llm.errors import InvalidRequestError, shown, shown_error
 from muxi_llm.wire.anthropic.parts import Parts
 from muxi_llm.wire.anthropic.thinking import THINKING, ClaudeProfile, encode_thinking
 from muxi_llm.wire.anthropic.tools import Tools, shortened
@@ -70,7 +70,9 @@ class MessagesRequest:
             try:
                 self._message(message, at, system, turns)
             except (KeyError, TypeError, AttributeError, binascii.Error) as error:
-                raise InvalidRequestError(f"{at} is not a chat message: {error!r}", param=at) from error
+                raise InvalidRequestError(
+                    f"{at} is not a chat message: {shown_error(error)}", param=at
+                ) from error
         if not turns and system:
             self.ledger.moved("messages[0]", "Anthropic answers users only; system text sent as the user's")
             turns, system = [{"role": "user", "content": system}], []
@@ -218,7 +220,7 @@ class MessagesRequest:
         if body.get("service_tier") in SERVICE_TIERS:
             out["service_tier"] = SERVICE_TIERS[body["service_tier"]]
         elif body.get("service_tier"):
-            self.ledger.dropped("service_tier", f"Anthropic has no tier {body['service_tier']!r}")
+            self.ledger.dropped("service_tier", f"Anthropic has no tier {shown(body['service_tier'])}")
 
     def _stop(self, stop: Any, out: Json) -> None:
         asked = [stop] if isinstance(stop, str) else list(stop or ())

@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.errors import UnsupportedParameterError, shown
 from muxi_llm.wire.json_schema import closed_schema
 from muxi_llm.wire.requesting import tools_of
 
@@ -107,7 +107,9 @@ class Tools:
             choice = {"type": choice}
         name = (choice.get("function") or choice.get("custom") or choice).get("name")
         if name is None and choice.get("type") not in TOOL_CHOICES:
-            self._ledger.dropped("tool_choice", f"{choice!r} has no counterpart at Anthropic")
+            self._ledger.dropped(
+                "tool_choice", f"{shown(choice.get('type'))} has no counterpart at Anthropic"
+            )
             return None
         kind = "tool" if name is not None else TOOL_CHOICES[choice["type"]]
         if kind in {"any", "tool"} and not self._profile.forced_tools:

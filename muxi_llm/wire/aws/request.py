@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from muxi_llm.errors import InvalidRequestError
+from muxi_llm.errors import InvalidRequestError, shown, shown_error
 from muxi_llm.wire.anthropic.request import GO_ON, safe_id
 from muxi_llm.wire.anthropic.thinking import ClaudeProfile
 from muxi_llm.wire.aws.parts import Parts
@@ -96,7 +96,9 @@ class ConverseRequest:
             try:
                 self._message(message, at)
             except (KeyError, TypeError, AttributeError, binascii.Error) as error:
-                raise InvalidRequestError(f"{at} is not a chat message: {error!r}", param=at) from error
+                raise InvalidRequestError(
+                    f"{at} is not a chat message: {shown_error(error)}", param=at
+                ) from error
         if not self._turns and self._system:
             self._ledger.moved("messages[0]", "Bedrock answers users only; system text sent as the user's")
             self._add("user", self._system)
@@ -277,7 +279,7 @@ class ConverseRequest:
         if tier in SERVICE_TIERS:
             out["serviceTier"] = {"type": tier}
         elif tier not in {None, "auto"}:
-            self._ledger.dropped("service_tier", f"Bedrock has no tier {tier!r}")
+            self._ledger.dropped("service_tier", f"Bedrock has no tier {shown(tier)}")
 
 
 def _replayed(block: Json) -> Json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.errors import UnsupportedParameterError, shown
 from muxi_llm.wire.anthropic.thinking import ClaudeProfile
 from muxi_llm.wire.json_schema import closed_schema
 from muxi_llm.wire.requesting import chosen, tools_of
@@ -76,8 +76,8 @@ class Tools:
     def _native_choice(self, mode: str, names: list[str] | None) -> Json | None:
         is_one = mode == "required" and names is not None and len(names) == 1
         if mode not in TOOL_CHOICES or (names is not None and not is_one):
-            told = mode if names is None else f"{mode} of {', '.join(names)}"
-            self._ledger.dropped("tool_choice", f"{told!r} has no counterpart in Converse")
+            told = shown(mode) if names is None else f"{shown(mode)} of certain tools"
+            self._ledger.dropped("tool_choice", f"{told} has no counterpart in Converse")
             return None
         kind = "tool" if names else TOOL_CHOICES[mode]
         if kind != "auto" and not getattr(self._profile, "forced_tools", True):

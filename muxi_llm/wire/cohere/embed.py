@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.errors import UnsupportedParameterError, shown
 from muxi_llm.wire.base import Json, Wire, loads
 from muxi_llm.wire.reading import reading
 from muxi_llm.wire.vectors import Asked, embeddings_of, inputs_of, tokens_of
@@ -65,5 +65,7 @@ def _input(item: Any) -> Json:
     if isinstance(item, str):
         item = {"type": "text", "text": item}
     if not isinstance(item, dict):
-        raise UnsupportedParameterError(f"input: Cohere embeds texts and parts, not {item!r}", param="input")
+        raise UnsupportedParameterError(
+            f"input: Cohere embeds texts and parts, not {shown(item)}", param="input"
+        )
     return dict(item) if "content" in item else {"content": [item]}

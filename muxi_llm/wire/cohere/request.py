@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
+from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError, shown, shown_error
 from muxi_llm.wire.anthropic.thinking import BUDGETS
 from muxi_llm.wire.json_schema import closed_schema, json_instruction
 from muxi_llm.wire.reading import SENSELESS
@@ -58,7 +58,9 @@ class ChatRequest:
             try:
                 turn = self._message(message, at)
             except SENSELESS as error:
-                raise InvalidRequestError(f"{at} is not a chat message: {error!r}", param=at) from error
+                raise InvalidRequestError(
+                    f"{at} is not a chat message: {shown_error(error)}", param=at
+                ) from error
             if turn is None:
                 self.ledger.dropped(at, "an empty assistant message", loss=False)
             else:
@@ -146,16 +148,18 @@ class ChatRequest:
         mode, names = chosen(choice)
         if not tools or mode not in TOOL_CHOICES:
             if mode not in {"auto", "none"}:
-                why = "there are no tools to choose from" if not tools else f"{choice!r} is unknown to Cohere"
+                why = (
+                    "there are no tools to choose from"
+                    if not tools
+                    else f"{shown(choice)} is unknown to Cohere"
+                )
                 self.ledger.dropped("tool_choice", why)
         elif TOOL_CHOICES[mode] is not None:
             out["tool_choice"] = TOOL_CHOICES[mode]
         kept = [tool for tool in tools if names is None or tool["function"]["name"] in names]
         if len(kept) < len(tools):
             if not kept:
-                raise InvalidRequestError(
-                    f"tool_choice names none of the tools: {choice!r}", param="tool_choice"
-                )
+                raise InvalidRequestError("tool_choice names none of the tools", param="tool_choice")
             why = "Cohere chooses among all tools it is given; only the chosen ones are sent"
             self.ledger.changed("tool_choice", why, loss=False)
         if kept:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from muxi_llm.errors import InvalidRequestError
+from muxi_llm.errors import InvalidRequestError, shown_error
 from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.gemini.parts import parts_of
 from muxi_llm.wire.gemini.thinking import family_of, thinking_of
@@ -59,7 +59,9 @@ class GenerateRequest:
             try:
                 self._message(message, at, system, contents)
             except (KeyError, TypeError, AttributeError, binascii.Error) as error:
-                raise InvalidRequestError(f"{at} is not a chat message: {error!r}", param=at) from error
+                raise InvalidRequestError(
+                    f"{at} is not a chat message: {shown_error(error)}", param=at
+                ) from error
         if not contents and system:
             self.ledger.moved("messages[0]", "Gemini answers users only; system text sent as the user's")
             contents, system = [{"role": "user", "parts": system}], []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.errors import UnsupportedParameterError, shown
 from muxi_llm.wire.anthropic.tools import shortened
 from muxi_llm.wire.requesting import chosen, tools_of
 
@@ -85,7 +85,7 @@ class Tools:
             return {"mode": kind} if self._strict else None
         if mode in MODES:
             return {"mode": MODES[mode]}
-        self._ledger.dropped("tool_choice", f"{mode!r} has no counterpart at Gemini")
+        self._ledger.dropped("tool_choice", f"{shown(mode)} has no counterpart at Gemini")
         return None
 
 

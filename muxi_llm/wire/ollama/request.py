@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError
+from muxi_llm.errors import InvalidRequestError, UnsupportedParameterError, shown_error
 from muxi_llm.wire.json_schema import json_instruction
 from muxi_llm.wire.requesting import arguments_of, check, chosen, drop_others, stops_of
 
@@ -63,7 +63,9 @@ class OllamaRequest:
         try:
             return self._message(message, at)
         except (KeyError, TypeError, AttributeError) as error:
-            raise InvalidRequestError(f"{at} is not a chat message: {error!r}", param=at) from error
+            raise InvalidRequestError(
+                f"{at} is not a chat message: {shown_error(error)}", param=at
+            ) from error
 
     def _message(self, message: Mapping[str, Any], at: str) -> Json:
         role = message["role"]

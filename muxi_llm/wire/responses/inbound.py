@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError
+from muxi_llm.errors import InvalidRequestError, shown, shown_error
 from muxi_llm.wire.base import WireError, dumps_answer
 from muxi_llm.wire.openai.chat import OpenAIInbound
 from muxi_llm.wire.responses.inbound_request import Conversation
@@ -60,7 +60,7 @@ class ResponsesInbound(OpenAIInbound):
         try:
             return self._parameters({name: value for name, value in body.items() if value is not None})
         except (KeyError, TypeError, AttributeError) as error:
-            raise WireError("malformed", f"the request makes no sense ({error!r})") from error
+            raise WireError("malformed", f"the request makes no sense ({shown_error(error)})") from error
 
     def _parameters(self, asked: Json) -> Json:
         self._asked = asked
@@ -139,7 +139,7 @@ class ResponsesInbound(OpenAIInbound):
         else:
             body.pop("top_logprobs", None)  # 0 means none, which chat refuses without `logprobs`
         for name in sorted(include - {"message.output_text.logprobs", "reasoning.encrypted_content"}):
-            self.ledger.dropped("include", f"a chat has no {name}")
+            self.ledger.dropped("include", f"a chat has no {shown(name)}")
 
     def _reasoning(self, body: Json) -> None:
         reasoning = self._asked.get("reasoning") or {}

@@ -283,8 +283,8 @@ def test_choices_that_cannot_be_sent(params, told):
         ),
         (
             {"tools": [{"type": "function", "function": {}}]},
-            UnsupportedParameterError,
-            "functions with a name",
+            InvalidRequestError,
+            "tools[0].function.name is missing",
         ),
         (
             {"tools": [tool()], "tool_choice": {"function": {"name": "g"}}},
