@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from openai import ContentFilterFinishReasonError, LengthFinishReasonError
-from pydantic import BaseModel, ValidationError
-
-from muxi_llm.models import ChatCompletion as ChatCompletionValue
 from muxi_llm.runtime import prepare
+from muxi_llm.types.common import ChatParams
+from muxi_llm.types.signatures import shows
+from muxi_llm.utils.parsing import parse_into
 
 if TYPE_CHECKING:
     from typing import TypeVar, Unpack
 
+    from pydantic import BaseModel
+
     from muxi_llm.core.stream import AsyncStream, Stream
+    from muxi_llm.models import ChatCompletion as ChatCompletionValue
     from muxi_llm.models import ChatCompletionChunk
-    from muxi_llm.types.common import ChatParams, Messages, Model, UnformattedChatParams
+    from muxi_llm.types.common import Messages, Model, UnformattedChatParams
     from muxi_llm.types.parsed import ParsedChatCompletion
 
     Format = TypeVar("Format", bound=BaseModel)
@@ -31,8 +33,8 @@ class ChatCompletion:
 
     Returns OpenAI's `ChatCompletion` (readable by item too) with `response.muxi`; with `stream=True` an
     iterator of `ChatCompletionChunk` that falls back until its first chunk and raises after it. With a
-    Pydantic class as `response_format`, `message.parsed` is an instance of it; of a stream nothing is
-    parsed, `muxi_llm.utils.streaming.collect` makes the answer of its chunks.
+    Pydantic class as `response_format`, `message.parsed` is an instance of it. Chunks are text, nothing of
+    them is parsed: `muxi_llm.utils.streaming.collect(stream, Class)` reads them and gives such an answer.
 
     Raises, before anything is sent: `TypeError` for an unknown keyword, `InvalidRequestError` (an
     `openai.BadRequestError`), `MissingCredentialsError` (an `openai.AuthenticationError`). Otherwise
@@ -70,12 +72,11 @@ class ChatCompletion:
     ) -> ChatCompletionValue | Stream[ChatCompletionChunk]: ...
 
     @classmethod
+    @shows(ChatParams, "ChatCompletion | Stream[ChatCompletionChunk]")
     def create(cls, model: Model, messages: Messages, stream: bool = False, **params: Any) -> Any:
         """The answer (see the class), sync: no event loop, no thread.
 
-        params: OpenAI's (`temperature`, `tools`, ...), and `fallback_models`, `fallback_config`, `retries`,
-        `timeout`, `api_key`, `base_url`, `extra_headers`, `extra_query`, `extra_body`, `provider_options`,
-        `adapt`, `cache`; all of them: `muxi_llm.types.common.ChatParams`.
+        params: OpenAI's, and those of `muxi_llm.types.common.CallParams`, which says what they do.
         """
         params.update(model=model, messages=messages, stream=stream)
         return parse_into(params.get("response_format"), prepare("chat", params).run())
@@ -111,34 +112,8 @@ class ChatCompletion:
     ) -> ChatCompletionValue | AsyncStream[ChatCompletionChunk]: ...
 
     @classmethod
+    @shows(ChatParams, "ChatCompletion | AsyncStream[ChatCompletionChunk]")
     async def acreate(cls, model: Model, messages: Messages, stream: bool = False, **params: Any) -> Any:
         """The answer (see the class), async."""
         params.update(model=model, messages=messages, stream=stream)
         return parse_into(params.get("response_format"), await prepare("chat", params).arun())
-
-
-def parse_into(wanted: object, answer: Any) -> Any:
-    """*answer*, each message with a `parsed` instance of *wanted* if that is a Pydantic class.
-
-    Streams pass as they are. Raises as `client.chat.completions.parse` does: `LengthFinishReasonError`,
-    `ContentFilterFinishReasonError`, pydantic's `ValidationError`; on each is the `completion` itself, on the
-    last also the text that does not fit, as `raw_content`.
-    """
-    if not (
-        isinstance(wanted, type) and issubclass(wanted, BaseModel) and isinstance(answer, ChatCompletionValue)
-    ):
-        return answer
-    for choice in answer.choices:
-        if choice.finish_reason == "length":
-            raise LengthFinishReasonError(completion=answer)
-        if choice.finish_reason == "content_filter":
-            raise ContentFilterFinishReasonError(completion=answer)
-        message = choice.message
-        said = message.content if not message.refusal else None
-        try:
-            message.parsed = wanted.model_validate_json(said) if said else None  # type: ignore[attr-defined]  # an extra
-        except ValidationError as error:
-            error.completion = answer  # type: ignore[attr-defined]  # paid for, and it says what went wrong
-            error.raw_content = said  # type: ignore[attr-defined]
-            raise
-    return answer

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from muxi_llm.runtime import prepare
+from muxi_llm.types.common import CompletionParams
+from muxi_llm.types.signatures import shows
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from muxi_llm.core.stream import AsyncStream, Stream
     from muxi_llm.models import Completion as CompletionValue
-    from muxi_llm.types.common import CompletionParams, Model
+    from muxi_llm.types.common import Model
 
 
 class Completion:
@@ -41,6 +43,7 @@ class Completion:
     ) -> CompletionValue | Stream[CompletionValue]: ...
 
     @classmethod
+    @shows(CompletionParams, "Completion | Stream[Completion]")
     def create(cls, model: Model, prompt: Any, stream: bool = False, **params: Any) -> Any:
         """The completion (see the class), sync."""
         return prepare("completion", {**params, "model": model, "prompt": prompt, "stream": stream}).run()
@@ -64,6 +67,7 @@ class Completion:
     ) -> CompletionValue | AsyncStream[CompletionValue]: ...
 
     @classmethod
+    @shows(CompletionParams, "Completion | AsyncStream[Completion]")
     async def acreate(cls, model: Model, prompt: Any, stream: bool = False, **params: Any) -> Any:
         """The completion (see the class), async."""
         return await prepare(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.runtime import prepare
+from muxi_llm.types.common import EmbeddingParams
+from muxi_llm.types.signatures import shows
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from muxi_llm.models import CreateEmbeddingResponse
-    from muxi_llm.types.common import EmbeddingParams, Model
+    from muxi_llm.types.common import Model
 
 
 class Embedding:
@@ -23,11 +25,13 @@ class Embedding:
     """
 
     @classmethod
+    @shows(EmbeddingParams, "CreateEmbeddingResponse")
     def create(cls, model: Model, input: Any, **params: Unpack[EmbeddingParams]) -> CreateEmbeddingResponse:
         """The vectors (see the class), sync."""
         return prepare("embedding", {**params, "model": model, "input": input}).run()  # type: ignore[no-any-return]
 
     @classmethod
+    @shows(EmbeddingParams, "CreateEmbeddingResponse")
     async def acreate(
         cls, model: Model, input: Any, **params: Unpack[EmbeddingParams]
     ) -> CreateEmbeddingResponse:

@@ -2,34 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
+from muxi_llm.utils.parsing import parse_into
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
+    from typing import TypeVar
+
+    from pydantic import BaseModel
+
+    from muxi_llm.types.parsed import ParsedChatCompletion
+
+    Format = TypeVar("Format", bound=BaseModel)
 
 __all__ = ["acollect", "chunks_of", "collect"]
 
 
-def collect(chunks: Iterable[ChatCompletionChunk]) -> ChatCompletion:
+@overload
+def collect(chunks: Iterable[ChatCompletionChunk]) -> ChatCompletion: ...
+
+
+@overload
+def collect(
+    chunks: Iterable[ChatCompletionChunk], response_format: type[Format]
+) -> ParsedChatCompletion[Format]: ...
+
+
+def collect(chunks: Iterable[ChatCompletionChunk], response_format: type[BaseModel] | None = None) -> Any:
     """The chat completion that a stream's chunks amount to.
 
     Text, tool calls (by index), reasoning, refusals, logprobs and extensions are put together; usage is
-    the last one seen. Raises `ValueError` for an empty stream.
+    the last one seen. response_format: a Pydantic class, the same that the stream was asked for; each
+    `message.parsed` is an instance of it then. Raises `ValueError` for an empty stream, and what
+    `muxi_llm.utils.parsing.parse_into` raises for one that does not fit.
     """
     builder = _Builder()
     for chunk in chunks:
         builder.add(chunk)
-    return builder.build()
+    return parse_into(response_format, builder.build())
 
 
-async def acollect(chunks: AsyncIterable[ChatCompletionChunk]) -> ChatCompletion:
+@overload
+async def acollect(chunks: AsyncIterable[ChatCompletionChunk]) -> ChatCompletion: ...
+
+
+@overload
+async def acollect(
+    chunks: AsyncIterable[ChatCompletionChunk], response_format: type[Format]
+) -> ParsedChatCompletion[Format]: ...
+
+
+async def acollect(
+    chunks: AsyncIterable[ChatCompletionChunk], response_format: type[BaseModel] | None = None
+) -> Any:
     """`collect` for an async stream."""
     builder = _Builder()
     async for chunk in chunks:
         builder.add(chunk)
-    return builder.build()
+    return parse_into(response_format, builder.build())
 
 
 def chunks_of(value: ChatCompletion | Completion, *, usage: bool = False) -> list[Any]:

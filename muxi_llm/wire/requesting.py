@@ -91,7 +91,8 @@ def taken_apart(url: str, at: str, wanted: str) -> tuple[str, str]:
     """
     head, comma, data = url.partition(",")
     if not (comma and head.startswith("data:")):
-        raise InvalidRequestError(f"{at} must be {wanted} URL", param=at)
+        how = "send a local file as 'data:<its type>;base64,' + b64encode(path.read_bytes()).decode()"
+        raise InvalidRequestError(f"{at} must be {wanted} URL; {how}", param=at)
     media, *options = head.removeprefix("data:").split(";")
     if "base64" not in options:
         data = base64.b64encode(unquote_to_bytes(data)).decode()

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
+import muxi_llm
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
+from muxi_llm.transport.scripted import Answer
 from muxi_llm.utils.streaming import acollect, chunks_of, collect
 from muxi_llm.wire.base import WireError, build_value
 from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
-from tests.support.bodies import CALL, USAGE, chat, chunk, completion, sse
+from tests.conftest import Driver
+from tests.support.bodies import CALL, HELLO, USAGE, chat, chat_stream, chunk, completion, sse
 from tests.support.cuts import PLACES, cut
 
 Json = dict[str, Any]
@@ -34,6 +38,33 @@ def said(*deltas: Json) -> Json:
 
 
 # ----------------------------------------------------------------------------------------- collect
+
+
+class City(BaseModel):
+    name: str
+
+
+async def later(chunks: list[ChatCompletionChunk]) -> AsyncIterator[ChatCompletionChunk]:
+    for one in chunks:
+        yield one
+
+
+def test_an_answer_of_a_class(driver: Driver) -> None:
+    """What was asked for by a class is an instance of it, once the stream is read."""
+    script = [Answer(chunks=chat_stream('{"name": ', '"Oslo"}'))]
+    chunks, _ = driver.scripted(
+        muxi_llm.ChatCompletion,
+        *script,
+        model="openai/gpt-5",
+        messages=HELLO,
+        api_key="k",
+        stream=True,
+        response_format=City,
+    )
+    assert collect(iter(chunks), City).choices[0].message.parsed == City(name="Oslo")
+    with pytest.raises(ValidationError) as raised:
+        asyncio.run(acollect(later(chunks[:-2]), City))
+    assert getattr(raised.value, "raw_content", None) == '{"name": '
 
 
 def test_an_ordinary_stream() -> None:

@@ -65,7 +65,9 @@ def test_pitfall_46_data_urls_are_taken_apart(url):
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "gs://bucket/a.png", "data:image/png", "a.png"])
 def test_pitfall_46_other_urls_are_refused(url):
     """Nothing is read from disk, and no scheme is guessed."""
-    with pytest.raises(InvalidRequestError, match=r"must be an http\(s\) URL or a data: URL") as caught:
+    with pytest.raises(
+        InvalidRequestError, match=r"must be an http\(s\) URL or a data: URL; send a local file as"
+    ) as caught:
         blocks(image(url))
     assert caught.value.param == "messages[0].content[0].image_url.url"
 
