@@ -249,6 +249,10 @@ class Prepared:
         answer = run_sync(self._call(self._io(blocking=True)))
         return _told(_kept(Stream(answer)) if isinstance(answer, StreamFlow) else answer)
 
+    def forget(self) -> bool:
+        """Forget the answer the cache keeps for this call; whether there was one."""
+        return self._harness().forget_answer(self.request, self.candidates)
+
     async def arun(self) -> Any:
         """The typed value, or an `AsyncStream`."""
         answer = await self._call(self._io(blocking=False))

@@ -13,7 +13,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm import __version__, runtime
-from muxi_llm.commands import batch, kill_switch
+from muxi_llm.commands import batch, harness, kill_switch
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.providers import registry
 from muxi_llm.providers.catalog import ROWS
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
             "at it, other programs where `harness.configure(kill_switch=True)` says so.",
         )
     )
+    harness.add(commands.add_parser("harness", help="what a Redis cache holds, and emptying it"))
     return parser
 
 

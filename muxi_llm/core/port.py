@@ -73,6 +73,9 @@ class Harness(Protocol):
     is_bare: bool
     """Whether nothing stands around a whole call."""
 
+    def forget_answer(self, request: Request, candidates: Sequence[Candidate]) -> bool:
+        """Forget the answer that is kept for such a call; whether there was one."""
+
     def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | None:
         """The way of one call through what stands around its attempts, if anything does."""
 

@@ -11,7 +11,7 @@
 
 A call or a client may ask for its own: `cache=`, `tenant=`, `singleflight=`, `breaker=`, `concurrency=` of
 `create` and of `with_options`. State belongs to the places calls go to, not to settings: changing one forgets
-nothing. `stats()`, `state()`, `clear()` and `reset()` look at it and empty it.
+nothing. `stats()`, `state()`, `delete(...)`, `clear()` and `reset()` look at it and empty it.
 
 Two things need no asking. With `OPENAI_KEYS=sk-1,sk-2` (or `muxi_llm.openai_keys = [...]`) the keys take
 turns, rest after a 429 and are left out for a while after a 401. And a place that says 429 is left alone for
@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import lru_cache
+from importlib import import_module
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -228,6 +229,20 @@ def clear() -> None:
         making.SHARED.memory.clear()
 
 
+def delete(**call: Any) -> bool:
+    """Forget the answer kept for one call, in memory and in Redis; whether there was one.
+
+    call: what `ChatCompletion.create` was given (`Embedding.create`'s with `input`, `Completion.create`'s
+    with `prompt`), with whatever says whose it is and where it is kept (`cache`, `tenant`, `api_key`) where
+    that is not configured. Other processes may have it in their memory for its time. Raises
+    `InvalidRequestError` as the call would, `ConnectionError` where Redis does not say that it is gone.
+    """
+    endpoint = next((there for field, there in ENDPOINTS.items() if field in call), "chat")
+    above = import_module("muxi_llm.runtime")  # it makes calls of arguments, and knows of us
+    was_there: bool = above.prepare(endpoint, call).forget()
+    return was_there
+
+
 def __getattr__(name: str) -> Any:
     """`stats()` of the cache and `state()` of places and keys; see `muxi_llm.harness.inspecting`."""
     if name not in {"stats", "state"}:
@@ -241,6 +256,8 @@ def _is_number(value: object, *, whole: bool = False) -> bool:
     return isinstance(value, int if whole else int | float) and not isinstance(value, bool)
 
 
+ENDPOINTS = {"input": "embedding", "prompt": "completion"}
+"""What is asked where a call has that argument."""
 STRATEGIES = get_args(CacheStrategy)
 CACHES = ", ".join(STRATEGIES)
 CALL_OPTIONS = ("cache", "tenant", "singleflight", "breaker", "concurrency")

@@ -214,6 +214,14 @@ class TwoTierCache:
         if self.redis is not None:
             self.redis.keep(key, text, seconds + self._grace)
 
+    def delete(self, key: str) -> bool:
+        """Forget what is under *key*, in both tiers; whether there was anything.
+
+        Raises `ConnectionError` where Redis does not say that it is gone there.
+        """
+        was_here = self.memory.delete(key)
+        return (self.redis is not None and self.redis.delete(key)) or was_here
+
     def close(self) -> None:
         """Let Redis go, after what is still to be written there."""
         if self.redis is not None:

@@ -123,6 +123,14 @@ class Harness:
             work = partial(flights.do, io, flight, work, patience=patience, shared=share)
         return await (work() if kept is None or cache is None else _instead(io, cache, kept, work))
 
+    def forget_answer(self, request: Request, candidates: Sequence[Candidate]) -> bool:
+        """Forget the answer that is kept for such a call; whether there was one."""
+        replies = self._replies
+        if replies is None or replies.is_turn(request):
+            return False
+        cache, key = replies.cache_of(request, candidates), replies.key_of(request, candidates)
+        return cache is not None and key is not None and cache.delete(key)
+
     def _tell_cache(self, candidate: Candidate, kept: Any) -> None:
         where = candidate.ref.provider, candidate.ref.name
         if kept is None:

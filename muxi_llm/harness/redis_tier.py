@@ -68,6 +68,10 @@ BACKLOG = 1000
 """Writes waiting at most; more are dropped, a cache may forget."""
 
 
+DELETING = 10.0
+"""Seconds somebody waits, at most, to hear that an entry is gone."""
+
+
 class Found(NamedTuple):
     """An entry's text, and the seconds it has left."""
 
@@ -138,6 +142,17 @@ class RedisTier:
         made = time.time()
         if self._begun("write", lambda: self._write(key, text, ttl, made)) is None:
             self._backlog.release()
+
+    def delete(self, key: str) -> bool:
+        """Forget what is under *key*, after what waits to be written; whether there was anything.
+
+        This is nobody's call, so it may take `DELETING`. Raises `ConnectionError` where Redis does not say.
+        """
+        asked = self._begun("write", lambda: self._client.delete(key))
+        try:
+            return asked is not None and bool(asked.result(DELETING))
+        except (redis.RedisError, OSError, TimeoutError) as error:
+            raise ConnectionError("Redis does not say that the entry is gone") from error
 
     def close(self) -> None:
         """Write what waits, then disconnect."""
