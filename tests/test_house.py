@@ -28,6 +28,7 @@ LAZY_IMPORTS = {
     "runtime.py:muxi_llm.harness",  # its stages, for those who configured one
     "harness/cache.py:muxi_llm.harness.redis_tier",  # redis: an extra
     "harness/making.py:muxi_llm.harness.redis_tier",  # likewise
+    "commands/harness.py:muxi_llm.harness",  # likewise
     "harness/__init__.py:muxi_llm.harness",  # a face: the stages, for those who look
     "providers/aws.py:muxi_llm.providers",  # aws_signing, and with it botocore: an extra
     "providers/google_credentials.py:google.auth",  # an extra

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -45,10 +46,10 @@ async def call(
     Raises the last candidate's error, a `FallbackExhaustedError` if several were tried.
     """
     if harness is None or harness.is_bare:
-        value, report = await _run(io, request, candidates, harness)
+        value, report = await _run(io, request, candidates, harness, io.now())
     else:
         value, report = await harness.answer(
-            io, request, candidates, lambda: _run(io, request, candidates, harness)
+            io, request, candidates, partial(_run, io, request, candidates, harness, io.now())
         )
     if isinstance(value, StreamFlow):
         value.report = report
@@ -58,15 +59,19 @@ async def call(
 
 
 async def _run(
-    io: IO, request: Request, candidates: Sequence[Candidate], harness: Harness | None
+    io: IO,
+    request: Request,
+    candidates: Sequence[Candidate],
+    harness: Harness | None,
+    started: float,
 ) -> tuple[Any, Report]:
-    """Carry out the plan."""
+    """Carry out the plan of a call that started then, and may have waited for another since."""
     passage = None if harness is None else harness.passage(request, candidates)
 
     def attempt(candidate: Candidate, timeout: float) -> Coroutine[Any, Any, Outcome]:
         return _attempt(io, request, candidate, timeout)
 
-    plan = Plan(candidates, request.limits, io.now())
+    plan = Plan(candidates, request.limits, started)
     try:
         while (step := plan.next(io.now())) is not None:
             if isinstance(step, Wait):

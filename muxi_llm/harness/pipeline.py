@@ -23,6 +23,7 @@ from muxi_llm.harness.places import Places
 from muxi_llm.harness.rate_limits import pause_of
 from muxi_llm.harness.singleflight import NOT_SHARED
 from muxi_llm.harness.telling import ToldPassage, told
+from muxi_llm.harness.turns import in_turn
 from muxi_llm.utils.retry import RETRY_AFTER_CAP
 
 if TYPE_CHECKING:
@@ -119,9 +120,17 @@ class Harness:
                 work = partial(_learning, replies, cache, key, candidates, io, work)
         if flights is not None:
             flight, patience = replies.flight_key(request, candidates, key), patience_of(request, candidates)
+            if cache is not None and cache.redis is not None and self._asks_in_turn(cache):
+                recall = partial(_fresh, replies, io, cache, request, key)
+                longest = min(request.limits.timeout, patience)
+                work = partial(in_turn, io, cache.redis, key, longest, recall, work)
             share = partial(_shared, replies)
             work = partial(flights.do, io, flight, work, patience=patience, shared=share)
         return await (work() if kept is None or cache is None else _instead(io, cache, kept, work))
+
+    def _asks_in_turn(self, cache: TwoTierCache) -> bool:
+        """Whether one process asks for all that share that Redis; LLMix's contract knows nothing of it."""
+        return cache.reads and cache.writes and self.stages.by_model
 
     def forget_answer(self, request: Request, candidates: Sequence[Candidate]) -> bool:
         """Forget the answer that is kept for such a call; whether there was one."""
@@ -216,6 +225,12 @@ async def _fetched(work: Work) -> None:
     """*work*, for what is kept of it; where it fails the next call will see."""
     with suppress(MuxiLLMError):
         await work()
+
+
+async def _fresh(replies: Replies, io: IO, cache: TwoTierCache, request: Request, key: str) -> Any:
+    """What is kept by now, if it is good."""
+    kept = await replies.recall(io, cache, request, key)
+    return None if kept is None or kept[1].stale else kept
 
 
 async def _learning(

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -70,6 +70,13 @@ BACKLOG = 1000
 
 DELETING = 10.0
 """Seconds somebody waits, at most, to hear that an entry is gone."""
+
+
+LOCK = "muxi-llm:lock:"
+"""How the keys of locks begin; then follows the key they are for."""
+
+UNLOCK = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('del', KEYS[1])"
+"""In Redis, in one piece: nobody lets go of another's lock."""
 
 
 class Found(NamedTuple):
@@ -153,6 +160,26 @@ class RedisTier:
             return asked is not None and bool(asked.result(DELETING))
         except (redis.RedisError, OSError, TimeoutError) as error:
             raise ConnectionError("Redis does not say that the entry is gone") from error
+
+    def lock(self, key: str, token: str, seconds: float) -> bool | None:
+        """Whether the lock of *key* is *token*'s now, for so long; `None`: Redis does not say."""
+        wanted = {"nx": True, "px": max(1, int(seconds * 1000))}
+        locked: bool | None = self._ask(lambda: self._client.set(LOCK + key, token, **wanted) is not None)
+        return locked
+
+    def is_locked(self, key: str) -> bool:
+        """Whether somebody has the lock of *key*, as far as Redis says."""
+        return bool(self._ask(lambda: self._client.exists(LOCK + key)))
+
+    def unlock(self, key: str, token: str) -> None:
+        """Let go of the lock, if it is still *token*'s: in the background, after what waits to be written."""
+        self._begun("write", lambda: self._ask(lambda: self._client.eval(UNLOCK, 1, LOCK + key, token)))
+
+    def flush(self) -> None:
+        """Wait within the budget for what is to be written: a program may end right after its call."""
+        through = self._begun("write", lambda: None)
+        if through is not None:
+            wait([through], self._budget)
 
     def close(self) -> None:
         """Write what waits, then disconnect."""
