@@ -83,7 +83,8 @@ class HarnessSettings:
     whose `temperature` is above 0, unless `n` or `seed` settle it; with `"samples"` those too). breaker:
     when a place is left alone: `True`, the part of the calls that must fail (0.5), how many calls there must
     be for that (20), or a `Breaker`; breaker_cooldown: seconds it stays alone; breaker_probes: calls let
-    through, at most, to see whether that may end. concurrency: attempts at once with each place, to begin
+    through, at most, to see whether that may end; breaker_shared: whether the processes that share a Redis
+    tell each other of open ones. concurrency: attempts at once with each place, to begin
     with and at most; concurrency_minimum: at least, however often it is too much (4, or `concurrency`);
     concurrency_wait: seconds a call waits for its permit (as long as an attempt may take). pace: whether a
     place that said 429 is left alone for as long as it asked, and then asked no faster than it stood.
@@ -104,6 +105,7 @@ class HarnessSettings:
     breaker: bool | int | float | Breaker | None = None
     breaker_cooldown: float = 30.0
     breaker_probes: int = 1
+    breaker_shared: bool = False
     concurrency: int | Literal[False] | None = None
     concurrency_minimum: int | None = None
     concurrency_wait: float | None = None
@@ -126,6 +128,8 @@ class HarnessSettings:
                 raise ValueError(f"{name} must be a {what} above 0, not {value!r}")
         if not isinstance(self.tenant, str):
             raise TypeError(f"tenant must be text, not {self.tenant!r}")
+        if self.breaker_shared and not self.redis_url:
+            raise ValueError("breaker_shared needs a redis_url, or REDIS_URL")
         if self.singleflight not in {True, False, "samples"}:
             raise ValueError(f"singleflight must be True, False or 'samples', not {self.singleflight!r}")
         if self.concurrency and self.concurrency_minimum and self.concurrency < self.concurrency_minimum:

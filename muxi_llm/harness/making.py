@@ -6,6 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from muxi_llm.harness import Cache
+from muxi_llm.harness.board import Board
 from muxi_llm.harness.cache import MemoryTier, TwoTierCache
 from muxi_llm.harness.events import Listeners
 from muxi_llm.harness.forks import outlives
@@ -75,6 +76,9 @@ def harness_of(settings: HarnessSettings) -> Harness:
         else None,
         flights=SHARED.flights if settings.singleflight else None,
         listeners=Listeners(settings.telemetry),
+        board=Board(SHARED.redis_at(settings.redis_url))
+        if settings.breaker_shared and settings.redis_url
+        else None,
     )
 
 

@@ -151,6 +151,13 @@ class Stay:
 
     async def barred(self, io: IO, step: Attempt) -> Outcome | None:
         """Why nothing may be sent; `None` once everything is held that an attempt needs."""
+        board = self._harness.board
+        if (
+            board is not None
+            and self._breaker is not None
+            and await board.look(io, self.place, self._breaker)
+        ):
+            self._tell("breaker", state="open", was="closed")
         now = io.now()
         error = self._shut(now) or self._rests(io, step) or await self._permit(io, step)
         if error is None:
@@ -315,6 +322,9 @@ class Stay:
             self._breaker.settle(ticket, self._has_failed(outcome, now), now, chance)
             state = self._breaker.state(now)
             if state != before and not quietly:
+                board = self._harness.board
+                if board is not None and state == "open":
+                    then.append(partial(board.tell, self.place, self._breaker.wait(now)))
                 then.append(partial(self._tell, "breaker", state=state, was=before))
         return then
 

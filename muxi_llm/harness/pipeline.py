@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from muxi_llm.core.plan import Outcome
     from muxi_llm.core.port import IO
     from muxi_llm.core.request import Candidate, Request
+    from muxi_llm.harness.board import Board
     from muxi_llm.harness.breaker import Breaker
     from muxi_llm.harness.cache import TwoTierCache
     from muxi_llm.harness.kill_switch import KillSwitch
@@ -74,8 +75,10 @@ class Harness:
         replies: Replies | None = None,
         flights: Singleflight | None = None,
         listeners: Listeners | None = None,
+        board: Board | None = None,
     ) -> None:
-        """flights: given along with *replies*, which know the keys."""
+        """flights: given along with *replies*, which know the keys. board: where breakers are shared."""
+        self.board = board
         self.listeners = listeners or Listeners()
         self.stages = stages or Stages()
         self.places = places or Places()

@@ -45,6 +45,8 @@ class Place:
         self.provider = provider
         self.base_url = base_url
         self.model = model
+        self.looked = float("-inf")
+        """When other processes were last asked about it."""
         self.lock = Lock()
         self.breakers: dict[Breaker, CircuitBreaker] = {}
         self.permits: dict[tuple[int, int, bool], Permits[Event]] = {}

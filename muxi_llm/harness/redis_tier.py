@@ -75,6 +75,9 @@ DELETING = 10.0
 LOCK = "muxi-llm:lock:"
 """How the keys of locks begin; then follows the key they are for."""
 
+MARK = "muxi-llm:open:"
+"""How the keys of marks begin: places to be left alone."""
+
 UNLOCK = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('del', KEYS[1])"
 """In Redis, in one piece: nobody lets go of another's lock."""
 
@@ -174,6 +177,16 @@ class RedisTier:
     def unlock(self, key: str, token: str) -> None:
         """Let go of the lock, if it is still *token*'s: in the background, after what waits to be written."""
         self._begun("write", lambda: self._ask(lambda: self._client.eval(UNLOCK, 1, LOCK + key, token)))
+
+    def mark(self, name: str, seconds: float) -> None:
+        """Make a mark of that *name* which lasts so long, in the background."""
+        lasts = max(1, int(seconds * 1000))
+        self._begun("write", lambda: self._ask(lambda: self._client.set(MARK + name, 1, px=lasts)))
+
+    def left(self, name: str) -> float:
+        """Seconds the mark of that *name* has left, 0 where there is none as far as Redis says."""
+        left = self._ask(lambda: self._client.pttl(MARK + name))
+        return left / 1000 if isinstance(left, int) and left > 0 else 0.0
 
     def flush(self) -> None:
         """Wait within the budget for what is to be written: a program may end right after its call."""
