@@ -88,6 +88,7 @@ class HarnessSettings:
     with and at most; concurrency_minimum: at least, however often it is too much (4, or `concurrency`);
     concurrency_wait: seconds a call waits for its permit (as long as an attempt may take). pace: whether a
     place that said 429 is left alone for as long as it asked, and then asked no faster than it stood.
+    requests_per_minute, tokens_per_minute: that a place is asked at most; who comes beyond it waits.
     retry_budget: retries there may be for each call, over all calls to a place; `None` for any number.
     kill_switch: whether the file `killswitch` stops all calls; a folder to look in, or `True` for the state
     folder. telemetry: who listens to what happens.
@@ -110,6 +111,8 @@ class HarnessSettings:
     concurrency_minimum: int | None = None
     concurrency_wait: float | None = None
     pace: bool = True
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     retry_budget: float | None = 0.2
     kill_switch: bool | str | Path = False
     telemetry: tuple[Telemetry, ...] = field(default=(), compare=False)
@@ -266,7 +269,15 @@ STRATEGIES = get_args(CacheStrategy)
 CACHES = ", ".join(STRATEGIES)
 CALL_OPTIONS = ("cache", "tenant", "singleflight", "breaker", "concurrency")
 """What a call or a client may ask for by itself."""
-COUNTS = ("cache_items", "cache_bytes", "breaker_probes", "concurrency", "concurrency_minimum")
+COUNTS = (
+    "cache_items",
+    "cache_bytes",
+    "breaker_probes",
+    "concurrency",
+    "concurrency_minimum",
+    "requests_per_minute",
+    "tokens_per_minute",
+)
 SECONDS = ("cache_ttl", "breaker_cooldown", "concurrency_wait", "retry_budget")
 
 _current: HarnessSettings | None = None

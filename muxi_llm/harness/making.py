@@ -68,6 +68,8 @@ def harness_of(settings: HarnessSettings) -> Harness:
             wait=settings.concurrency_wait,
             paced=settings.pace,
             retry_budget=settings.retry_budget,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
         ),
         places=SHARED.places,
         kill_switch=KillSwitch(None if switch is True else switch) if switch else None,

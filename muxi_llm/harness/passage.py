@@ -1,6 +1,6 @@
 """One call's way through the stages around its attempts.
 
-    breaker → permit → key → pace → breaker → the attempt → what it taught
+    breaker → quota → permit → key → pace → breaker → the attempt → what it taught
 
 Rules: each attempt is a stay at its place, which ends once, however it ends: with the answer, with the
 error, with a cancellation, and a stream's with the stream. What an attempt teaches is told when it leaves:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from muxi_llm.harness.limiter import Permits, Window
     from muxi_llm.harness.pipeline import Harness
     from muxi_llm.harness.places import Pool
+    from muxi_llm.harness.quota import Turn
 
     Work = Callable[[Candidate, float], Awaitable[Outcome]]
     Then = Callable[[], object]
@@ -58,6 +59,9 @@ NOT_ITS_FAULT = (InvalidRequestError, MissingCredentialsError)
 
 class Passage:
     """One call's way. `close` it, however the call ends."""
+
+    tokens = 0
+    """That each attempt will take, about."""
 
     def __init__(
         self, harness: Harness, candidates: Sequence[Candidate], limited: Candidate | None = None
@@ -75,7 +79,7 @@ class Passage:
     async def attempt(self, io: IO, step: Attempt, work: Work) -> Outcome:
         """The outcome of *work*, or of the stage that did not let it through."""
         stay = Stay(self._harness, step.candidate, is_alone=not self._is_chain, earns=step.number == 1)
-        stay.is_last = self._is_chain and step.candidate is self._last
+        stay.is_last, stay.tokens = self._is_chain and step.candidate is self._last, self.tokens
         self._stay = stay
         if step.number == 1:
             self.close(io)
@@ -122,6 +126,9 @@ class Stay:
     """One attempt's stay at its place: what it holds there until it leaves."""
 
     is_last = False
+    tokens = 0
+    _taken: Turn | None = None
+    """Of the place's tokens."""
 
     def __init__(
         self, harness: Harness, candidate: Candidate, *, is_alone: bool, earns: bool = False
@@ -159,7 +166,8 @@ class Stay:
         ):
             self._tell("breaker", state="open", was="closed")
         now = io.now()
-        error = self._shut(now) or self._rests(io, step) or await self._permit(io, step)
+        error = self._shut(now) or self._rests(io, step) or await self._quota(io, step)
+        error = error or await self._permit(io, step)
         if error is None:
             error = await self._turn(io, step) or self._admitted(io.now())
         return None if error is None else _refused(self._candidate, error)
@@ -226,6 +234,36 @@ class Stay:
             return None
         return NoPermitError(seconds, self._candidate.provider.base_url or LOCAL_URL)
 
+    async def _quota(self, io: IO, step: Attempt) -> MuxiLLMError | None:
+        """Wait until it is within the quota."""
+        if not self._harness.has_quota:
+            return None
+        stages, now = self._harness.stages, io.now()
+        goes_on = not (self._is_alone or self.is_last)
+        longest = min(PATIENCE, step.ends - now) if goes_on else step.ends - now
+        with self.place.lock:
+            quota = self.place.quota(stages.requests_per_minute, stages.tokens_per_minute, io.now)
+            seconds = quota.wait(now, self.tokens)
+            if seconds <= longest:
+                self._taken = quota.take(now + seconds, self.tokens)
+        if seconds > longest:
+            return PlaceRestingError(str(self._candidate.ref), seconds)
+        if seconds > 0:
+            await io.sleep(seconds)
+        return None
+
+    def _used(self, io: IO, outcome: Outcome) -> None:
+        """Tell the quota how many tokens it took, if the answer says so."""
+        stages, used = (
+            self._harness.stages,
+            getattr(getattr(outcome.value, "usage", None), "total_tokens", None),
+        )
+        if self._taken is not None and isinstance(used, int):
+            with self.place.lock:
+                quota = self.place.quota(stages.requests_per_minute, stages.tokens_per_minute, io.now)
+                quota.correct(self._taken, used)
+            self.place.catch_up()
+
     async def _turn(self, io: IO, step: Attempt) -> MuxiLLMError | None:
         """Take a key, and wait for its turn."""
         if self._pool is not None:
@@ -288,6 +326,7 @@ class Stay:
         now = io.now()
         if self._sent is not None and outcome is not None:
             self._teach_key(io, outcome, now)
+            self._used(io, outcome)
         if self._permits is not None:
             self.place.soon(lambda: self._left(outcome, now, quietly=quietly))
         if self._harness.stages.by_model:

@@ -1,6 +1,6 @@
 """The harness: what stands around every call and every attempt, in this order.
 
-    kill switch → cache → singleflight { retry { breaker → permit → key → pace } }
+    kill switch → cache → singleflight { retry { breaker → quota → permit → key → pace } }
 
 Theory: the core runs the plan; a `Harness` wraps it twice. `answer` stands around the whole call; a
 `Passage` (`harness.passage`) goes through one call with it and stands around each attempt. The stages
@@ -20,6 +20,7 @@ from muxi_llm.errors import MuxiLLMError
 from muxi_llm.harness.events import Listeners
 from muxi_llm.harness.passage import Passage, credential_of
 from muxi_llm.harness.places import Places
+from muxi_llm.harness.quota import guessed
 from muxi_llm.harness.rate_limits import pause_of
 from muxi_llm.harness.singleflight import NOT_SHARED
 from muxi_llm.harness.telling import ToldPassage, told
@@ -50,7 +51,8 @@ class Stages:
 
     breaker: when one opens. window: attempts at once to begin with, and at most; minimum: at least; wait:
     seconds to wait for a permit, `None` for as long as an attempt may take. paced: whether a place that said
-    429 is left alone. retry_budget: retries for each call. by_model: whether a place is one model; LLMix
+    429 is left alone. retry_budget: retries for each call. requests_per_minute, tokens_per_minute: that a
+    place is asked. by_model: whether a place is one model; LLMix
     counts all of a provider's together, with windows that grow with each success and shrink on a 429 alone.
     """
 
@@ -60,6 +62,8 @@ class Stages:
     wait: float | None = None
     paced: bool = True
     retry_budget: float | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     by_model: bool = True
 
 
@@ -87,7 +91,9 @@ class Harness:
         self._replies = replies
         self._flights = flights
         self.is_bare = not (kill_switch or replies or flights or listeners)
-        self._always = bool(self.stages.breaker or self.stages.window or self.stages.retry_budget)
+        asks = self.stages
+        self.has_quota = bool(asks.requests_per_minute or asks.tokens_per_minute)
+        self._always = bool(asks.breaker or asks.window or asks.retry_budget or self.has_quota)
 
     # ------------------------------------------------------------------------- around the whole call
 
@@ -158,6 +164,8 @@ class Harness:
         if not (is_needed or any(c.provider.keys for c in candidates)):
             return None
         passage, listeners = Passage(self, candidates), self.listeners
+        if self.stages.tokens_per_minute:
+            passage.tokens = guessed(request.body if request.verbatim is None else request.verbatim)
         return ToldPassage(passage, listeners, request) if listeners.follow_attempts else passage
 
     def passage_after(

@@ -16,6 +16,7 @@ from muxi_llm.harness.forks import outlives
 from muxi_llm.harness.keys import KeyRing
 from muxi_llm.harness.limiter import Permits, Window
 from muxi_llm.harness.pace import Pace
+from muxi_llm.harness.quota import Quota
 from muxi_llm.harness.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Place:
         self.breakers: dict[Breaker, CircuitBreaker] = {}
         self.permits: dict[tuple[int, int, bool], Permits[Event]] = {}
         self.budgets: dict[float, RetryBudget] = {}
+        self.quotas: dict[tuple[int | None, int | None, Clock], Quota] = {}
         self.paces: dict[tuple[str, Clock], Pace] = {}
         self._due: deque[Callable[[], list[Callable[[], object]]]] = deque()
 
@@ -67,6 +69,11 @@ class Place:
     def budget(self, share: float) -> RetryBudget:
         """The retries there are, by that share of the calls."""
         return self.budgets.get(share) or _added(self.budgets, share, RetryBudget(share))
+
+    def quota(self, requests: int | None, tokens: int | None, clock: Clock) -> Quota:
+        """So many a minute, as told by one clock."""
+        quota = requests, tokens, clock
+        return self.quotas.get(quota) or _added(self.quotas, quota, Quota(requests, tokens))
 
     def pace(self, key: str, clock: Clock) -> Pace:
         """How fast that key may be used here, as told by one clock: a script has its own."""
