@@ -139,11 +139,13 @@ def replay(monkeypatch: pytest.MonkeyPatch, key: str) -> tuple[Any, Json, Script
     return answer, asked, script
 
 
+NOTHING = (("stream", False), ("tools", []))
+
+
 def changed(asked: Json, sent: Json) -> set[str]:
-    """Fields that are not the same. `null`, `stream: false` and what a message has not say nothing."""
+    """Fields that are not the same. `null`, `stream: false`, no tools and what a message has not say nothing."""
     asked, sent = (
-        {k: v for k, v in body.items() if v is not None and (k, v) != ("stream", False)}
-        for body in (asked, sent)
+        {k: v for k, v in body.items() if v is not None and (k, v) not in NOTHING} for body in (asked, sent)
     )
     asked, sent = (
         {**body, "messages": [_said(message) for message in body["messages"]]} if "messages" in body else body

@@ -16,7 +16,7 @@ import orjson
 from muxi_llm.models import ChatCompletion, CustomToolCall, DeltaToolCall
 from muxi_llm.wire.anthropic.tools import shortened
 from muxi_llm.wire.json_schema import any_of, one_root, renamed_keys, with_properties
-from muxi_llm.wire.requesting import chosen
+from muxi_llm.wire.requesting import chosen, told_name
 from muxi_llm.wire.tool_kinds import CLIENT_RUN, as_function, kind_of, name_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Fitting:
             self._ledger.changed(
                 at, f"{self._provider.name} has functions alone; one of a single string", loss=False
             )
-            return self._custom(tool["custom"])
+            return self._custom(tool["custom"], at)
         if kind in CLIENT_RUN:
             self._ledger.changed(
                 at, f"{name} is run by the caller; sent as a function with its schema", loss=False
@@ -113,7 +113,7 @@ class _Fitting:
         if isinstance(parameters, dict):
             made["parameters"], keys = self._parameters(parameters, at, strict=bool(function.get("strict")))
         if isinstance(name, str):
-            made["name"] = self._name(name)
+            made["name"] = told_name(name, self._name(name), at, self._ledger)
             if keys or made["name"] != name:
                 self.shapes[made["name"]] = Shape(name, keys=keys)
         return made if made != function else function
@@ -137,9 +137,9 @@ class _Fitting:
             schema = with_properties(any_of(schema) if strict else schema)
         return schema, keys
 
-    def _custom(self, custom: Json) -> Json:
+    def _custom(self, custom: Json, at: str) -> Json:
         """A function of one string; a grammar is asked for in words."""
-        name = self._name(custom["name"])
+        name = told_name(custom["name"], self._name(custom["name"]), at, self._ledger)
         self.shapes[name] = Shape(custom["name"], is_custom=True)
         told = [custom.get("description") or "", *_grammar(custom.get("format"))]
         function: Json = {"name": name, "description": "\n\n".join(text for text in told if text)}

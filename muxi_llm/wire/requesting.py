@@ -125,6 +125,14 @@ def tools_of(body: Mapping[str, Any], define: Callable[[Json, str], Made]) -> li
     return made
 
 
+def told_name(given: str, sent: str, at: str, ledger: Ledger) -> str:
+    """*sent*, what the tool *at* is called there; that the caller named it otherwise is told."""
+    if sent != given:
+        fits = f"a name as {ledger.provider} takes it; its calls bear the given one"
+        ledger.changed(f"{at}.function.name", fits, loss=False)
+    return sent
+
+
 def arguments_of(given: Any, at: str, ledger: Ledger) -> Json:
     """The arguments of the call *at* as an object, which others take nothing but."""
     if isinstance(given, dict):

@@ -180,6 +180,8 @@ def test_names_fit_and_are_given_back(name):
     assert request.body["messages"][1]["tool_calls"][0]["function"]["name"] == sent
     assert request.body["tool_choice"]["function"]["name"] == sent
     assert (calls is None) == (sent == name)
+    told = [(entry.param, entry.action, entry.loss) for entry in ledger.entries]
+    assert told == ([] if sent == name else [("tools[0].function.name", "changed", False)])
 
 
 def test_schemas_as_they_are_taken():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import UnsupportedParameterError, shown
 from muxi_llm.wire.json_schema import closed_schema
-from muxi_llm.wire.requesting import tools_of
+from muxi_llm.wire.requesting import told_name, tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,8 @@ class Tools:
         if tool.get("type", "function") != "function" or "input_schema" in tool:
             return self._parts.mark(dict(tool), tool)  # Anthropic's own form, its server tools among them
         function = tool.get("function") or tool
-        out: Json = {"name": self.name(function["name"])}
+        name = function["name"]
+        out: Json = {"name": told_name(name, self.name(name), at, self._ledger)}
         if function.get("description"):
             out["description"] = function["description"]
         out["input_schema"] = {"type": "object", **(function.get("parameters") or {"properties": {}})}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.errors import UnsupportedParameterError, shown
 from muxi_llm.wire.anthropic.thinking import ClaudeProfile
 from muxi_llm.wire.json_schema import closed_schema
-from muxi_llm.wire.requesting import chosen, tools_of
+from muxi_llm.wire.requesting import chosen, told_name, tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,8 @@ class Tools:
         if tool.get("type", "function") != "function":
             raise UnsupportedParameterError(f"{at}: Converse has no {tool['type']} tool", param=at)
         function = tool.get("function") or tool
-        spec: Json = {"name": self._reader.short_name(function["name"])}
+        name = function["name"]
+        spec: Json = {"name": told_name(name, self._reader.short_name(name), at, self._ledger)}
         if function.get("description"):
             spec["description"] = function["description"]
         schema = {"type": "object", **(function.get("parameters") or {"properties": {}})}

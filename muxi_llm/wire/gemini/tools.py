@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import UnsupportedParameterError, shown
 from muxi_llm.wire.anthropic.tools import shortened
-from muxi_llm.wire.requesting import chosen, tools_of
+from muxi_llm.wire.requesting import chosen, told_name, tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,8 @@ class Tools:
         if tool.get("type") != "function":
             return dict(tool)  # Gemini's own form: googleSearch, codeExecution, urlContext, ...
         function = tool["function"]
-        out: Json = {"name": self.name(function["name"])}
+        name = function["name"]
+        out: Json = {"name": told_name(name, self.name(name), at, self._ledger)}
         if function.get("description"):
             out["description"] = function["description"]
         if function.get("parameters"):

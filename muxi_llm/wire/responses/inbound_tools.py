@@ -54,7 +54,7 @@ class Toolbox:
             for index, inner in enumerate(tool.get("tools") or ()):
                 self._add(inner, tool["name"], f"{at}.tools[{index}]")
         elif kind in {"function", "custom"}:
-            self._callable(tool, space)
+            self._callable(tool, space, at)
         elif kind == "tool_search" and tool.get("execution") == "client":
             function = {name: tool[name] for name in ("description", "parameters") if tool.get(name)}
             self._client_run({"name": "tool_search", **function}, CLIENT_CALLS["tool_search"])
@@ -65,10 +65,13 @@ class Toolbox:
         else:
             self.tools.append(tool)
 
-    def _callable(self, tool: Json, space: str) -> None:
+    def _callable(self, tool: Json, space: str, at: str) -> None:
         name = flat_name(tool["name"], space)
         if space:
             self.origins[name] = {"name": tool["name"], "namespace": space}
+        for field, loss in ABOUT_LOADING.items():
+            if tool.get(field):
+                self._ledger.dropped(f"{at}.{field}", "the chat form has no counterpart", loss=loss)
         rest = {field: value for field, value in tool.items() if field not in ABOUT_LOADING}
         made = decode_tool({**rest, "name": name})
         named = [_name(other) for other in self.tools]
@@ -166,5 +169,5 @@ OUTPUTS = {
     "computer_call_output",
 }  # fmt: skip
 
-ABOUT_LOADING = {"defer_loading", "output_schema", "allowed_callers", "async"}
-"""Fields of a tool that say when and by whom it may be called: here at once, by the model."""
+ABOUT_LOADING = {"defer_loading": False, "output_schema": False, "allowed_callers": True, "async": False}
+"""What a tool says of when and by whom it may be called (at once, by the model) → whether it is a loss."""

@@ -129,6 +129,7 @@ def test_pitfall_54_long_names_are_shortened_and_mapped_back():
     short = codec.out["tools"][0]["name"]
     assert len(short) == 64
     assert codec.out["tool_choice"]["name"] == codec.out["messages"][1]["content"][0]["name"] == short
+    assert codec.told["tools[0].function.name"] == ("changed", False)
     reply = codec.whole({"content": [tool_use(short)], "stop_reason": "tool_use"})
     assert reply.choices[0].message.tool_calls[0].function.name == LONG
 

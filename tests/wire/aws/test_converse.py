@@ -60,6 +60,7 @@ def test_pitfall_54_tools_go_by_the_callers_names():
     name = "mcp.server/" + "t" * 70
     codec = Codec(tools=[tool(name)])
     short = codec.out["toolConfig"]["tools"][0]["toolSpec"]["name"]
+    assert codec.told == {"tools[0].function.name": ("changed", False)}
     for value in (codec.whole(reply(use(short))), codec.streamed(*stream(reply(use(short))))):
         assert value.choices[0].message.tool_calls[0].function.name == name
 

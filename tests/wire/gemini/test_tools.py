@@ -90,6 +90,7 @@ def test_pitfall_54_names_are_shortened_and_given_back():
     short, digit = (function["name"] for function in declared["functionDeclarations"])
     assert len(short) == 64
     assert digit == "_1a"
+    assert codec.told == {f"tools[{index}].function.name": ("changed", False) for index in (0, 1)}
     assert codec.out["contents"][1]["parts"][0]["functionCall"]["name"] == short
     calls = codec.whole(reply(function_call(short), function_call("_1a"))).choices[0].message.tool_calls
     assert [made.function.name for made in calls] == ["t" * 70, "1a"]

@@ -45,6 +45,13 @@ def test_tools_of_namespaces_and_items():
     assert "tools" not in Asked(input=[{"type": "additional_tools", "tools": []}, USER]).body
 
 
+def test_when_and_by_whom_a_tool_may_be_called_is_told():
+    """A chat's tools are all there at once, for the model; what says nothing is not told."""
+    assert Asked(input=[MORE, USER]).told == {"input[0].tools[0].tools[1].defer_loading": ("dropped", False)}
+    tools = [{**LOOK, "allowed_callers": ["x"], "defer_loading": False, "output_schema": None}]
+    assert Asked(input=[USER], tools=tools).told == {"tools[0].allowed_callers": ("dropped", True)}
+
+
 CALLS = [
     {"id": "c1", "type": "function", "function": {"name": "mcp__x__look", "arguments": '{"a":1}'}},
     {"id": "c2", "type": "custom", "custom": {"name": "mcp__x__exec", "input": "x()"}},
