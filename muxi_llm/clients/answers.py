@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copyreg
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache, partial, wraps
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, get_args
 
 import httpx2
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 REPORT = "muxi_llm.report"
 """The response extension that carries the call's `Report` to the value made of the response."""
+
+FINALS = ("get_final_completion", "get_final_response", "get_final_message")
+"""How the vendors' streams call what gives the whole answer."""
 
 
 def response(
@@ -125,6 +129,53 @@ def telling(parser: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return value
 
     return parsed
+
+
+def telling_in_the_end(vendor: str, made: Callable[[Any, str], Any], theirs: Any, name: str) -> Any:
+    """A vendor's `stream` helper as *made* makes it, what it comes to in the end telling of its call as well.
+
+    The managers it returns are the vendor's own; what they yield when entered has no other way in.
+    """
+    original = made(theirs, name)
+
+    @wraps(original)
+    def method(self: Any, *args: Any, **params: Any) -> Any:
+        manager: Any = original(self, *args, **params)
+        manager.__class__ = _manager(manager.__class__, vendor)
+        return manager
+
+    return method
+
+
+@cache
+def _manager(kind: Any, vendor: str) -> Any:
+    """*kind*, whose streams tell in the end."""
+    name = "__enter__" if hasattr(kind, "__enter__") else "__aenter__"
+    enter, then = getattr(kind, name), partial(_listening, vendor)
+    methods = {name: lambda self: _after(enter(self), then), "__module__": kind.__module__}
+    return type(kind.__name__, (kind,), methods)
+
+
+def _listening(vendor: str, stream: Any) -> Any:
+    name = next(name for name in FINALS if hasattr(stream, name))
+    original, raw = getattr(stream, name), stream._raw_stream  # the vendor's own, it has no other name
+
+    def told(value: Any) -> Any:
+        report = getattr(raw, "muxi", None) or raw.response.extensions.get(REPORT)
+        tell(value, report or own_report(value, raw.response, vendor))
+        return value
+
+    setattr(stream, name, lambda: _after(original(), told))
+    return stream
+
+
+def _after(value: Any, then: Callable[[Any], Any]) -> Any:
+    """What *then* makes of *value*; of one that is still to come, once it has."""
+
+    async def later() -> Any:
+        return then(await value)
+
+    return later() if isawaitable(value) else then(value)
 
 
 class SyncBody(httpx2.SyncByteStream):

@@ -5,13 +5,14 @@ requests they make may be ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from anthropic.resources import beta, messages
 from anthropic.resources.beta import messages as beta_messages
 
 from muxi_llm import config, harness, inbound
+from muxi_llm.clients.answers import telling_in_the_end
 from muxi_llm.clients.options import replacing, taking_options
 from muxi_llm.providers.anthropic import AnthropicProvider
 from muxi_llm.wire.anthropic.foreign import holds_foreign
@@ -37,7 +38,8 @@ def taking_chain(theirs: type, name: str) -> Any:
     return method
 
 
-METHODS = dict.fromkeys(("create", "parse", "stream"), taking_chain)
+METHODS: dict[str, Any] = dict.fromkeys(("create", "parse"), taking_chain)
+METHODS["stream"] = partial(telling_in_the_end, "anthropic", taking_chain)
 BETA_METHODS = METHODS | dict.fromkeys(("tool_runner", "thread"), taking_chain)
 
 

@@ -16,7 +16,7 @@ from openai._resource import AsyncAPIResource
 from openai.resources import chat, completions, embeddings, responses
 from openai.resources.chat import completions as chats
 
-from muxi_llm.clients.answers import QuickAsyncStream, QuickStream, judged
+from muxi_llm.clients.answers import QuickAsyncStream, QuickStream, judged, telling_in_the_end
 from muxi_llm.clients.options import replacing, taking_options
 from muxi_llm.clients.untouched import is_of_openai
 from muxi_llm.core.stream import AsyncStream, Stream
@@ -95,7 +95,8 @@ def quick_async(theirs: Any, name: str, *, path: str, kind: type) -> Any:
 CHAT: dict[str, Any] = {"path": "/chat/completions", "kind": types.chat.ChatCompletion}
 COMPLETION: dict[str, Any] = {"path": "/completions", "kind": types.Completion}
 CREATE = {"create": taking_options}
-METHODS = dict.fromkeys(("create", "parse", "stream"), taking_options)
+METHODS: dict[str, Any] = dict.fromkeys(("create", "parse"), taking_options)
+METHODS["stream"] = partial(telling_in_the_end, "openai", taking_options)
 
 
 @replacing({**METHODS, "create": partial(quick, **CHAT)})

@@ -39,6 +39,15 @@ class Contents:
     hits: int | None
     misses: int | None
 
+    def __str__(self) -> str:
+        lines = [
+            f"{name}: {count:,} entries, {self.bytes[name]:,} bytes" for name, count in self.entries.items()
+        ]
+        if self.hits is not None and self.misses is not None:
+            counts = f"{self.hits:,} hits, {self.misses:,} misses"
+            lines.append(f"look-ups in this server since it was started: {counts}")
+        return "\n".join(lines)
+
 
 def contents(url: str) -> Contents:
     """What the server at *url* holds.
@@ -69,6 +78,8 @@ def empty(url: str) -> int:
 
 @contextmanager
 def _asking(url: str) -> Iterator[Any]:
+    if not url:
+        raise ValueError("no Redis is named; pass --redis-url or set REDIS_URL")
     client: Any = redis.Redis.from_url(
         url, decode_responses=True, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
     )
