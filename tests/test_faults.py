@@ -231,14 +231,14 @@ def test_fault_43_embeddings(driver):
     """Dimensions, tokens and base64 go out; what comes back is floats unless base64 was asked for."""
     packed = base64.b64encode(struct.pack("<2f", 0.5, -0.25)).decode()
     params = {"model": "openai/e", "input": [[1, 2], [3]], "dimensions": 2}
-    value, script = driver.scripted(Embedding, Answer(json=embeddings(packed)), **params)
+    value, script = driver.scripted(Embedding, Answer(json=embeddings(packed, packed)), **params)
     assert script.bodies == [{"model": "e", "input": [[1, 2], [3]], "dimensions": 2}]
-    assert value.data[0].embedding == [0.5, -0.25]
+    assert [row.embedding for row in value.data] == [[0.5, -0.25]] * 2
     value, script = driver.scripted(
-        Embedding, Answer(json=embeddings(packed)), **params, encoding_format="base64"
+        Embedding, Answer(json=embeddings(packed, packed)), **params, encoding_format="base64"
     )
     assert script.bodies[0]["encoding_format"] == "base64"
-    assert value.data[0].embedding == packed
+    assert [row.embedding for row in value.data] == [packed] * 2
 
 
 # ----------------------------------------------------------------------------------------- requests

@@ -8,6 +8,7 @@ seed, which stands in the failure.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -250,12 +251,15 @@ def test_nothing_stays_taken(name: str) -> None:
         value = ChatCompletion.create(model="groq/llama", messages=HELLO)
         assert value.choices[0].message.content == "Hi"
         (stages,) = muxi_llm.runtime._runtime._harnesses.values()
-        places = list(stages._places.values())
-        assert places
-        assert [place.permits.out for place in places if place.permits] == [0] * len(places)
-        assert not stages._flights
-        for place in places:
-            assert place.breaker is None or place.breaker.admit(server.now() + 1000) is not None
+        assert stages._flights is not None
+        assert len(stages._flights) == 0
+        places = list(stages.places)
+        permits = [each for place in places for each in place.permits.values()]
+        breakers = [each for place in places for each in place.breakers.values()]
+        assert permits
+        assert {(each.out, each.waiting) for each in permits} == {(0, 0)}
+        assert breakers
+        assert all(each.admit(server.now() + 1000) is not None for each in breakers)
 
 
 @pytest.mark.parametrize("name", ["openai", "google", "cohere", "ollama", "mistral"])
@@ -284,4 +288,27 @@ def test_a_header_of_odd_bytes(name: str, status: int) -> None:
                     f"{name}/{face.__name__}/odd", partial(face, model_of(name), [], **how), falls_back=False
                 )
             )
+    assert not [line for line in wrong if line]
+
+
+BEYOND = 10**400
+"""More than a float can hold, yet a whole number as JSON has them."""
+
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+@pytest.mark.parametrize("name", ["mistral", "watsonx"])
+@pytest.mark.parametrize("told", [{"created": BEYOND}, {"usage": dict.fromkeys(COUNTS, BEYOND)}])
+@pytest.mark.usefixtures("ready")
+def test_a_number_beyond_all_floats(name: str, told: dict[str, Any]) -> None:
+    """Where a face holds a float instead, it is one."""
+    pieces = sse({**chunk({"content": "Hi"}, finish="stop"), **told})
+    whole = json.dumps({**chat("Hi"), **told}).encode()
+    wrong = []
+    for face, stream in FACES.items():
+        with using(Hostile()) as server:
+            server.says([Answer(chunks=pieces) if stream else Answer(content=whole)])
+            how = {} if face in (messaged, messages_streamed) else {"retries": 0}
+            ask = partial(face, model_of(name), [], **how)
+            wrong.append(trouble(f"{name}/{face.__name__}/beyond", ask, falls_back=False))
     assert not [line for line in wrong if line]

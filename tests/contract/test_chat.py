@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import openai
 import pytest
 
 from muxi_llm import ChatCompletion, MissingCredentialsError, UnsupportedParameterError
@@ -107,15 +108,26 @@ def test_reasoning(contact: Contact) -> None:
 
 @cells(lambda speaker: [*speaker.finishes, "some_new_reason"], CHATTERS)
 def test_a_finish_reason(quick: Contact, given: list[str]) -> None:
-    """Every vendor's word is one of OpenAI's, streamed and not; an unknown one is `stop`."""
+    """Every vendor's word is one of OpenAI's, streamed and not; an unknown one stays what it is. Replicate tells none."""
     for word in given:
-        meant = quick.speaker.finishes.get(word, "stop")
+        meant = quick.speaker.finishes.get(word, word) if quick.speaker.finishes else "stop"
         calls = meant == "tool_calls"
         if calls and not quick.kind.tools_support:
             continue
         said = Said(text=None, calls=(Call(),), finish=word) if calls else Said(finish=word)
         assert heard(quick.ask(said)).finish == meant, word
         assert heard(quick.ask(said, stream=True)).finish == meant, word
+
+
+@cells(lambda speaker: speaker.failures, CHATTERS)
+def test_an_answer_that_failed(quick: Contact, given: list[str]) -> None:
+    """It raises what another try may mend, streamed and not."""
+    for word in given:
+        for stream in (False, True):
+            error = quick.ask(Said("Half", finish=word), stream=stream)
+            assert isinstance(error, openai.APIStatusError), (word, stream, error)
+            assert error.status_code >= 500, word
+            assert word in str(error.code), word
 
 
 # --------------------------------------------------------------------------------------- parameters

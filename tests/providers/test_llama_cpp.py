@@ -69,13 +69,19 @@ def test_the_folder_of_models(driver, monkeypatch):
     assert script.calls[0].url.endswith("?model=tiny.gguf&model_dir=%2Fmodels")
 
 
-@pytest.mark.parametrize("whole", [bodies.chat_stream("Hi", finish=None, done=False), [b"data: [DONE]\n\n"]])
-def test_an_error_in_what_was_to_be_a_whole_answer(driver, whole):
+@pytest.mark.parametrize(
+    ("whole", "kind"),
+    [
+        (bodies.chat_stream("Hi", finish=None, done=False), "IncompleteStreamError"),
+        ([b"data: [DONE]\n\n"], "MalformedReplyError"),  # nothing was said, so nothing was broken off
+    ],
+)
+def test_an_error_in_what_was_to_be_a_whole_answer(driver, whole, kind):
     """It is asked for as a stream, so that it can be stopped; a break in it is an error all the same."""
     error, script = driver.scripted(
         ChatCompletion, Answer(chunks=whole), model="llama_cpp/x.gguf", messages=HELLO, retries=0
     )
-    assert type(error).__name__ == "IncompleteStreamError"
+    assert type(error).__name__ == kind
     assert script.bodies[0]["stream"] is True
 
 

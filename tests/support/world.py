@@ -39,7 +39,9 @@ def answer(received: Received) -> Respond:
     if path.endswith("/messages"):
         return _message(received.json)
     if path.endswith("/embeddings"):
-        return Respond(json=bodies.embeddings([0.25, 0.5, 0.75]))
+        given = received.json["input"]
+        texts = [given] if isinstance(given, str) else given
+        return Respond(json=bodies.embeddings(*([0.25, 0.5, 0.75] for _ in texts)))
     if path.endswith("/chat/completions"):
         return _chat(received.json)
     if path.endswith("/completions"):

@@ -57,7 +57,7 @@ class BedrockEmbeddings(Wire):
     def decode_response(self, data: bytes, *, created: int) -> CreateEmbeddingResponse:  # noqa: ARG002
         raw = loads(data)
         with reading("no embeddings", data):
-            found = raw.get("embeddings", [raw.get("embedding")])
+            found = raw["embeddings"] if "embeddings" in raw else [raw["embedding"]]
             vectors = found.get("float") if isinstance(found, dict) else found
             usage = tokens_of(raw.get("inputTextTokenCount"))
         return embeddings_of(vectors, self._asked, self.model, usage)

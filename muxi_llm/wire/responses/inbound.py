@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import InvalidRequestError, shown, shown_error
 from muxi_llm.wire.base import WireError, dumps_answer
+from muxi_llm.wire.mending import count_of
 from muxi_llm.wire.openai.chat import OpenAIInbound
 from muxi_llm.wire.responses.inbound_request import Conversation
 from muxi_llm.wire.responses.inbound_stream import Answer
@@ -203,7 +204,7 @@ class ResponsesInbound(OpenAIInbound):
             name = name.removeprefix(prefix)
         head["id"] = self.response_id or f"resp_{name}"
         head["model"] = self._asked.get("model")
-        head["created_at"] = value.created if value is not None else 0
+        head["created_at"] = count_of(value.created if value is not None else 0) or 0  # read as a float
         head["store"] = self.store
         return Answer(head, self._toolbox, listening=listening)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -97,6 +97,8 @@ class Speaker:
     """A model name as this wire's providers have them."""
     finishes: Mapping[str, str] = {}
     """The vendor's word for why an answer ended → OpenAI's."""
+    failures: Sequence[str] = ()
+    """Its words for answers that failed."""
     open_enough = 0
     """How many of a stream's last events may be missing without the answer being cut."""
     stream_type = "text/event-stream"

@@ -27,13 +27,14 @@ class CohereSpeaker(Speaker):
     """https://docs.cohere.com/reference/chat, https://docs.cohere.com/v2/docs/streaming."""
 
     model = "command-a-03-2025"
-    # https://docs.cohere.com/reference/chat (finish_reason); ERROR and TIMEOUT are no answers at all
+    # https://docs.cohere.com/reference/chat (finish_reason)
     finishes = {
         "COMPLETE": "stop",
         "STOP_SEQUENCE": "stop",
         "MAX_TOKENS": "length",
         "TOOL_CALL": "tool_calls",
     }
+    failures = ("ERROR", "TIMEOUT")
     counts_reasoning = False
 
     def whole(self, said: Said) -> Json:

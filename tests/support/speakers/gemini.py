@@ -24,8 +24,9 @@ class GeminiSpeaker(Speaker):
         "PROHIBITED_CONTENT": "content_filter",
         "SPII": "content_filter",
         "IMAGE_SAFETY": "content_filter",
-        "OTHER": "stop",
+        "OTHER": "OTHER",  # it is a failure where nothing was said
     }
+    failures = ("MALFORMED_FUNCTION_CALL",)
     names_calls = False
 
     def whole(self, said: Said) -> Json:

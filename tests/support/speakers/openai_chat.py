@@ -37,12 +37,17 @@ class OpenAIChatSpeaker(Speaker):
         # ----
         "model_length": "length",  # https://docs.mistral.ai/api/
         "model_context_window_exceeded": "length",  # https://docs.z.ai/api-reference/llm/chat-completion
-        "insufficient_system_resource": "length",  # https://api-docs.deepseek.com/api/create-chat-completion
         "time_limit": "length",  # https://cloud.ibm.com/apidocs/watsonx-ai#text-chat
         "sensitive": "content_filter",  # https://docs.z.ai/api-reference/llm/chat-completion
         "eos": "stop",  # https://docs.together.ai/reference/chat-completions-1
         "eos_token": "stop",  # https://huggingface.co/docs/text-generation-inference
     }
+    failures = (
+        "error",  # https://openrouter.ai/docs/api-reference/overview
+        "abort",  # https://github.com/vllm-project/vllm/blob/main/vllm/v1/engine/__init__.py
+        "network_error",  # https://docs.z.ai/api-reference/llm/chat-completion
+        "insufficient_system_resource",  # https://api-docs.deepseek.com/api/create-chat-completion
+    )
     paths = ("/chat/completions", "/v1/chat", "/chat")  # the last two: https://dev.writer.com/api-reference
     open_enough = 2  # the usage chunk and `[DONE]`: many copies send neither
 
