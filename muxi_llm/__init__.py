@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm import aliases
+from muxi_llm.loading import loading
 
 __version__ = "0.1.0"
 
@@ -89,18 +90,17 @@ if not TYPE_CHECKING:  # type checkers know every name, and a misspelt one is to
 
     def __getattr__(name: str) -> Any:
         """Names of ours, then resources of the module-level client, then the openai package's own names."""
-        if name in _MODULES:
-            return import_module(f"muxi_llm.{name}")
-        if name in _HOME:
-            value = getattr(import_module(f"muxi_llm.{_HOME[name]}"), name)
-        elif (name.startswith("_") and name not in aliases.NOT_SO_PRIVATE) or name.endswith(
+        if (name.startswith("_") and name not in aliases.NOT_SO_PRIVATE) or name.endswith(
             ("_api_key", "_base_url")
         ):
             raise AttributeError(f"module 'muxi_llm' has no attribute {name!r}")
-        else:
-            return aliases.attribute(name)
-        globals()[name] = value
-        return value
+        with loading.under_way():
+            if name in _MODULES:
+                return import_module(f"muxi_llm.{name}")
+            if name not in _HOME:
+                return aliases.attribute(name)
+            value = globals()[name] = getattr(import_module(f"muxi_llm.{_HOME[name]}"), name)
+            return value
 
 
 def __dir__() -> list[str]:

@@ -26,6 +26,7 @@ from muxi_llm.core.request import Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.core.stream import AsyncStream, Stream, StreamFlow
 from muxi_llm.harness import kill_switch
+from muxi_llm.loading import loading
 from muxi_llm.providers import registry
 from muxi_llm.transport.logged import log, logged_call, set_up
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
@@ -77,7 +78,7 @@ class Runtime:
         port = self._ports.get((transport, blocking))
         if port is not None:
             return port
-        with self._lock:
+        with loading.under_way(), self._lock:
             if (transport, blocking) not in self._ports:
                 self._ports[transport, blocking] = self._make(transport, blocking=blocking)
             return self._ports[transport, blocking]
@@ -108,7 +109,7 @@ class Runtime:
         latest = self._latest
         if latest is not None and latest[0] is settings:  # to hash that many takes longer than a stage
             return latest[1]
-        with self._lock:
+        with loading.under_way(), self._lock:
             if settings not in self._harnesses:
                 from muxi_llm.harness import making  # noqa: PLC0415 - for those who switched it on
 

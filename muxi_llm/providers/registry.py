@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from muxi_llm.errors import InvalidRequestError
+from muxi_llm.loading import loading
 from muxi_llm.providers.base import CLASSES, Provider
 from muxi_llm.providers.catalog import ROWS
 from muxi_llm.providers.compatible import class_of
@@ -79,7 +80,8 @@ def find(name: str) -> type[Provider] | None:
     if name in CLASSES:
         return CLASSES[name]
     if name in NATIVE:
-        import_module(NATIVE[name])
+        with loading.under_way():
+            import_module(NATIVE[name])
         return CLASSES[name]
     if name in ROWS:
         return class_of(name, ROWS[name])
