@@ -6,6 +6,7 @@ import threading
 
 from muxi_llm.loading import Loading
 
+
 def test_waiting_is_for_other_threads_alone() -> None:
     """A module that forks while it is loaded does not wait for itself."""
     loading = Loading()
