@@ -1,7 +1,7 @@
 """Ask a whole file of prompts; stopped or killed, it goes on where it was.
 
 Shows:      muxi-llm batch run: forms of a line, the results, failures, what a second run does
-Exercises:  muxi_llm/commands/batch.py, muxi_llm/harness/batch.py
+Exercises:  muxi_llm/commands/batch.py, muxi_llm/harness/batch/run.py
 Run:        python examples/batch.py    (OPENAI_API_KEY)
 Offline:    python -m examples.offline examples/batch.py
 """

@@ -13,6 +13,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from muxi_llm.moved import MOVED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
@@ -20,81 +22,6 @@ if TYPE_CHECKING:
 OURS, THEIRS = "muxi_llm.", "openai."
 NOT_SO_PRIVATE = {"__title__", "_reset_client"}
 """Names of the openai package that look private, and that programs use all the same: in their tests."""
-
-MOVED = {
-    "wire.openai_chat": "wire.openai.chat",
-    "wire.openai_completions": "wire.openai.completions",
-    "wire.openai_embeddings": "wire.openai.embeddings",
-    "wire.openai_responses": "wire.responses.responses",
-    "wire.openai_responses_stream": "wire.responses.stream",
-    "wire.responses_inbound": "wire.responses.inbound",
-    "wire.responses_items": "wire.responses.items",
-    "wire.responses_output": "wire.responses.inbound_output",
-    "wire.responses_request": "wire.responses.inbound_request",
-    "wire.responses_stream": "wire.responses.inbound_stream",
-    "wire.anthropic_messages": "wire.anthropic.messages",
-    "wire.anthropic_parts": "wire.anthropic.parts",
-    "wire.anthropic_reply": "wire.anthropic.reply",
-    "wire.anthropic_request": "wire.anthropic.request",
-    "wire.anthropic_stream": "wire.anthropic.stream",
-    "wire.anthropic_thinking": "wire.anthropic.thinking",
-    "wire.anthropic_tools": "wire.anthropic.tools",
-    "wire.anthropic_inbound": "wire.anthropic.inbound",
-    "wire.anthropic_inbound_reply": "wire.anthropic.inbound_reply",
-    "wire.anthropic_inbound_request": "wire.anthropic.inbound_request",
-    "wire.anthropic_inbound_stream": "wire.anthropic.inbound_stream",
-    "wire.gemini_embeddings": "wire.gemini.embeddings",
-    "wire.gemini_parts": "wire.gemini.parts",
-    "wire.gemini_reply": "wire.gemini.reply",
-    "wire.gemini_request": "wire.gemini.request",
-    "wire.gemini_stream": "wire.gemini.stream",
-    "wire.gemini_thinking": "wire.gemini.thinking",
-    "wire.gemini_tools": "wire.gemini.tools",
-    "wire.gemini_vertex": "wire.gemini.vertex",
-    "wire.converse": "wire.aws.converse",
-    "wire.converse_parts": "wire.aws.parts",
-    "wire.converse_reply": "wire.aws.reply",
-    "wire.converse_request": "wire.aws.request",
-    "wire.converse_stream": "wire.aws.stream",
-    "wire.converse_thinking": "wire.aws.thinking",
-    "wire.converse_tools": "wire.aws.tools",
-    "wire.bedrock_embeddings": "wire.aws.embeddings",
-    "wire.eventstream": "wire.aws.eventstream",
-    "wire.aws_faults": "wire.aws.faults",
-    "wire.sagemaker": "wire.aws.sagemaker",
-    "wire.cohere_chat": "wire.cohere.chat",
-    "wire.cohere_embed": "wire.cohere.embed",
-    "wire.cohere_reply": "wire.cohere.reply",
-    "wire.cohere_request": "wire.cohere.request",
-    "wire.cohere_stream": "wire.cohere.stream",
-    "wire.ollama_embed": "wire.ollama.embed",
-    "wire.ollama_request": "wire.ollama.request",
-    "client": "clients.openai",
-    "anthropic_client": "clients.anthropic",
-    "module_client": "clients.module",
-    "client_resources": "clients.resources",
-    "client_answers": "clients.answers",
-    "client_options": "clients.options",
-    "client_models": "clients.models_list",
-    "anthropic_resources": "clients.anthropic_resources",
-    "anthropic_answers": "clients.anthropic_answers",
-    "response_store": "kept.store",
-    "kept_requests": "kept.requests",
-    "kept_responses": "kept.responses",
-    "cli": "commands.main",
-    "cli_batch": "commands.batch",
-    "llmix.batch_files": "llmix.batch.files",
-    "llmix.batch_service": "llmix.batch.service",
-    "llmix.batch_services": "llmix.batch.services",
-    "llmix.caching": "llmix.response_cache",
-    "llmix.clients": "llmix.http2",
-    "llmix.dispatch": "llmix.dispatchers",
-    "llmix.keys": "llmix.key_pool",
-    "llmix.kwargs": "llmix.provider_kwargs",
-    "llmix.paths": "llmix.config",
-    "llmix.semaphore": "llmix.adaptive_semaphore",
-}
-"""Old paths of our own modules, under `muxi_llm`, and where they are now."""
 
 
 class OpenAIModules:

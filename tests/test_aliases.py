@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from muxi_llm.aliases import MOVED
+from muxi_llm.moved import MOVED
 
 
 @pytest.mark.parametrize("old", MOVED)

@@ -36,7 +36,7 @@ EXPECTED: dict[str, list[str]] = {
         "exit status 1",
         'cuba: This is gpt-5.6-luna. You asked "What is the capital of Cuba?".',
         'line-1: This is gpt-5.6-luna. You asked "What is the capital of Chile?".',
-        "odd failed: a line must have a prompt or messages",
+        "line 4: a line must have a prompt or messages",
         "peru: This is gpt-5.6-luna.",
         "nothing new: True",
     ],

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = sorted((ROOT / "muxi_llm").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
-DATA_TABLES = {"catalog.py"}
-"""Pure data: exempt from the file size by name."""
+DATA_TABLES = {"catalog.py", "moved.py"}
+"""Pure data: exempt from the sizes by name."""
 
 LONG_SIGNATURES: set[str] = {"with_options"}
 """Faces and value constructors with more than eight parameters, each by name."""
@@ -102,7 +102,8 @@ def test_files_are_small() -> None:
 
 def test_the_package_stays_small() -> None:
     """Lines of code: docstrings, comments and blank lines are asked for, not counted."""
-    assert sum(code_lines(path) for path in PACKAGE if not name(path).startswith(APART)) <= SDK_LINES
+    counted = [path for path in PACKAGE if path.name not in DATA_TABLES and not name(path).startswith(APART)]
+    assert sum(map(code_lines, counted)) <= SDK_LINES
 
 
 def test_codecs_and_providers_are_small() -> None:
