@@ -288,6 +288,8 @@ def test_a_bug_is_not_an_outcome(driver):
 class Stumbling(muxi_llm.wire.openai.chat.OpenAIChat):
     """A codec that trips over what a server said."""
 
+    over = False
+
     def decode_response(self, data: bytes, *, created: int) -> Any:
         raise ZeroDivisionError
 
@@ -311,7 +313,10 @@ def test_what_a_server_says_ends_in_an_error_of_ours(driver, stream, status):
         Answer(status, chunks=sse(chunk({"content": "x"})), content=b"x") if stream else said(status=status)
     )
     second = Answer(chunks=sse(chunk({"content": "Hi"}, finish="stop"))) if stream else said()
-    places = [candidate(wires={"chat": Stumbling}), candidate("other")]
+    places = [
+        candidate(wires={"chat": Stumbling}, streaming_support=True),
+        candidate("other", streaming_support=True),
+    ]
     value, script = run(driver, request, first, second, on=places)
     assert not isinstance(value, Exception)
     assert len(script.calls) == 2
@@ -496,10 +501,11 @@ def test_a_header_that_cannot_be_sent_is_refused_unquoted(driver):
     assert script.calls == []
 
 
+@pytest.mark.parametrize("drips", [[b" ", 4.0] * 9, [10.0, b" ", b" "]], ids=["mute", "at the last moment"])
 @pytest.mark.parametrize("status", [200, 503])
-def test_a_body_that_drips_for_ever_is_late(driver, status):
+def test_a_body_that_drips_for_ever_is_late(driver, status, drips):
     """Where a stream was asked for and JSON comes instead, bit by bit."""
-    drip = Answer(status, chunks=[b" ", 4.0] * 9, headers={"content-type": "application/json"})
+    drip = Answer(status, chunks=drips, headers={"content-type": "application/json"})
     raised, script = ask(driver, drip, stream=True, timeout=10.0, retries=0)
     assert isinstance(raised, openai.APITimeoutError)
     assert script.readers[0].closed

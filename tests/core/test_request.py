@@ -454,3 +454,12 @@ def test_anothers_model_without_its_maker(driver, monkeypatch):
 def test_a_provider_in_capitals(driver):
     raised, _ = ask(driver, model="OpenAI/gpt-4o")
     assert "did you mean openai" in str(raised)
+
+
+def test_the_name_of_a_schema_fits():
+    """It is a label: nobody reads it back."""
+    spec = {"name": "Page[int]", "schema": {"type": "object"}}
+    wanted = body(response_format={"type": "json_schema", "json_schema": spec})["response_format"]
+    made = wanted["json_schema"]
+    assert made["name"].startswith("Page_int_")
+    assert {**made, "name": "Page[int]"} == spec

@@ -559,6 +559,24 @@ def test_raw_chunks_say_themselves_whether_they_commit(commits, opened):
     assert len(flow.ready) == opened
 
 
+def test_raw_chunks_that_never_commit_are_handed_out_at_the_end():
+    """And what they say is the stream's text."""
+
+    class Tap:
+        over = False
+
+        def feed(self, data):
+            return [RawChunk(data, text="Hi", commits=False)]
+
+        def finish(self):
+            return []
+
+    flow = StreamFlow(ScriptedReader([b"1"], lambda *_: None, 1.0), Tap(), AssertionError)
+    run_sync(flow.open(lambda: False))
+    assert run_sync(flow.next()) == RawChunk(b"1", text="Hi", commits=False)
+    assert (run_sync(flow.next()), flow.text) == (None, "Hi")
+
+
 def test_a_decoder_that_promised_more_ends_with_the_connection(driver):
     """Servers that never say `[DONE]`: every answer has its finish reason, then the connection ends."""
     pieces = chat_stream("Hi", done=False)

@@ -267,6 +267,35 @@ def read(driver: Any, flow: Any) -> list[Any]:
     return chunks
 
 
+def test_calls_of_a_stream_that_just_ends(driver):
+    """Without `[DONE]`; and of two answers each has its own calls."""
+    tool, two = function(LONG), []
+    ((name, _),) = answers(fit(PATCH, columns=COLUMNS)[0])
+    for index in (0, 1):
+        (call,) = called((name, '{"input":"x"}'))
+        two.append(chunk({"tool_calls": [{"index": 0, **call}]}))
+        two[-1]["choices"][0]["index"] = index
+    ends = [chunk({}, finish="tool_calls") for _ in two]
+    for index, end in enumerate(ends):
+        end["choices"][0]["index"] = index
+    plain = chunk({"content": "x"}, finish="stop")
+    plain["choices"][0]["index"] = 2
+    answer = Answer(chunks=sse(*two, plain, *ends, done=False))
+    on = [candidate(**COLUMNS, streaming_support=True)]
+    value, _ = run(driver, request_of(tools=[PATCH, tool], stream=True, n=3), answer, on=on)
+    value = collect(read(driver, value))
+    calls = [choice.message.tool_calls for choice in value.choices]
+    assert [call[0].custom.input for call in calls[:2]] == ["x", "x"]
+    assert not calls[2]
+
+
+def test_a_name_that_is_none_is_left_to_the_provider():
+    """It says what is wrong with it."""
+    nameless = {"parameters": OBJECT}
+    body, told, calls = fit({"type": "function", **nameless})
+    assert (body["tools"], told, calls) == ([{"type": "function", "function": nameless}], [], None)
+
+
 ODD = ["half of", "[1]", '{"other": 1}', '{"input": 3}']
 
 

@@ -53,6 +53,13 @@ def test_what_is_no_answer(events: Events, reply: str) -> None:
     assert caught.value.kind == "malformed"
 
 
+def test_an_error_that_says_so_by_its_type() -> None:
+    """Whatever else stands beside it."""
+    with pytest.raises(WireError) as caught:
+        wire().decode_response(b'{"type": "error", "content": [], "message": "no"}', created=0)
+    assert (caught.value.kind, caught.value.fault.message) == ("fault", "no")  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("events", [RESPONSES, MESSAGES], ids=["responses", "messages"])
 @pytest.mark.parametrize(
     "reply", ['{"error": {"message": "no", "code": 529}}', '[{"error": {"message": "no", "code": 529}}]']

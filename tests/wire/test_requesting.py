@@ -105,7 +105,7 @@ def test_stops(stop, stops):
 
 
 def test_stops_that_are_no_text():
-    with pytest.raises(InvalidRequestError, match=r"stop must be a string or a list of strings, not \[1\]"):
+    with pytest.raises(InvalidRequestError, match=r"stop must be a string or a list of strings, not a list"):
         stops_of({"stop": [1]})
 
 
