@@ -308,7 +308,7 @@ def _candidate(model: object, own: Own, events: Events | None) -> Candidate:
     """Another provider where the model id names one, else the client's own server."""
     if not model:  # the Responses API can do without: a stored prompt knows its model
         return Candidate(ModelRef(own.provider, ""), OwnServer(own, events))
-    namespaced = own.explicit and _names_have_slashes(own.url)
+    namespaced = own.explicit and "/" in str(model) and _names_have_slashes(own.url)
     known = (lambda prefix: False) if namespaced else registry.find  # noqa: ARG005 - all of it is a name there
     ref = ModelRef.parse(
         model,

@@ -34,7 +34,7 @@ from muxi_llm.transport.ports import AsyncIO, BlockingIO
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
-    from muxi_llm.core.port import IO, Harness
+    from muxi_llm.core.port import IO, Harness, Passage
     from muxi_llm.core.request import Candidate
     from muxi_llm.transport.fetch import Fetcher
     from muxi_llm.wire.base import Endpoint
@@ -71,6 +71,7 @@ class Runtime:
         self._harnesses: dict[harness.HarnessSettings, Harness] = {}
         self._latest: tuple[harness.HarnessSettings, Harness] | None = None
         self._bare: Harness | None = None
+        self._untaught = Untaught(self)
         self._forked_from_fast = False
 
     def port(self, transport: str, *, blocking: bool) -> IO:
@@ -99,10 +100,16 @@ class Runtime:
         return BlockingIO(pool.BlockingPool()) if blocking else AsyncIO(pool.AsyncPool())
 
     def bare(self) -> Harness:
-        """The harness of calls that ask for none."""
+        """The harness of calls that ask for none, made once there is anything for it to know or to tell."""
         if self._bare is None:
-            self._bare = self.harness(harness.own())
+            if STAGES not in sys.modules and not harness_log.isEnabledFor(logging.DEBUG):
+                return self._untaught
+            self._bare = self.made()
         return self._bare
+
+    def made(self) -> Harness:
+        """The same, whether there is anything or not."""
+        return self.harness(harness.own())
 
     def harness(self, settings: harness.HarnessSettings) -> Harness:
         """The harness for *settings*: the same for equal ones, so that its state lasts."""
@@ -129,6 +136,33 @@ class Runtime:
         _parents_ports.append(self._ports)  # dropping them would close what the parent still uses
         self._ports = {}
 
+
+class Untaught:
+    """The harness of calls that ask for none, while no place has refused any and no keys take turns."""
+
+    is_bare = True
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def answer(self, *call: Any) -> Coroutine[Any, Any, Any]:
+        """As the one it stands for."""
+        return self._runtime.made().answer(*call)
+
+    def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | None:
+        """As the one it stands for: nothing, but for a pool of keys."""
+        is_needed = any(candidate.provider.keys for candidate in candidates)
+        return self._runtime.made().passage(request, candidates) if is_needed else None
+
+    def passage_after(self, *failed: Any) -> Passage | None:
+        """As the one it stands for, which is made of what it learns here."""
+        return self._runtime.made().passage_after(*failed)
+
+
+harness_log = logging.getLogger("muxi_llm.harness")
+
+STAGES = "muxi_llm.harness.making"
+"""Where what is known of places is kept: who loads it may have taught it something."""
 
 HARNESSES = 8
 """How many settings' state is kept at most: who configures again and again must not fill the memory."""

@@ -396,3 +396,37 @@ def test_a_name_that_does_not_exist() -> None:
     """Is told as Python does."""
     with pytest.raises(AttributeError, match="module 'muxi_llm' has no attribute 'nonsense'"):
         _ = muxi_llm.nonsense
+
+
+STARTS = {
+    "a face": (
+        (
+            "from muxi_llm import ChatCompletion; from muxi_llm.runtime import using\n"
+            "from muxi_llm.transport.scripted import Answer, Scripted\n"
+            "with using(Scripted(Answer(json=ANSWER))): ChatCompletion.create('openai/m', HELLO, api_key='k')"
+        ),
+        {"openai.resources.responses", "muxi_llm.wire.responses.inbound"},
+    ),
+    "a client": (
+        (
+            "from muxi_llm import OpenAI; from muxi_llm.runtime import using\n"
+            "from muxi_llm.transport.scripted import Answer, Scripted\n"
+            "chat = OpenAI(api_key='k', base_url='http://a.test').chat\n"
+            "with using(Scripted(Answer(json=ANSWER))): chat.completions.create(model='m', messages=HELLO)"
+        ),
+        {"openai.resources.responses"},
+    ),
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_first_call_loads_what_it_needs(start: str) -> None:
+    """No other provider's wire, no stage of the harness, nothing for retries: starting is measured."""
+    program, unneeded = STARTS[start]
+    unneeded = unneeded | {"tenacity", "tiktoken", "muxi_llm.harness.making", "muxi_llm.harness.pipeline"}
+    unneeded |= {f"muxi_llm.providers.{name}" for name in ("google", "cohere", "amazon_bedrock", "replicate")}
+    done = run_script(
+        f"ANSWER, HELLO = {bodies.chat()!r}, {bodies.HELLO!r}\n{program}\nimport sys\nprint(*sys.modules)"
+    )
+    assert done.stderr == ""
+    assert unneeded & set(done.stdout.split()) == set()

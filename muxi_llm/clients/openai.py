@@ -215,7 +215,9 @@ class OpenAI(Routed, openai.OpenAI):
 
     @cached_property
     def responses(self) -> typed.Responses:
-        return resources.Responses(self)  # type: ignore[return-value]
+        from muxi_llm.clients import responses_resources as here  # noqa: PLC0415 - see there
+
+        return here.Responses(self)  # type: ignore[return-value]
 
     def _send_request(self, request: Any, *, stream: bool, **kwargs: Any) -> Any:
         if (kept := self.kept(request, stream=stream)) is not None:
@@ -264,7 +266,9 @@ class AsyncOpenAI(Routed, openai.AsyncOpenAI):
 
     @cached_property
     def responses(self) -> typed.AsyncResponses:
-        return resources.AsyncResponses(self)  # type: ignore[return-value]
+        from muxi_llm.clients import responses_resources as here  # noqa: PLC0415 - see there
+
+        return here.AsyncResponses(self)  # type: ignore[return-value]
 
     async def _send_request(self, request: Any, *, stream: bool, **kwargs: Any) -> Any:
         # A store of the caller's own may block, so it gets a thread.

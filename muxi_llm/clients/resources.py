@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 from openai import types
 from openai._resource import AsyncAPIResource
-from openai.resources import chat, completions, embeddings, responses
+from openai.resources import chat, completions, embeddings
 from openai.resources.chat import completions as chats
 
 from muxi_llm.clients.answers import QuickAsyncStream, QuickStream, judged, telling_in_the_end
@@ -143,13 +143,3 @@ class Embeddings(embeddings.Embeddings):
 @replacing(CREATE)
 class AsyncEmbeddings(embeddings.AsyncEmbeddings):
     """Embeddings, async."""
-
-
-@replacing(METHODS)
-class Responses(responses.Responses):
-    """Responses."""
-
-
-@replacing(METHODS)
-class AsyncResponses(responses.AsyncResponses):
-    """Responses, async."""

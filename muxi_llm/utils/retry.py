@@ -9,9 +9,6 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from tenacity import RetryCallState, Retrying
-from tenacity.wait import wait_random_exponential
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,7 +34,9 @@ def backoff_seconds(retry: int, base: float) -> float:
     >>> 0 <= backoff_seconds(3, 0.5) <= 2.0
     True
     """
-    state = RetryCallState(_RETRYING, None, (), {})
+    from tenacity import RetryCallState, Retrying, wait_random_exponential  # noqa: PLC0415 - most calls do without
+
+    state = RetryCallState(Retrying(), None, (), {})  # it wants one; its loop is never run
     state.attempt_number = retry
     return wait_random_exponential(multiplier=base, max=BACKOFF_CAP)(state)
 
@@ -78,6 +77,3 @@ def _epoch(date: str | None) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()  # HTTP dates are GMT
     except (ValueError, TypeError, OverflowError):  # a date of no calendar, before 1970 or after all time
         return None
-
-
-_RETRYING = Retrying()  # tenacity's state object wants one; its loop is never run
