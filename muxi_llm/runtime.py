@@ -149,6 +149,10 @@ class Untaught:
         """As the one it stands for."""
         return self._runtime.made().answer(*call)
 
+    def forget_answer(self, request: Request, candidates: Sequence[Candidate]) -> bool:  # noqa: ARG002
+        """None is kept."""
+        return False
+
     def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | None:
         """As the one it stands for: nothing, but for a pool of keys."""
         is_needed = any(candidate.provider.keys for candidate in candidates)
