@@ -14,7 +14,7 @@ import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 from muxi_llm import config, harness
@@ -71,7 +71,7 @@ class Runtime:
         self._harnesses: dict[harness.HarnessSettings, Harness] = {}
         self._latest: tuple[harness.HarnessSettings, Harness] | None = None
         self._bare: Harness | None = None
-        self._untaught = Untaught(self)
+        self._untaught = cast("Harness", Untaught(self))
         self._forked_from_fast = False
 
     def port(self, transport: str, *, blocking: bool) -> IO:
@@ -104,12 +104,8 @@ class Runtime:
         if self._bare is None:
             if STAGES not in sys.modules and not harness_log.isEnabledFor(logging.DEBUG):
                 return self._untaught
-            self._bare = self.made()
+            self._bare = self.harness(harness.own())
         return self._bare
-
-    def made(self) -> Harness:
-        """The same, whether there is anything or not."""
-        return self.harness(harness.own())
 
     def harness(self, settings: harness.HarnessSettings) -> Harness:
         """The harness for *settings*: the same for equal ones, so that its state lasts."""
@@ -138,29 +134,23 @@ class Runtime:
 
 
 class Untaught:
-    """The harness of calls that ask for none, while no place has refused any and no keys take turns."""
+    """The harness of calls that ask for none, while no place has refused any and no keys take turns. For
+    whatever there is to learn or to do, it is made.
+    """
 
     is_bare = True
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def answer(self, *call: Any) -> Coroutine[Any, Any, Any]:
-        """As the one it stands for."""
-        return self._runtime.made().answer(*call)
-
-    def forget_answer(self, request: Request, candidates: Sequence[Candidate]) -> bool:  # noqa: ARG002
-        """None is kept."""
-        return False
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime.harness(harness.own()), name)
 
     def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | None:
         """As the one it stands for: nothing, but for a pool of keys."""
-        is_needed = any(candidate.provider.keys for candidate in candidates)
-        return self._runtime.made().passage(request, candidates) if is_needed else None
-
-    def passage_after(self, *failed: Any) -> Passage | None:
-        """As the one it stands for, which is made of what it learns here."""
-        return self._runtime.made().passage_after(*failed)
+        if not any(candidate.provider.keys for candidate in candidates):
+            return None
+        return self._runtime.harness(harness.own()).passage(request, candidates)
 
 
 harness_log = logging.getLogger("muxi_llm.harness")

@@ -26,6 +26,8 @@ LAZY_IMPORTS = {
     "runtime.py:muxi_llm.transport",  # httpx2 or pyreqwest: only the one that is used, the other may be missing
     "utils/token_counter.py:tiktoken.registry",  # 138 ms, for those who count tokens
     "runtime.py:muxi_llm.harness",  # its stages, for those who configured one
+    "clients/openai.py:muxi_llm.clients",  # Responses, which take long to load
+    "utils/retry.py:tenacity",  # most calls are never tried again
     "harness/cache.py:muxi_llm.harness.redis_tier",  # redis: an extra
     "harness/making.py:muxi_llm.harness.redis_tier",  # likewise
     "commands/harness.py:muxi_llm.harness",  # likewise
