@@ -14,7 +14,7 @@ import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from muxi_llm import config, harness
@@ -34,7 +34,7 @@ from muxi_llm.transport.ports import AsyncIO, BlockingIO
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
-    from muxi_llm.core.port import IO, Harness, Passage
+    from muxi_llm.core.port import IO, Harness
     from muxi_llm.core.request import Candidate
     from muxi_llm.transport.fetch import Fetcher
     from muxi_llm.wire.base import Endpoint
@@ -71,7 +71,6 @@ class Runtime:
         self._harnesses: dict[harness.HarnessSettings, Harness] = {}
         self._latest: tuple[harness.HarnessSettings, Harness] | None = None
         self._bare: Harness | None = None
-        self._untaught = cast("Harness", Untaught(self))
         self._forked_from_fast = False
 
     def port(self, transport: str, *, blocking: bool) -> IO:
@@ -100,10 +99,8 @@ class Runtime:
         return BlockingIO(pool.BlockingPool()) if blocking else AsyncIO(pool.AsyncPool())
 
     def bare(self) -> Harness:
-        """The harness of calls that ask for none, made once there is anything for it to know or to tell."""
+        """The harness of calls that ask for none."""
         if self._bare is None:
-            if STAGES not in sys.modules and not harness_log.isEnabledFor(logging.DEBUG):
-                return self._untaught
             self._bare = self.harness(harness.own())
         return self._bare
 
@@ -132,31 +129,6 @@ class Runtime:
         _parents_ports.append(self._ports)  # dropping them would close what the parent still uses
         self._ports = {}
 
-
-class Untaught:
-    """The harness of calls that ask for none, while no place has refused any and no keys take turns. For
-    whatever there is to learn or to do, it is made.
-    """
-
-    is_bare = True
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._runtime.harness(harness.own()), name)
-
-    def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | None:
-        """As the one it stands for: nothing, but for a pool of keys."""
-        if not any(candidate.provider.keys for candidate in candidates):
-            return None
-        return self._runtime.harness(harness.own()).passage(request, candidates)
-
-
-harness_log = logging.getLogger("muxi_llm.harness")
-
-STAGES = "muxi_llm.harness.making"
-"""Where what is known of places is kept: who loads it may have taught it something."""
 
 HARNESSES = 8
 """How many settings' state is kept at most: who configures again and again must not fill the memory."""

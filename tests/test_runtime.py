@@ -421,9 +421,9 @@ STARTS = {
 
 @pytest.mark.parametrize("start", STARTS)
 def test_a_first_call_loads_what_it_needs(start: str) -> None:
-    """No other provider's wire, no stage of the harness, nothing for retries: starting is measured."""
+    """No other provider's wire, nothing for retries: starting is measured."""
     program, unneeded = STARTS[start]
-    unneeded = unneeded | {"tenacity", "tiktoken", "muxi_llm.harness.making", "muxi_llm.harness.pipeline"}
+    unneeded = unneeded | {"tenacity", "tiktoken"}
     unneeded |= {f"muxi_llm.providers.{name}" for name in ("google", "cohere", "amazon_bedrock", "replicate")}
     done = run_script(
         f"ANSWER, HELLO = {bodies.chat()!r}, {bodies.HELLO!r}\n{program}\nimport sys\nprint(*sys.modules)"
