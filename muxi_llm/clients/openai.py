@@ -24,6 +24,7 @@ from muxi_llm.clients import models_list, resources
 from muxi_llm.clients.answers import REPORT, local, own_report, response, tell, telling
 from muxi_llm.clients.options import CARRIER, Optioned, optioned, taken_from, unloaded
 from muxi_llm.clients.untouched import Road, is_default, mark
+from muxi_llm.core.body import named
 from muxi_llm.core.options import NO_TIMEOUT
 from muxi_llm.kept import requests as kept_requests
 from muxi_llm.kept import store
@@ -148,6 +149,11 @@ class Routed(Optioned):
 
     def _build_request(self, options: Any, **how: Any) -> Any:
         carried, options = unloaded(options)
+        body = options.json_data
+        wanted = body.get("response_format") if isinstance(body, dict) else None
+        if isinstance(wanted, dict) and (fitting := named(wanted)) is not wanted:
+            # `parse` names a schema for its class, and OpenAI takes no `Page[int]`.
+            options = options.model_copy(update={"json_data": {**body, "response_format": fitting}})
         request = super()._build_request(options, **how)  # type: ignore[misc]
         if carried:
             request.extensions = {**request.extensions, CARRIER: carried}

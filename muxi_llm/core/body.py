@@ -152,12 +152,12 @@ def _response_format(wanted: Any) -> Json:
         if wanted["type"] == "json_schema" and not isinstance(wanted.get("json_schema"), Mapping):
             message = "response_format.json_schema is missing; give {'name': ..., 'schema': ...}"
             raise InvalidRequestError(message, param="response_format.json_schema")
-        return _named(wanted if isinstance(wanted, dict) else dict(wanted))
+        return named(wanted if isinstance(wanted, dict) else dict(wanted))
     hint = f"a Pydantic class or a dict with type {', '.join(RESPONSE_FORMATS)}"
     raise InvalidRequestError(f"response_format must be {hint}, not {shown(wanted)}", param="response_format")
 
 
-def _named(wanted: Json) -> Json:
+def named(wanted: Json) -> Json:
     """*wanted* with the name of its schema, a mere label, in OpenAI's alphabet."""
     spec = wanted.get("json_schema") or {}
     name = spec.get("name")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx2
 import openai
 import pytest
 from openai._base_client import AsyncAPIClient, SyncAPIClient
+from pydantic import BaseModel
 
 import muxi_llm
 from muxi_llm.clients.openai import ROADS
@@ -260,3 +262,25 @@ def test_a_scripted_port_takes_the_plainest_call() -> None:
         client.chat.completions.create(model="m", messages=HELLO, extra_headers={"x-a": "b"})
         client.chat.completions.create(model="m", messages=HELLO)
     assert [call.url for call in script.calls] == ["http://nowhere.test/v1/chat/completions"] * 2
+
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    items: list[T]
+
+
+def test_a_generic_classs_schema_gets_a_name_that_is_taken(server: Upstream) -> None:
+    """The openai package calls it `Page[int]`, which OpenAI refuses; nothing else of the request changes."""
+    server.script = [Respond(json=chat('{"items": [1]}'))] * 2
+    sent = []
+    for client in both(server):
+        answer = client.chat.completions.parse(model="m", messages=HELLO, response_format=Page[int])
+        assert answer.choices[0].message.parsed.items == [1]
+        sent.append(server.requests[-1].json)
+    theirs, ours = sent
+    name = ours["response_format"]["json_schema"].pop("name")
+    assert re.fullmatch("[a-zA-Z0-9_-]{1,64}", name)
+    assert theirs["response_format"]["json_schema"].pop("name") == "Page[int]"
+    assert ours == theirs
