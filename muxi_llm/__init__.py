@@ -112,7 +112,9 @@ class _Package(ModuleType):
     """The package: a provider's setting under a name that is nearly a provider's is a slip of the pen."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name.endswith(_PER_PROVIDER):
+        if name.endswith(_PER_PROVIDER) and not name.startswith(
+            "_"
+        ):  # the openai package has some of its own
             import_module("muxi_llm.providers.registry").check_setting(name)
         super().__setattr__(name, value)
 

@@ -379,3 +379,11 @@ def test_names_that_look_private(module: Any) -> None:
     module._reset_client()
     assert module.chat._client is not client
     assert not hasattr(module, "_load_client")
+
+
+def test_the_originals_private_settings_are_no_slips_of_the_pen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`_bedrock_api_key` ends like a provider's setting; programs and tests of the openai package set it."""
+    muxi_llm._bedrock_api_key = None  # type: ignore[attr-defined]
+    del muxi_llm._bedrock_api_key  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="did you mean 'openai_api_key'"):
+        muxi_llm.opena_api_key = "k"  # type: ignore[attr-defined]
