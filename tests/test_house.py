@@ -66,9 +66,15 @@ CODECS_AND_PROVIDERS = ("wire/", "providers/")
 SWITCHED_ON = tuple(
     f"transport/{name}" for name in ("addresses", "fast", "fetch", "llama_cpp", "media_types")
 )
-APART = (*CODECS_AND_PROVIDERS, *SWITCHED_ON, "harness/", "llmix/")
-"""Not counted: what only those read who work on that one wire, provider, stage, or transport that is off until
-it is named; each file has its limit."""
+ROOMS = {"presets": (2500, ("presets/", "commands/mda.py", "commands/llmix.py"))}
+"""Rooms with a limit of their own: its lines of code, and what belongs to it."""
+
+APART = (
+    *CODECS_AND_PROVIDERS, *SWITCHED_ON, "harness/", "llmix/", "commands/",
+    *(part for _, parts in ROOMS.values() for part in parts),
+)  # fmt: skip
+"""Not counted: what only those read who work on that one wire, provider, stage, command, or transport that is
+off until it is named, and rooms with a limit of their own; each file has its limit."""
 
 CODEC_LINES = 350
 LAYOUT = {
@@ -106,6 +112,9 @@ def test_the_package_stays_small() -> None:
     """Lines of code: docstrings, comments and blank lines are asked for, not counted."""
     counted = [path for path in PACKAGE if path.name not in DATA_TABLES and not name(path).startswith(APART)]
     assert sum(map(code_lines, counted)) <= SDK_LINES
+    for room, (limit, parts) in ROOMS.items():
+        within = [path for path in PACKAGE if path.name not in DATA_TABLES and name(path).startswith(parts)]
+        assert sum(map(code_lines, within)) <= limit, room
 
 
 def test_codecs_and_providers_are_small() -> None:
