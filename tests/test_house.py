@@ -66,7 +66,10 @@ CODECS_AND_PROVIDERS = ("wire/", "providers/")
 SWITCHED_ON = tuple(
     f"transport/{name}" for name in ("addresses", "fast", "fetch", "llama_cpp", "media_types")
 )
-ROOMS = {"presets": (2500, ("presets/", "commands/mda.py", "commands/llmix.py"))}
+ROOMS = {
+    "presets": (2500, ("presets/", "commands/mda.py", "commands/llmix.py")),
+    "routing and gateway": (4500, ("routing/", "routes.py", "gateway/", "commands/gateway/")),
+}
 """Rooms with a limit of their own: its lines of code, and what belongs to it."""
 
 APART = (
