@@ -16,6 +16,7 @@ from muxi_llm.core.options import models_of
 from muxi_llm.core.request import Candidate, ModelRef
 from muxi_llm.errors import InvalidRequestError, shown_url
 from muxi_llm.providers import registry
+from muxi_llm.wire.base import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,8 @@ def candidates_of(endpoint: Endpoint, given: Mapping[str, Any], settings: config
     api_key, base_url = given.get("api_key"), given.get("base_url")
     primary = candidate_of(first, api_key=api_key, base_url=base_url, default="openai" if base_url else None)
     if primary.provider.key_required and not primary.provider.api_key:
+        # Where a key would not help, that is to be said.
+        primary.provider.wire_for(endpoint, primary.ref.name, Ledger(primary.ref.provider))
         raise missing_credentials(primary)
     return [primary, *(_fallback(model, primary, api_key, base_url) for model in rest)] if rest else [primary]
 

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from muxi_llm.core.port import IO
     from muxi_llm.core.stream import AsyncStream, Stream
     from muxi_llm.models import Adaptation, Report
-    from muxi_llm.wire.base import Endpoint, Inbound, Json, Reply, Wire, WireCall
+    from muxi_llm.wire.base import Endpoint, Json, Reply, Wire, WireCall
+    from muxi_llm.wire.inbound import Inbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ ANTHROPIC_DOORS = {("POST", "/v1/messages"): Door("chat", AnthropicInbound, MESS
 
 DEFAULT_RETRIES = 2  # both vendors' clients; as their default it says nothing about chains
 OPTIONS = (
-    *("fallback_models", "fallback_config", "retries", "provider_options", "adapt"),
+    *("fallback_models", "fallback_config", "retries", "provider_options", "adapt", "provider"),
     *harness.CALL_OPTIONS,
 )
 """Arguments of ours that a drop-in client's `create` takes besides its vendor's."""
@@ -179,10 +180,14 @@ class Exchange:
             raise WireError("malformed", "the request body is not a JSON object")
         settings = config.settings()
         given = {**present(own.options), "timeout": own.timeout}
+        if given.get("provider") == own.provider:  # which is who is asked anyway
+            del given["provider"]
+        options = given.keys() - {"timeout"}
         if own.max_retries != DEFAULT_RETRIES:
             given.setdefault("retries", own.max_retries)
         models = models_of(door.endpoint, raw.pop("model", None), given, settings)
-        candidates = [_candidate(model, own, door.events) for model in models]
+        first = candidate_of(models[0]) if "provider" in given else _candidate(models[0], own, door.events)
+        candidates = [first, *(_candidate(model, own, door.events) for model in models[1:])]
         body, needs, extra = self._chat_form(door, content, candidates, own.headers)
         verbatim = self._own_body(raw, candidates)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
@@ -191,7 +196,7 @@ class Exchange:
             and not is_scripted()
             and len(candidates) == 1
             and candidates[0].ref.name == (models[0] or "")
-            and not (present(own.options) or candidates[0].provider.keys)
+            and not (options or candidates[0].provider.keys)
             and harness.settings() is None
         )
         request = Request(

@@ -43,6 +43,7 @@ class Optioned:
             singleflight: bool | None = None,
             breaker: bool | float | Breaker | None = None,
             concurrency: int | None = None,
+            provider: Any = None,
             **settings: Any,
         ) -> Self:
             """The client, with other settings."""
@@ -66,7 +67,10 @@ def optioned(kind: Kind) -> Kind:
 
 def taken_from(params: dict[str, Any]) -> dict[str, Any]:
     """The arguments of ours among *params*, which are without them then."""
-    return {name: params.pop(name) for name in OPTIONS if name in params}
+    named = [name for name in OPTIONS if name in params]
+    if not isinstance(params.get("provider"), str):  # OpenAI's clients may be given an object by that name
+        named = [name for name in named if name != "provider"]
+    return {name: params.pop(name) for name in named}
 
 
 CARRIER = "muxi_llm_options"

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.core.habits import by_family, by_habits, left_out
+from muxi_llm.core.habits import by_family, by_habits, by_ranges, left_out
 from muxi_llm.core.parts import with_parts
 from muxi_llm.errors import UnsupportedParameterError, shown
-from muxi_llm.wire.base import is_neutral
+from muxi_llm.wire.base import SPOKEN, is_neutral
 from muxi_llm.wire.json_schema import json_instruction
 from muxi_llm.wire.openai.extensions import with_extensions
 from muxi_llm.wire.openai.turns import is_begun, is_text, with_reasoned_calls
@@ -34,6 +34,10 @@ def adapt(
         return request.verbatim, request.stream
     if request.mode == "passthrough":
         return request.body, request.stream
+    if request.endpoint not in SPOKEN:
+        body = by_ranges(request.body, profile.ranges, ledger)
+        body = _by_tables(body, profile.renames, profile.drops, profile.forces, ledger)
+        return _streamed(body, request, profile.streams, ledger)
     # By need first, while places are still the caller's; system messages last, when all of them are there.
     body = _by_needs(request.body, request.needs, provider, ledger) if request.needs else request.body
     if request.endpoint == "chat" and not provider.system_message_support:
@@ -46,12 +50,19 @@ def adapt(
         _tell_begun(body, ledger)
     body = by_habits(body, provider, ledger)
     body = _by_tables(body, provider.renames, provider.drops, provider.forces, ledger)
-    if not request.stream or provider.streaming_support:
+    return _streamed(body, request, provider.streaming_support, ledger)
+
+
+def _streamed(
+    body: Mapping[str, Any], request: Request, streams: bool, ledger: Ledger
+) -> tuple[Mapping[str, Any], bool]:
+    """*body*, and whether to ask for a stream, where one is wanted and the provider *streams*."""
+    if not request.stream or streams:
         return body, request.stream
     ledger.changed(
         "stream", "this provider does not stream; the whole answer is handed out as chunks", loss=False
     )
-    return {name: value for name, value in body.items() if name != "stream_options"}, False
+    return {name: value for name, value in body.items() if name not in OF_STREAMS}, False
 
 
 def _tell_begun(body: Mapping[str, Any], ledger: Ledger) -> None:
@@ -246,3 +257,6 @@ EXTENSION_FLAGS = {
 
 NEVER_DROPPED = {"n"}
 """Doing without these would give something else than was asked, not something less."""
+
+OF_STREAMS = {"stream_options", "partial_images"}
+"""Parameters that say something of a stream alone."""

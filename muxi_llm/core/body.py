@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from muxi_llm.core.checks import check
 from muxi_llm.core.options import CONTROLS, present
 from muxi_llm.core.plain import made_plain
 from muxi_llm.errors import InvalidRequestError, shown
@@ -33,7 +34,7 @@ def body_of(endpoint: Endpoint, given: Mapping[str, Any]) -> tuple[Json, frozens
         body["messages"] = _messages(body.get("messages"), needs)
         _chat_needs(body, needs)
     else:
-        _check_text(body, "prompt" if endpoint == "completion" else "input")
+        check(endpoint, body)
     return body, frozenset(needs)
 
 
@@ -164,14 +165,6 @@ def named(wanted: Json) -> Json:
     if not isinstance(name, str) or (short := shortened(name, 64)) == name:
         return wanted
     return {**wanted, "json_schema": {**spec, "name": short}}
-
-
-def _check_text(body: Json, name: str) -> None:
-    value = body.get(name)
-    if value is None or (hasattr(value, "__len__") and len(value) == 0):
-        raise InvalidRequestError(f"{name} is empty; give a string or a list", param=name)
-    if not isinstance(value, str):
-        _items(value, name, "a string or a list")
 
 
 def _items(raw: object, where: str, wanted: str = "a list") -> list[Any]:

@@ -125,10 +125,10 @@ async def _exchange(
 ) -> Any:
     """Fetch media, adapt, encode, send, decode."""
     provider = candidate.provider
-    if provider.key_required and not provider.api_key:
-        raise missing_credentials(candidate)
     ends = io.now() + timeout
     wire = provider.wire_for(request.endpoint, candidate.ref.name, ledger)
+    if provider.key_required and not provider.api_key:
+        raise missing_credentials(candidate)
     if request.needs:
         whole = await with_media(io, request, provider, ledger, ends)
         if whole is not request:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.anthropic.thinking import nearest_effort
 from muxi_llm.wire.base import is_neutral
 from muxi_llm.wire.openai.turns import TURN_HABITS
@@ -106,10 +107,14 @@ def _short(body: Body, lengths: Mapping[str, int], ledger: Ledger) -> Body:
     return body
 
 
-def _in_ranges(body: Body, ranges: Mapping[str, tuple[float, float]], ledger: Ledger) -> Body:
+def by_ranges(body: Body, ranges: Mapping[str, tuple[float, float]], ledger: Ledger) -> Body:
+    """*body* with each parameter of *ranges* within its own."""
     for name, (least, most) in ranges.items():
         value = body.get(name)
         if isinstance(value, int | float) and not least <= value <= most:
+            if name == "n":  # fewer answers are no answer to that
+                why = f"{ledger.provider} gives {least} to {most} a call, not {value}"
+                raise UnsupportedParameterError(f"n: {why}", param=name)
             nearest = min(max(value, least), most)
             ledger.changed(name, f"{ledger.provider} takes {least} to {most}; sent as {nearest}")
             body = {**body, name: nearest}
@@ -154,7 +159,7 @@ def _tool_choice(body: Body, instead: Mapping[str, str], ledger: Ledger) -> Body
 
 HABITS: tuple[tuple[str, Callable[[Any, Any, Ledger], Any]], ...] = (
     ("foreign", _without_foreign),
-    ("ranges", _in_ranges),
+    ("ranges", by_ranges),
     ("lengths", _short),
     ("stop_limit", _few_stops),
     ("effort_fields", _effort),

@@ -11,7 +11,14 @@ from openai import NotGiven, Omit
 from muxi_llm import config
 from muxi_llm.core.request import Limits
 from muxi_llm.errors import InvalidModelError, InvalidRequestError, shown
-from muxi_llm.types.common import CallParams, ChatParams, CompletionParams, EmbeddingParams
+from muxi_llm.types.common import (
+    CallParams,
+    ChatParams,
+    CompletionParams,
+    EmbeddingParams,
+    ImageParams,
+    RerankParams,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,14 +39,15 @@ def check_keywords(endpoint: Endpoint, given: Mapping[str, Any]) -> None:
         near = get_close_matches(name, KEYWORDS[endpoint], n=1, cutoff=0.6)
         hint = f"did you mean {near[0]!r}? " if near else ""
         hint += "provider-specific ones go into extra_body or provider_options"
-        raise TypeError(f"create() got an unexpected keyword argument {name!r}; {hint}")
+        verb = VERBS.get(endpoint) or endpoint.partition(".")[2] or "create"
+        raise TypeError(f"{verb}() got an unexpected keyword argument {name!r}; {hint}")
 
 
 def models_of(
     endpoint: Endpoint, model: object, given: Mapping[str, Any], settings: config.Settings
 ) -> list[Any]:
     """The ids of a chain: the model or models, then the fallbacks, as many as are wanted."""
-    first, *rest = _models(model)
+    first, *rest = _placed(_models(model), given.get("provider"))
     fallbacks = given.get("fallback_models")
     if fallbacks is None and not rest:
         chain = settings.fallback.default_chains.get(endpoint)
@@ -51,6 +59,15 @@ def models_of(
         raise InvalidRequestError(message, param="fallback_models")
     rest += fallbacks or ()
     return [first, *rest[: fallback_config(given).get("max_fallbacks")]]
+
+
+def _placed(models: list[Any], provider: Any) -> list[Any]:
+    """*models* with the *provider* that is to be asked before those that name none."""
+    if provider is None:
+        return models
+    _check("provider", provider, isinstance(provider, str) and provider != "", "a provider's name")
+    named = ["*" if model is None else model for model in models]
+    return [f"{provider}/{one}" if isinstance(one, str) and "/" not in one else one for one in named]
 
 
 def _models(model: Any) -> list[Any]:
@@ -145,7 +162,13 @@ KEYWORDS: dict[Endpoint, frozenset[str]] = {
     "chat": frozenset(ChatParams.__annotations__) | {"model", "messages", "stream"},
     "completion": frozenset(CompletionParams.__annotations__) | {"model", "prompt", "stream"},
     "embedding": frozenset(EmbeddingParams.__annotations__) | {"model", "input"},
+    "image": frozenset(ImageParams.__annotations__) | {"model", "prompt", "stream"},
+    "moderation": frozenset(CallParams.__annotations__) | {"model", "input"},
+    "rerank": frozenset(RerankParams.__annotations__) | {"model", "query", "documents"},
 }
+
+VERBS: dict[Endpoint, str] = {"image_edit": "edit"}
+"""What a face calls an endpoint, where that is not `create` or the word behind a dot."""
 
 NO_TIMEOUT = 365 * 86_400.0
 """A year, in seconds: what infinity comes down to where an operating system wants a number."""

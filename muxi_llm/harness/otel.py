@@ -290,6 +290,9 @@ OPERATIONS = {
     "completion": "text_completion",
     "embedding": "embeddings",
     "models": "list_models",
+    "image": "image_generation",
+    "moderation": "moderation",
+    "rerank": "rerank",
 }
 INFERENCE = {"chat", "completion"}
 

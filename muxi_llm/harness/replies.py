@@ -49,6 +49,9 @@ VALUES: dict[Endpoint, type[BaseModel]] = {
     "embedding": CreateEmbeddingResponse,
 }
 CHUNKS: dict[Endpoint, type[BaseModel]] = {"chat": ChatCompletionChunk, "completion": Completion}
+MERGED = {*VALUES, "models", "moderation", "rerank"}
+"""Endpoints whose answer to equal calls is the same."""
+
 KEPT = (*VALUES.values(), *CHUNKS.values())
 
 PASSING = re.compile(
@@ -161,7 +164,7 @@ class Replies:
 
     def is_mergeable(self, request: Request) -> bool:
         """Whether equal calls at once may be one: no streams, and no samples that were meant to differ."""
-        if request.stream:
+        if request.stream or request.endpoint not in MERGED:
             return False
         body = request.body if request.verbatim is None else request.verbatim
         if self._merges or not body.get("temperature"):
@@ -176,8 +179,8 @@ class Replies:
         return not any(map(_calls_tools, _choices(value)))
 
     def cache_of(self, request: Request, candidates: Sequence[Candidate]) -> TwoTierCache | None:  # noqa: ARG002
-        """The cache for *request*, `None` for none."""
-        return self._cache
+        """The cache for *request*, `None` for none: what an endpoint makes anew each time is not kept."""
+        return self._cache if request.endpoint in VALUES else None
 
     def key_of(self, request: Request, candidates: Sequence[Candidate]) -> str | None:
         """The key its answer is kept under; `None` where what is asked is no JSON, and equal to nothing."""

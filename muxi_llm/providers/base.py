@@ -16,11 +16,12 @@ signature, a second request) overrides `send`, and has the port alone to do it w
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm import errors
 from muxi_llm.providers.profiles import profile_of
-from muxi_llm.wire.base import Fault, Reply, Wire, WireCall, WireError, dumps, overlaid
+from muxi_llm.wire.base import SPOKEN, Fault, Profile, Reply, Wire, WireCall, WireError, dumps, overlaid
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.openai.completions import CompletionsOverChat, OpenAICompletions
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from muxi_llm.core.port import IO
-    from muxi_llm.wire.base import Endpoint, Json, Ledger, Profile
+    from muxi_llm.wire.base import Endpoint, Json, Ledger
 
 DOT_SEGMENT = re.compile(r"(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=[/\\#]|%2f|%5c|$)", re.IGNORECASE)
 """What leads out of a path, as servers and proxies read it: https://url.spec.whatwg.org/#double-dot-path-segment."""
@@ -173,6 +174,9 @@ class Provider:
     """The fields that have it go on from an assistant message at the end; `message`: that message's own."""
     tool_call_id: ClassVar[str] = ""
     """The pattern ids of tool calls must match; others are replaced, a call's and its result's alike."""
+    quirks: ClassVar[Mapping[Endpoint, Mapping[str, Profile]]] = {}
+    """Endpoint other than chat, completions and embeddings → pattern of a model's name → what it takes there
+    otherwise than OpenAI. The tables above are about those three."""
     families: ClassVar[Mapping[str, Profile]] = {}
     """Pattern of a model's name → quirks it has here alone, instead of its family's."""
 
@@ -228,8 +232,15 @@ class Provider:
 
     # ------------------------------------------------------------------------------------- verbs
 
+    def profile_at(self, endpoint: Endpoint, model: str) -> Profile:
+        """Quirks of *model*'s family at *endpoint*."""
+        if endpoint in SPOKEN:
+            return self.profile(model)
+        rows = self.quirks.get(endpoint, {}).items()
+        return next((quirks for pattern, quirks in rows if re.match(pattern, model)), NO_QUIRKS)
+
     def profile(self, model: str) -> Profile:
-        """Quirks of *model*'s family."""
+        """Quirks of *model*'s family, where it speaks."""
         for pattern, quirks in self.families.items():
             if re.match(pattern, model):
                 return quirks
@@ -241,18 +252,17 @@ class Provider:
 
     def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
         """A codec for one attempt. Raises `InvalidRequestError` where there is no such endpoint."""
-        profile = self.profile(model)
         kind = self.wires.get(endpoint)
         if kind is not None:
-            wire = kind(model, ledger, profile)
+            wire = kind(model, ledger, self.profile_at(endpoint, model))
             wire.giver = self.giver
             return wire
         if endpoint == "completion" and "chat" in self.wires:
             return CompletionsOverChat(self.wire_for("chat", model, ledger))
         have = ", ".join(sorted(self.wires))
-        raise errors.InvalidRequestError(
-            f"{self.name} has no {endpoint} endpoint (it has: {have})", param="model"
-        )
+        others = import_module("muxi_llm.providers.registry").having(endpoint)  # it knows of us
+        message = f"{self.name} has no {endpoint} endpoint (it has: {have}); these have: {', '.join(others)}"
+        raise errors.InvalidRequestError(message, param="model")
 
     def url_of(self, wire: Wire, *, stream: bool) -> str:
         """Where this attempt goes."""
@@ -327,6 +337,9 @@ class Provider:
         return errors.malformed_reply(
             wire_error.message, url=url, headers=reply.headers, content=reply.content
         )
+
+
+NO_QUIRKS = Profile()
 
 
 def asked_delay(body: object) -> str | None:

@@ -11,12 +11,16 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.loading import loading
 from muxi_llm.providers.base import CLASSES, Provider
 from muxi_llm.providers.catalog import ROWS
 from muxi_llm.providers.compatible import class_of
+
+if TYPE_CHECKING:
+    from muxi_llm.wire.base import Endpoint
 
 NATIVE = {
     "anthropic": "muxi_llm.providers.anthropic",
@@ -104,6 +108,11 @@ def installed() -> dict[str, EntryPoint]:
 def own() -> list[type[Provider]]:
     """Every provider that needs no other package: ours, and those defined in this program."""
     return list(_own(tuple(CLASSES.items())))
+
+
+def having(endpoint: Endpoint) -> list[str]:
+    """Who has *endpoint* and is still there, by name."""
+    return [kind.name for kind in own() if endpoint in kind.wires and not getattr(kind, "closed", "")]
 
 
 @lru_cache(maxsize=2)

@@ -50,6 +50,7 @@ class Options(TypedDict, total=False):
     singleflight: bool | None
     breaker: bool | float | Breaker | None
     concurrency: int | None
+    provider: str | None
 
 
 class CallParams(Options, total=False):
@@ -62,6 +63,7 @@ class CallParams(Options, total=False):
     headers, fallbacks get those that trace a request (`traceparent`, `tracestate`, `x-request-id` and its
     kin). provider_options: the same by provider, fallbacks too: fields of the body, `extra_headers` and
     `extra_query`, as in `{"anthropic": {"top_k": 5, "extra_headers": {"anthropic-beta": "..."}}}`.
+    provider: who is asked, where no model says so.
     adapt: `adapt`, `strict` or `passthrough`. cache: where answers are kept and looked for, `False` for
     nowhere, or a `muxi_llm.harness.Cache` (or its fields as a dict). tenant: whose the call is: callers of
     another tenant share no answer with it (default: each key is its own). singleflight, breaker,
@@ -147,3 +149,32 @@ class EmbeddingParams(CallParams, total=False):
     dimensions: int | None
     encoding_format: Literal["float", "base64"] | None
     user: str | None
+
+
+class ImageParams(CallParams, total=False):
+    """Parameters of an image call, besides `model`, `prompt` and `stream`."""
+
+    background: str | None
+    complexity: str | None
+    frame_count: int | None
+    frame_duration_ms: int | None
+    moderation: str | None
+    n: int | None
+    output_compression: int | None
+    output_format: str | None
+    partial_images: int | None
+    quality: str | None
+    response_format: Literal["url", "b64_json"] | None
+    safety_identifier: str | None
+    size: str | None
+    style: str | None
+    svg: Mapping[str, Any] | None
+    user: str | None
+
+
+class RerankParams(CallParams, total=False):
+    """Parameters of a rerank call, besides `model`, `query` and `documents`."""
+
+    max_tokens_per_doc: int | None
+    return_documents: bool | None
+    top_n: int | None

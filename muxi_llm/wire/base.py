@@ -22,11 +22,18 @@ from muxi_llm.wire.mending import MENDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from muxi_llm.errors import APIError
-
 Json = dict[str, Any]
-Endpoint = Literal["chat", "completion", "embedding", "models"]
+Endpoint = Literal[
+    "chat", "completion", "embedding", "models", "image", "image_edit", "moderation", "rerank",
+    "transcription", "translation", "speech",
+    "file.create", "file.list", "file.retrieve", "file.content", "file.delete",
+    "batch.create", "batch.list", "batch.retrieve", "batch.cancel",
+]  # fmt: skip
 Value = TypeVar("Value", bound=BaseModel)
+
+SPOKEN = frozenset({"chat", "completion", "embedding", "models"})
+"""Endpoints whose requests are fitted by the tables of models' families and of providers; those of all others
+by `Provider.quirks`."""
 
 # ------------------------------------------------------------------------------ bytes in and out
 
@@ -120,6 +127,12 @@ class Profile:
 
     renames: Mapping[str, str] = field(default_factory=dict)
     drops: Mapping[str, str] = field(default_factory=dict)
+    forces: Mapping[str, Any] = field(default_factory=dict)
+    """The only value taken."""
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """The least and the most a parameter may be."""
+    streams: bool = False
+    """At an endpoint other than those of `SPOKEN`: whether it does."""
     max_output_tokens: int | None = None
     """The most it can say; `None`: nobody knows."""
     thinking: Literal["none", "budget", "adaptive"] = "none"
@@ -241,52 +254,6 @@ class Wire:
     def decode_fault(cls, status: int, data: bytes) -> Fault:
         """An error reply's bytes, whatever their shape, → a `Fault`."""
         return decode_fault(status, data)
-
-
-class Inbound:
-    """The same wire backwards, for one request of a client: its body in, the body it expects out.
-
-    An object remembers what its request asked for (the model's name, which chunks to send), so that the
-    answer is in the client's own terms.
-    """
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-
-    def decode_request(self, data: bytes) -> Json:
-        """A client's body → OpenAI-shaped parameters, `model` and `stream` among them.
-
-        Raises `WireError` for bytes that are no request. What the chat form has no room for goes to the
-        ledger.
-        """
-        raise NotImplementedError
-
-    def hear(self, headers: Mapping[str, str], body: Json) -> None:
-        """Put into *body*, in place, what the client says in headers."""
-
-    def own_body(self, raw: Json, ledger: Ledger) -> Json:  # noqa: ARG002 - most have nothing to take out
-        """What the client's own server is asked: *raw* itself, unless it holds what only others know."""
-        return raw
-
-    def encode_response(self, value: Any) -> bytes:
-        """A typed value → the body of a success."""
-        raise NotImplementedError
-
-    def encode_chunk(self, chunk: Any) -> bytes:
-        """A typed chunk → the events it amounts to, possibly none."""
-        raise NotImplementedError
-
-    def encode_end(self) -> bytes:
-        """What ends a whole stream. Never called after `encode_fault`."""
-        raise NotImplementedError
-
-    def encode_fault(self, error: APIError) -> bytes:
-        """An error in the middle of a stream → its event."""
-        raise NotImplementedError
-
-    def encode_error(self, error: APIError) -> bytes:
-        """An error → the body of an error reply."""
-        raise NotImplementedError
 
 
 # ----------------------------------------------------------------------------------------- helpers

@@ -355,6 +355,58 @@ def test_tables_apply_to_every_endpoint():
     assert (out, told(ledger.entries)) == ({"input": "x"}, [("user", "dropped", False)])
 
 
+def fitted(profile: Profile, *, stream: bool = False, **params: Any) -> tuple[Any, list[Adaptation]]:
+    """A request for an image as *profile* has it, from a provider whose other tables say otherwise."""
+    ledger = Ledger("weak")
+    request = Request("image", {"prompt": "x", **params}, stream=stream)
+    provider = provider_of(renames={"n": "count"}, drops={"prompt": "no"}, streaming_support=True)
+    return adapt(request, provider, profile, ledger), ledger.entries
+
+
+def test_other_endpoints_have_tables_of_their_own():
+    """Neither the provider's nor its habits, which are about chat."""
+    profile = Profile(
+        renames={"size": "image_size"},
+        drops={"style": "no such"},
+        forces={"response_format": "b64_json"},
+        ranges={"output_compression": (10, 90), "n": (1, 4)},
+    )
+    (body, stream), entries = fitted(profile, n=2, size="1x1", style="vivid", output_compression=5)
+    assert (body, stream) == (
+        {"prompt": "x", "n": 2, "output_compression": 10, "response_format": "b64_json", "image_size": "1x1"},
+        False,
+    )
+    assert told(entries) == [
+        ("output_compression", "changed", True),
+        ("style", "dropped", True),
+        ("size", "renamed", False),
+        ("response_format", "added", False),
+    ]
+
+
+def test_more_answers_than_there_are_is_refused():
+    """Fewer would be no answer to that."""
+    with pytest.raises(UnsupportedParameterError, match="n: weak gives 1 to 4 a call, not 5") as caught:
+        fitted(Profile(ranges={"n": (1, 4)}), n=5)
+    assert caught.value.param == "n"
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_whether_other_endpoints_stream_is_the_models(streams):
+    (body, stream), entries = fitted(Profile(streams=streams), stream=True, partial_images=2)
+    assert stream is streams
+    assert ("partial_images" in body) is streams
+    assert [entry.param for entry in entries] == ([] if streams else ["stream"])
+
+
+def test_quirks_are_found_by_endpoint_and_model():
+    quirks = Profile(drops={"style": "no"})
+    provider = provider_of(quirks={"image": {"dall-e": quirks}})
+    assert provider.profile_at("image", "dall-e-3") is quirks
+    assert provider.profile_at("image", "other") == provider.profile_at("rerank", "dall-e-3") == Profile()
+    assert provider.profile_at("chat", "gpt-5") == provider.profile("gpt-5")
+
+
 # -------------------------------------------------------------------------------------------- modes
 
 LOSSES = {

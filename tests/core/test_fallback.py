@@ -10,6 +10,7 @@ import pytest
 
 import muxi_llm
 from muxi_llm import Embedding, FallbackExhaustedError, MissingCredentialsError
+from muxi_llm.core.options import models_of
 from muxi_llm.core.request import Limits
 from muxi_llm.transport.scripted import Answer
 from tests.core import CHAIN, REFUSED, ask, candidate, claude_said, failed, request_of, run, said, text_of
@@ -248,3 +249,27 @@ def test_disabled_configuration_has_no_effect(driver):
     raised, script = ask(driver, *[failed(500)] * 3)
     assert [call.url.split("/")[2] for call in script.calls] == ["api.openai.com"] * 3
     assert not isinstance(raised, FallbackExhaustedError)
+
+
+# ------------------------------------------------------------------------------------ who is asked
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "asked"),
+    [
+        ("m", "mistral", "mistral/m"),
+        ("groq/m", "mistral", "groq/m"),
+        (None, "mistral", "mistral/*"),
+        (["m", "groq/o"], "mistral", "mistral/m"),
+        (5, "mistral", 5),
+    ],
+)
+def test_who_is_asked_where_the_model_does_not_say(model, provider, asked):
+    first, *_ = models_of("image", model, {"provider": provider}, muxi_llm.config.settings())
+    assert first == asked
+
+
+@pytest.mark.parametrize("provider", ["", 5])
+def test_a_provider_that_is_no_name(provider):
+    with pytest.raises(muxi_llm.InvalidRequestError, match="provider must be a provider's name"):
+        models_of("image", "m", {"provider": provider}, muxi_llm.config.settings())

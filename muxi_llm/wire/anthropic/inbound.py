@@ -15,7 +15,8 @@ from muxi_llm.wire.anthropic.foreign import own_messages, thinks_no_more
 from muxi_llm.wire.anthropic.inbound_reply import Ending, blocks_of, head_of, state_of, tell_media, usage_of
 from muxi_llm.wire.anthropic.inbound_request import RequestReader
 from muxi_llm.wire.anthropic.inbound_stream import EventEncoder, event
-from muxi_llm.wire.base import Inbound, Json, WireError, dumps_answer, loads
+from muxi_llm.wire.base import Json, WireError, dumps_answer, loads
+from muxi_llm.wire.inbound import Inbound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticSerializationError
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk
-from muxi_llm.wire.base import Inbound, Json, Wire, WireError, dumps_answer, loads, read_value
+from muxi_llm.wire.base import Json, Wire, WireError, dumps_answer, loads, read_value
+from muxi_llm.wire.inbound import Inbound
 from muxi_llm.wire.openai.reply import settle_answer
 from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 from muxi_llm.wire.state import giver_of_any, stamp, without_foreign

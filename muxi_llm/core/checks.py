@@ -1,0 +1,115 @@
+"""What the arguments of the endpoints beside chat must be: a table, checked before any I/O.
+
+What only one provider wants of an argument is for its tables; here is what no provider could take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from muxi_llm.errors import InvalidRequestError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from muxi_llm.wire.base import Endpoint, Json
+
+
+class Argument(NamedTuple):
+    """wanted: what to give, in words. fits: whether a value is that. needed: whether it must be given."""
+
+    wanted: str
+    fits: Callable[[Any], bool]
+    needed: bool = False
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise an `InvalidRequestError` that names the argument, and quotes no text."""
+        if value is None and not self.needed:
+            return
+        if value is None or (hasattr(value, "__len__") and len(value) == 0) or _is_blank(value, self.fits):
+            raise InvalidRequestError(f"{name} is empty; give {self.wanted}", param=name)
+        if not self.fits(value):
+            raise InvalidRequestError(f"{name} must be {self.wanted}, not {shown(value)}", param=name)
+
+
+def check(endpoint: Endpoint, body: Json) -> None:
+    """Refuse what no provider could take for an argument of *endpoint*."""
+    for name, argument in ARGUMENTS.get(endpoint, {}).items():
+        argument.check(name, body.get(name))
+
+
+def is_text(value: object) -> bool:
+    """A string with something in it."""
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_blank(value: object, fits: Callable[[Any], bool]) -> bool:
+    return fits is is_text and isinstance(value, str) and not is_text(value)
+
+
+def within(least: int, most: float = float("inf")) -> Callable[[Any], bool]:
+    """A whole number of that size."""
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def one_of(*words: str) -> Argument:
+    """One of these words."""
+    return Argument(f"one of {', '.join(words)}", lambda value: value in words)
+
+
+def listing(*kinds: type) -> Callable[[Any], bool]:
+    """A list of these types."""
+    return lambda value: isinstance(value, list) and all(isinstance(item, kinds) for item in value)
+
+
+def _is_input(value: Any) -> bool:
+    return isinstance(value, str | list)
+
+
+def _is_moderated(value: Any) -> bool:
+    if isinstance(value, str):
+        return True
+    return listing(str)(value) or (
+        listing(Mapping)(value) and all(isinstance(part.get("type"), str) for part in value)
+    )
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+TEXT = Argument("a string", is_text)
+NEEDED_TEXT = TEXT._replace(needed=True)
+STRINGS = Argument("a string or a list", _is_input, needed=True)
+COUNT = Argument("a whole number from 1", within(1))
+
+ARGUMENTS: dict[Endpoint, dict[str, Argument]] = {
+    "completion": {"prompt": STRINGS},
+    "embedding": {"input": STRINGS},
+    # https://platform.openai.com/docs/api-reference/images/create
+    "image": {
+        "prompt": NEEDED_TEXT,
+        "n": COUNT,
+        "size": TEXT,
+        "quality": TEXT,
+        "style": TEXT,
+        "background": TEXT,
+        "output_format": TEXT,
+        "response_format": one_of("url", "b64_json"),
+        "output_compression": Argument("a whole number from 0 to 100", within(0, 100)),
+        "partial_images": Argument("a whole number from 0 to 3", within(0, 3)),
+    },
+    # https://platform.openai.com/docs/api-reference/moderations/create
+    "moderation": {
+        "input": Argument(
+            "a string, a list of strings or a list of parts with a type", _is_moderated, needed=True
+        )
+    },
+    # https://docs.cohere.com/reference/rerank, https://api.jina.ai/redoc
+    "rerank": {
+        "query": NEEDED_TEXT,
+        "documents": Argument("a list of strings or dicts", listing(str, dict), needed=True),
+        "top_n": COUNT,
+        "return_documents": Argument("True or False", lambda value: isinstance(value, bool)),
+        "max_tokens_per_doc": COUNT,
+    },
+}
