@@ -81,7 +81,8 @@ def used(value: Any) -> None:
         assert choice.finish_reason is None or choice.finish_reason.strip() is not None
         for call in choice.message.tool_calls or ():
             called = call.custom.input if call.type == "custom" else call.function.arguments
-            assert called.strip() is not None
+            named = call.custom.name if call.type == "custom" else call.function.name
+            assert (called + named).strip() is not None
     if value.usage:
         assert (value.usage.prompt_tokens or 0) + (value.usage.completion_tokens or 0) >= 0
 

@@ -122,11 +122,25 @@ class _Builder:
             message.setdefault("role", "assistant")
             message.setdefault("refusal", None)
             if "tool_calls" in message:
-                message["tool_calls"].sort(key=lambda call: call.pop("index"))
+                message["tool_calls"] = _calls(message["tool_calls"]) or None
         raw = {**self._head, "object": "chat.completion", "choices": choices}
         if self._usage is not None:
             raw["usage"] = self._usage
         return ChatCompletion.construct(**raw)
+
+
+def _calls(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Whole calls from what was told of each, in their order. What calls nothing is none."""
+    told.sort(key=lambda call: call.pop("index"))
+    calls = [call for call in told if call.get("function") or call.get("custom")]
+    for call in calls:
+        call.setdefault("type", "custom" if "custom" in call else "function")
+        if function := call.get("function"):
+            call["function"] = {
+                **function,
+                **{name: function.get(name) or "" for name in ("name", "arguments")},
+            }
+    return calls
 
 
 def merge(message: dict[str, Any], delta: dict[str, Any]) -> None:

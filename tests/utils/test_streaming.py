@@ -137,6 +137,15 @@ MESSAGES: dict[str, tuple[list[Json], Json]] = {
         [{"tool_calls": [CUSTOM]}, *({"tool_calls": [{"index": 0, "custom": {"input": t}}]} for t in "xy")],
         {"tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "f", "input": "xy"}}]},
     ),
+    "a call of nothing": (
+        [{"tool_calls": [{"index": 0, "id": "a", "type": "function"}]}, {"tool_calls": [{"index": 1, **CALL}]}],
+        {"tool_calls": [CALL]},
+    ),
+    "calls of nothing alone": ([{"tool_calls": [{"index": 0, "id": "a"}]}], {"tool_calls": None}),
+    "a call without a name": (
+        [{"tool_calls": [{"index": 0, "id": "a", "function": {"name": None, "arguments": None}}]}],
+        {"tool_calls": [{"id": "a", "type": "function", "function": {"name": "", "arguments": ""}}]},
+    ),
     "pitfall_70 a legacy call": (
         [{"function_call": {"name": "f", "arguments": ""}}, {"function_call": {"arguments": "{"}}, {"function_call": {"arguments": "}"}}],
         {"function_call": {"name": "f", "arguments": "{}"}},

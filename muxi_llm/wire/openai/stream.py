@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Chunk = TypeVar("Chunk", ChatCompletionChunk, Completion)
 DONE = b"[DONE]"
+CALLS_NOTHING = "a tool call calls nothing"
 
 
 class OpenAIStreamDecoder(EventDecoder[Chunk]):
@@ -93,7 +94,8 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
     def _said(self, answer_id: str, index: int, choice: Any) -> None:
         delta: ChoiceDelta = choice.delta
         if delta.tool_calls:
-            self._calls.setdefault(index, _CallPlaces(answer_id)).settle(delta.tool_calls)
+            places = self._calls.setdefault(index, _CallPlaces(answer_id, waits=self._mends))
+            delta.tool_calls = places.settled(delta.tool_calls) or None
         extra = delta.__pydantic_extra__ or delta.tool_calls  # cheap test first
         if extra and index not in self._stamped and stamp(delta, self._giver):
             self._stamped.add(index)  # once: chunks are added up
@@ -109,11 +111,17 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
         if choice.finish_reason in FAILURES:
             self.over = True
             return failed(choice.finish_reason)
+        if self._calls_nothing(choice.index):
+            self.over = True
+            return WireError("malformed", CALLS_NOTHING)
         if chunk.usage is None and (told := vendor_usage(chunk)):
             chunk.usage = told
         return None
 
-    def _no_object(self, data: bytes) -> Sequence[Chunk]:
+    def _calls_nothing(self, index: int) -> bool:
+        return index in self._calls and self._calls[index].nameless > 0
+
+    def _no_object(self, data: bytes) -> Sequence[Chunk | WireError]:
         """The terminator; pings and comments, which say nothing; anything else makes no sense."""
         if data.startswith(DONE):
             self.over = True
@@ -134,8 +142,10 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
             raw["choices"] = []
         return build_value(self._kind, raw)
 
-    def _end_of(self, index: int) -> Chunk:
+    def _end_of(self, index: int) -> Chunk | WireError:
         """The end of an answer that the server never told (Snowflake), though it says that all is sent."""
+        if self._calls_nothing(index):
+            return WireError("malformed", CALLS_NOTHING)
         reason = "tool_calls" if index in self._calls else "stop"
         said: Json = {"delta": {}} if self._chats else {"text": ""}
         choice = {"index": index, **said, "finish_reason": reason, "logprobs": None}
@@ -157,10 +167,14 @@ def raise_fault(data: bytes) -> NoReturn:
 
 @dataclass(slots=True)
 class _Place:
-    """An open call: where it is told, under which id of the server's, its arguments so far if it has none."""
+    """An open call: its id at the server, where it is told, its arguments so far if it has no id.
 
-    number: int
+    number: `None` until something is called by it; told: what was said of it before that.
+    """
+
     call_id: str | None
+    number: int | None = None
+    told: Json = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
 
     @property
@@ -176,32 +190,51 @@ class _Place:
 
 
 class _CallPlaces:
-    """One choice's tool calls by index.
+    """One choice's tool calls, numbered as they come: the openai package's stream helper takes an index for
+    a position, and reads the name from a call's first delta.
 
     Gemini's compatible endpoint and its like give each parallel call index 0: a new id on an index in
     use is a new call, and gets a place of its own. So does, where there are no ids at all, a name behind
-    arguments that are whole.
+    arguments that are whole. waits: whether deltas before a call's name are told with that.
+    nameless: how many calls have no name yet.
     """
 
-    def __init__(self, answer_id: str) -> None:
+    def __init__(self, answer_id: str, *, waits: bool) -> None:
         self._answer_id = answer_id
+        self._waits = waits
         self._open: dict[int, _Place] = {}
         self._used = 0
+        self.nameless = 0
 
-    def settle(self, deltas: list[DeltaToolCall]) -> None:
-        """Correct the deltas' indexes, in place."""
-        for delta in deltas:
-            place = self._open.get(delta.index)
-            if place is None or self._is_other(place, delta):
-                number = delta.index if place is None else self._used
-                place = self._open[delta.index] = _Place(number, delta.id)
-                self._used = max(self._used, number + 1)
-                delta.id = delta.id or f"call_{self._answer_id}_{number}"  # its result will name it
-            elif delta.id:
-                place.call_id = delta.id
-            if place.call_id is None and delta.function is not None and delta.function.arguments:
-                place.texts.append(delta.function.arguments)
-            delta.index = place.number
+    def settled(self, deltas: list[DeltaToolCall]) -> list[DeltaToolCall]:
+        """Those that can be told, corrected in place."""
+        return [delta for delta in deltas if self._settle(delta)]
+
+    def _settle(self, delta: DeltaToolCall) -> bool:
+        place = self._open.get(delta.index)
+        if place is None or self._is_other(place, delta):
+            place = self._open[delta.index] = _Place(delta.id)
+            self.nameless += 1
+        elif delta.id:
+            place.call_id = delta.id
+        if place.number is None:
+            if self._waits and delta.function is None and not (delta.__pydantic_extra__ or {}).get("custom"):
+                place.told.update(delta.model_dump(exclude_none=True))
+                return False
+            self._begin(place, delta)
+        if place.call_id is None and delta.function is not None and delta.function.arguments:
+            place.texts.append(delta.function.arguments)
+        delta.index = place.number  # type: ignore[assignment]  # it has begun
+        return True
+
+    def _begin(self, place: _Place, delta: DeltaToolCall) -> None:
+        for name, value in place.told.items():
+            if getattr(delta, name, None) is None:
+                setattr(delta, name, value)
+        place.number = self._used
+        self._used += 1
+        self.nameless -= 1
+        delta.id = delta.id or f"call_{self._answer_id}_{place.number}"  # its result will name it
 
     def _is_other(self, place: _Place, delta: DeltaToolCall) -> bool:
         """Whether *delta* begins another call than the one its index stands for."""

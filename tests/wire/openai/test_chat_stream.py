@@ -162,6 +162,7 @@ INDEXES: dict[str, tuple[list[tuple[int, str | None, str]], list[int]]] = {
     "an empty id after the first": ([(0, "a", "{"), (0, "", "}")], [0, 0]),
     "an id that comes late": ([(0, None, "{"), (0, "a", "}")], [0, 0]),
     "every call at index 0": ([(0, "a", "{}"), (0, "b", "{"), (0, None, "}"), (0, "c", "{}")], [0, 1, 1, 2]),
+    "calls from 1 on": ([(1, "a", "{}"), (2, "b", "{"), (2, None, "}")], [0, 1, 1]),
     "some calls at index 0": ([(0, "a", "{}"), (1, "b", "{}"), (0, "c", "{}")], [0, 1, 2]),
 }
 
@@ -371,6 +372,29 @@ def test_an_end_that_is_not_told() -> None:
         (1, "tool_calls"),
     ]
     assert (first.id, first.model) == (HI["id"], HI["model"])
+
+
+BARE = {"index": 1, "id": "a", "type": "function", "extra_content": {"x": 1}}
+NAMED = {"index": 1, "function": {"name": "f", "arguments": "{"}}
+
+
+def test_a_name_that_comes_late() -> None:
+    """What was told of a call before its name is told with it, at the call's own position."""
+    rest = {"index": 1, "function": {"arguments": "}"}}
+    told = streamed(
+        *sse(*(chunk({"tool_calls": [part]}) for part in (BARE, {"index": 1}, NAMED, rest)), FINISH)
+    )
+    first, _, call, more, _ = [item.choices[0].delta for item in told]
+    assert first.tool_calls is None
+    assert call.tool_calls[0].model_dump(exclude_none=True) == {**BARE, **NAMED, "index": 0}
+    assert more.tool_calls[0].model_dump(exclude_none=True) == {**rest, "index": 0}
+
+
+@pytest.mark.parametrize("end", [(FINISH,), ()], ids=["finish", "[DONE]"])
+def test_a_call_of_nothing(end: tuple[Any, ...]) -> None:
+    """As in a whole reply: no answer that an agent could go on from."""
+    *_, error = streamed(*sse(HI, chunk({"tool_calls": [BARE]}), *end))
+    assert error == WireError("malformed", "a tool call calls nothing")
 
 
 def test_calls_without_ids_on_one_index() -> None:
