@@ -20,12 +20,13 @@ from muxi_llm.core.adapt import adapt
 from muxi_llm.core.media import with_media
 from muxi_llm.core.plain import unsendable
 from muxi_llm.core.plan import Outcome, Plan, Wait
-from muxi_llm.core.port import TooLargeError, TransportError, UnsendableError
+from muxi_llm.core.port import TooLargeError, TransportError, UnreadableError, UnsendableError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.core.tools import ABOUT_TOOLS, fitted
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
-from muxi_llm.wire.base import Fault, Ledger, UnsendableTextError, WireError, overlaid
+from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
+from muxi_llm.wire.json_text import UnsendableTextError
 from muxi_llm.wire.reading import SENSELESS, senseless
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ async def _exchange(
     except UnsendableError as error:
         hint = "look at the base URL, extra_query and extra_headers"
         raise errors.InvalidRequestError(f"{provider.name}: {error.message}; {hint}") from None
+    except UnreadableError as error:
+        raise errors.InvalidRequestError(error.message, param=error.param) from error
     except TransportError as error:
         raise _broken(error, outgoing) from error
     if reply.status >= 300:  # a redirect too: keys go to the provider's own base URL only

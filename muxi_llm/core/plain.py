@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.wire.base import plain
+from muxi_llm.wire.upload import File
 
 if TYPE_CHECKING:
     from muxi_llm.core.request import Request
@@ -53,8 +54,8 @@ def _is_plain(values: Iterable[Any]) -> bool:
 
 
 def _plain(value: Any, where: str) -> Any:
-    if value.__class__ in SCALARS or isinstance(value, date | time | UUID):  # JSON has a form for the latter
-        return value
+    if value.__class__ in SCALARS or isinstance(value, date | time | UUID | File):
+        return value  # a form has a form for files, and JSON for the others
     if isinstance(value, Mapping) or (hasattr(value, "keys") and not isinstance(value, type)):
         return {_key(key): _plain(value[key], f"{where}.{key}") for key in value.keys()}  # noqa: SIM118 - only `keys` is promised
     if isinstance(value, BaseModel):

@@ -121,5 +121,13 @@ class UnsendableError(TransportError):
         super().__init__("the URL or a header of the request is not valid HTTP")
 
 
+class UnreadableError(TransportError):
+    """A file of the request could not be read while it was sent. param: the argument it came by."""
+
+    def __init__(self, message: str, param: str | None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
 class TooLargeError(TransportError):
     """More came than `muxi_llm.config.bounds` allows, and asked again it would again."""

@@ -45,7 +45,7 @@ class _Async:
     ask: Callable[[Json], Any]
 
     async def send(self, call: WireCall) -> Reply:
-        return _reply(await acalled(self.ask, orjson.loads(call.body)))
+        return _reply(await acalled(self.ask, orjson.loads(call.whole)))
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class _Blocking:
     timeout: float
 
     def send(self, call: WireCall) -> Reply:
-        return _reply(called(self.ask, orjson.loads(call.body), timeout=self.timeout))
+        return _reply(called(self.ask, orjson.loads(call.whole), timeout=self.timeout))
 
 
 def _reply(answer: Any) -> Reply:

@@ -11,6 +11,8 @@ from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # type: ignore[import-untyped]
 from botocore.session import Session  # type: ignore[import-untyped]
 
+from muxi_llm.wire.upload import Upload
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,8 +24,16 @@ class CredentialsError(Exception):
 
 
 def signed_headers(call: WireCall, settings: Mapping[str, str], service: str, region: str) -> dict[str, str]:
-    """The headers of *call*, with a signature over them, its URL and its body."""
-    request = AWSRequest(method=call.method, url=call.url, data=call.body, headers=call.headers)
+    """The headers of *call*, with a signature over them, its URL and its body.
+
+    An upload is not signed, it would have to be read twice: S3 takes that over TLS, other services do not.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html.
+    """
+    if isinstance(call.body, Upload):
+        unsigned = {**call.headers, "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+        request = AWSRequest(method=call.method, url=call.url, headers=unsigned)
+    else:
+        request = AWSRequest(method=call.method, url=call.url, data=call.body, headers=call.headers)
     try:
         SigV4Auth(_credentials(settings, region), service, region).add_auth(request)
     except (BotoCoreError, ClientError) as error:  # the second: a role that may not be taken

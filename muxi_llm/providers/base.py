@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm import errors
 from muxi_llm.providers.profiles import profile_of
-from muxi_llm.wire.base import SPOKEN, Fault, Profile, Reply, Wire, WireCall, WireError, dumps, overlaid
+from muxi_llm.wire.base import SPOKEN, Fault, Profile, Reply, Wire, WireCall, WireError, overlaid
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.openai.completions import CompletionsOverChat, OpenAICompletions
 from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
+from muxi_llm.wire.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -289,7 +290,9 @@ class Provider:
             **self.headers,
             **self.authorize(),
         }
-        content = b"" if wire.method == "GET" else dumps(encoded)
+        content = b"" if wire.method == "GET" else wire.content_of(encoded)
+        if isinstance(content, Upload):
+            del headers["content-type"]  # its own holds the boundary, which each sending has anew
         url = self.url_of(wire, stream=stream)
         if ("/." in url or "%" in url or "\\" in url) and DOT_SEGMENT.search(url.partition("?")[0]):
             message = f"{self.name}: the model's name {wire.model!r} would lead to another path"

@@ -85,7 +85,7 @@ def left(io: IO, ends: float) -> float:
 
 
 def _key(ask: WireCall) -> tuple[str, str, bytes]:
-    return ask.url, ask.headers.get("authorization", ""), ask.body
+    return ask.url, ask.headers.get("authorization", ""), ask.whole
 
 
 KEPT: dict[tuple[str, str, bytes], tuple[str, float]] = {}

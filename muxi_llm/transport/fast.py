@@ -31,6 +31,7 @@ from muxi_llm.transport.faults import FAULTS
 from muxi_llm.transport.ports import CONNECT_TIMEOUT
 from muxi_llm.transport.readers import AsyncReader, BlockingReader
 from muxi_llm.transport.staying import import_for_good
+from muxi_llm.transport.uploads import aopened, opened
 from muxi_llm.wire.base import Reply
 
 import_for_good("pyreqwest.client")
@@ -40,6 +41,7 @@ from pyreqwest.client import ClientBuilder, SyncClientBuilder  # noqa: E402 - no
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from muxi_llm.transport.uploads import Opened
     from muxi_llm.wire.base import WireCall
 
 # Having woken an event loop, pyreqwest's thread still needs the GIL for a moment; if the interpreter ends
@@ -59,7 +61,7 @@ class BlockingFast:
     def send(self, call: WireCall) -> Reply:
         with FAULTS, ExitStack() as freed:
             deadline = Deadline.after(call.timeout, kept=False)
-            response = freed.enter_context(self._requests.of(call))
+            response = freed.enter_context(self._requests.of(call, opened(call)))
             reply = _reply(response)
             raw, body = _pieces(response.body_reader), Body(reply.status, reply.headers)
             if call.stream:
@@ -79,7 +81,8 @@ class AsyncFast:
         with FAULTS:
             async with AsyncExitStack() as freed:
                 ends = asyncio.get_running_loop().time() + call.timeout
-                response = await freed.enter_async_context(self._requests.of(call))
+                request = self._requests.of(call, await aopened(call))
+                response = await freed.enter_async_context(request)
                 reply = _reply(response)
                 raw, body = _apieces(response.body_reader), Body(reply.status, reply.headers)
                 if call.stream:
@@ -115,18 +118,21 @@ class _Requests:
         # How long a stream may pause is a setting of the client here, so there is one for each such time.
         self._streaming = lru_cache(maxsize=32)(self._streaming_client)
 
-    def of(self, call: WireCall) -> Any:
+    def of(self, call: WireCall, body: Opened) -> Any:
         """A request whose reply comes within the call's timeout; of a stream, its head and each piece.
 
         Raises `UnsendableError`.
         """
         client = self._streaming(_two_digits(call.timeout)) if call.stream else self._client
         headers = {"accept-encoding": ACCEPTED, **call.headers}
+        if not isinstance(body, bytes):
+            headers.update(body.headers)
         try:
             # pyreqwest would send UTF-8, and a URL without its line ends.
             if not (call.url.isprintable() and "".join([*headers, *headers.values()]).isascii()):
                 raise UnsendableError from None
-            request = client.request(call.method, call.url).headers(headers).body_bytes(call.body)
+            request = client.request(call.method, call.url).headers(headers)
+            request = request.body_bytes(body) if isinstance(body, bytes) else request.body_stream(body)
             if not call.stream:
                 request = request.timeout(timedelta(seconds=call.timeout))
             return request.streamed_read_buffer_limit(UNBUFFERED).build_streamed()

@@ -21,9 +21,11 @@ from muxi_llm.transport.faults import FAULTS
 from muxi_llm.transport.loops import PerLoop
 from muxi_llm.transport.ports import CONNECT_TIMEOUT
 from muxi_llm.transport.readers import AsyncReader, BlockingReader
+from muxi_llm.transport.uploads import aopened, opened
 from muxi_llm.wire.base import Reply
 
 if TYPE_CHECKING:
+    from muxi_llm.transport.uploads import Opened
     from muxi_llm.wire.base import WireCall
 
 OPTIONS: dict[str, Any] = {
@@ -46,7 +48,7 @@ class BlockingHttpx2:
     def send(self, call: WireCall) -> Reply:
         with FAULTS:
             deadline = Deadline.after(call.timeout, kept=self._is_own)
-            request = _request(self._client, call, deadline)
+            request = _request(self._client, call, deadline, opened(call))
             response = self._client.send(request, stream=True, follow_redirects=False)
             try:
                 reply, body = _opened(response)
@@ -87,7 +89,7 @@ class AsyncHttpx2:
         ends = asyncio.get_running_loop().time() + call.timeout
         with FAULTS:
             async with asyncio.timeout_at(ends):  # for a stream: until its head is there
-                request = _request(client, call, call.timeout)
+                request = _request(client, call, call.timeout, await aopened(call))
                 response = await client.send(request, stream=True, follow_redirects=False)
                 try:
                     reply, body = _opened(response)
@@ -103,7 +105,7 @@ class AsyncHttpx2:
                 return reply
 
 
-def _request(client: Any, call: WireCall, timeout: float) -> Any:
+def _request(client: Any, call: WireCall, timeout: float, body: Opened) -> Any:
     extensions = {
         "timeout": {
             "connect": min(CONNECT_TIMEOUT, call.timeout),
@@ -113,9 +115,11 @@ def _request(client: Any, call: WireCall, timeout: float) -> Any:
         }
     }
     headers = {"accept-encoding": ACCEPTED, **call.headers}
+    if not isinstance(body, bytes):
+        headers.update(body.headers)
     try:
         return client.build_request(
-            call.method, call.url, content=call.body, headers=headers, extensions=extensions
+            call.method, call.url, content=body, headers=headers, extensions=extensions
         )
     except (TypeError, AttributeError, ValueError, httpx2.InvalidURL):
         raise UnsendableError from None

@@ -77,7 +77,7 @@ class _Answer:
         self.timeout = min(call.timeout, threading.TIMEOUT_MAX)
         named = dict(parse_qsl(url.query))
         self._file = file_of(named["model"], named.get("model_dir"))
-        self._body = call.body
+        self._body = call.whole
         self._put = put
         self._stopped = False
         self.thread = threading.Thread(target=self._make, name=THREAD, daemon=True)

@@ -15,7 +15,7 @@ def type_of(data: bytes, declared: str, kind: MediaKind) -> str:
     """The media type of *data*: what the bytes say, else what the server *declared*. Raises `MediaError`."""
     declared = MISNAMED.get(declared, declared)
     wanted = "" if kind == "file" else f"{kind}/"
-    possible = next((types for pattern, types in SIGNATURES if pattern.match(data)), ())
+    possible = types_of(data)
     if not possible and declared in SIGNED:
         raise MediaError(f"declared as {declared}, which it is not")
     found = declared
@@ -24,6 +24,11 @@ def type_of(data: bytes, declared: str, kind: MediaKind) -> str:
     if found in UNKNOWN or not found.startswith(wanted):
         raise MediaError(f"wanted as {kind}, but it is {found or 'of no known type'}")
     return found
+
+
+def types_of(data: bytes) -> tuple[str, ...]:
+    """What *data* may be by how they begin, the likeliest first; nothing where that tells nothing."""
+    return next((types for pattern, types in SIGNATURES if pattern.match(data)), ())
 
 
 # ------------------------------------------------------------------------------------------ tables

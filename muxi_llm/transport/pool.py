@@ -24,9 +24,10 @@ from muxi_llm.transport.faults import FAULTS
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
 from muxi_llm.transport.loops import PerLoop
 from muxi_llm.transport.readers import LATE, AsyncReader, BlockingReader
-from muxi_llm.transport.requests import Makers, Target, opened, request_of, target_of
+from muxi_llm.transport.requests import Makers, Target, head_of, request_of, target_of
 from muxi_llm.transport.shelf import Shelf
 from muxi_llm.transport.untouched import is_untouched
+from muxi_llm.transport.uploads import aopened, opened
 from muxi_llm.transport.waiting import AsyncEvent, BlockingEvent
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class BlockingPool:
             if target is None or not is_untouched():
                 return self._plain.send(call)
             deadline = Deadline.after(call.timeout)
-            connection, response = self._sent(target, request_of(call, target, deadline), deadline)
+            request = request_of(call, target, deadline, opened(call))
+            connection, response = self._sent(target, request, deadline)
 
             def close(open_: list[Any] = [connection]) -> None:  # noqa: B006 - once for each call of `send`
                 while open_:
@@ -62,7 +64,7 @@ class BlockingPool:
                     self._give(target, open_.pop())
 
             try:
-                reply, body = opened(response)
+                reply, body = head_of(response)
             except BaseException:
                 close()
                 raise
@@ -135,7 +137,7 @@ class AsyncPool:
             deadline = Deadline.after(call.timeout)
             ends = asyncio.get_running_loop().time() + call.timeout
             async with asyncio.timeout_at(ends):  # for a stream: until its head is there
-                request = request_of(call, target, deadline)
+                request = request_of(call, target, deadline, await aopened(call))
                 connection, response = await pool.sent(target, request, deadline)
 
                 async def close(open_: list[Any] = [connection]) -> None:  # noqa: B006 - see above
@@ -147,7 +149,7 @@ class AsyncPool:
                             await pool.give(target, given)
 
                 try:
-                    reply, body = opened(response)
+                    reply, body = head_of(response)
                 except BaseException:
                     await close()
                     raise

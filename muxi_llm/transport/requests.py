@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import ssl
 
     from muxi_llm.transport.deadlines import Deadline
+    from muxi_llm.transport.uploads import Opened
     from muxi_llm.wire.base import WireCall
 
 
@@ -45,26 +46,28 @@ def target_of(url: str) -> Target | None:
     return Target((scheme, host, port), plain, parsed.netloc, parsed)
 
 
-def request_of(call: WireCall, target: Target, deadline: Deadline) -> httpcore2.Request:
-    """Raises `UnsendableError`."""
+def request_of(call: WireCall, target: Target, deadline: Deadline, body: Opened) -> httpcore2.Request:
+    """body: as it was `opened`. Raises `UnsendableError`."""
     try:
         given = {name.lower().encode("ascii"): value.encode("ascii") for name, value in call.headers.items()}
         headers = {b"host": target.host, **DEFAULTS, **given}
     except (AttributeError, UnicodeError):
         raise UnsendableError from None
-    if call.body or call.method in WITH_BODY:
-        headers[b"content-length"] = b"%d" % len(call.body)
+    if not isinstance(body, bytes):
+        headers.update((name.encode(), value.encode()) for name, value in body.headers.items())
+    elif body or call.method in WITH_BODY:
+        headers[b"content-length"] = b"%d" % len(body)
     timeout = {"connect": min(CONNECT_TIMEOUT, call.timeout), "read": deadline, "write": deadline}
     return httpcore2.Request(
         call.method,
         target.url,
         headers=list(headers.items()),
-        content=call.body,
+        content=body,
         extensions={"timeout": timeout},
     )
 
 
-def opened(response: httpcore2.Response) -> tuple[Reply, Body]:
+def head_of(response: httpcore2.Response) -> tuple[Reply, Body]:
     """What the head says, and how to read the body. Raises `TransportError`."""
     headers: dict[str, str] = {}
     for raw, value in response.headers:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from muxi_llm.core.port import Event
     from muxi_llm.wire.base import WireCall
+    from muxi_llm.wire.upload import Upload
 
 T = TypeVar("T")
 
@@ -60,12 +61,14 @@ class Scripted:
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)
         self._clock = 0.0
+        self._bodies: list[Any] = []
         self.calls: list[WireCall] = []
         self.slept: list[float] = []
         self.readers: list[ScriptedReader] = []
 
     async def send(self, call: WireCall) -> Reply:
         self.calls.append(call)
+        self._bodies.append(_said(call.body))
         if not self._answers:
             raise AssertionError(
                 f"the script has no answer to call {len(self.calls)}: {call.method} {call.url}"
@@ -116,8 +119,25 @@ class Scripted:
 
     @property
     def bodies(self) -> list[Any]:
-        """The JSON bodies sent."""
-        return [orjson.loads(call.body) for call in self.calls]
+        """The bodies sent: JSON, or what a form said by name, files as `(name, content, type)`; a name that
+        came several times has a list. A file sent by itself is such a tuple alone.
+        """
+        return [orjson.loads(body) if isinstance(body, bytes) else body for body in self._bodies]
+
+
+def _said(body: bytes | Upload) -> Any:
+    """What *body* says; files are read as a transport would, each time anew."""
+    if isinstance(body, bytes):
+        return body
+    if body.file is not None:
+        return body.file.name, body.file.read(), body.file.type
+    said: dict[str, Any] = {}
+    for name, value in body.parts:
+        one: Any = value if isinstance(value, str) else (value.name, value.read(), value.type)
+        if name in said:
+            one = [*said[name], one] if isinstance(said[name], list) else [said[name], one]
+        said[name] = one
+    return said
 
 
 def _in_a_loop() -> bool:

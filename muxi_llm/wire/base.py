@@ -16,8 +16,9 @@ from pydantic import BaseModel, ValidationError
 
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.models import Adaptation
-from muxi_llm.wire.json_text import parsed, written
+from muxi_llm.wire.json_text import UnsendableTextError, parsed, written
 from muxi_llm.wire.mending import MENDS
+from muxi_llm.wire.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,10 +47,17 @@ class WireCall:
 
     url: str = field(repr=False)  # may hold a password, as headers hold keys
     headers: dict[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    body: bytes | Upload = field(repr=False)
     stream: bool = False
     timeout: float = 600.0
     method: str = "POST"
+
+    @property
+    def whole(self) -> bytes:
+        """The body, of a call that has no files."""
+        if isinstance(self.body, Upload):
+            raise TypeError("an upload is sent in pieces, it cannot be had in one")
+        return self.body
 
 
 class BodyReader(Protocol):
@@ -242,6 +250,10 @@ class Wire:
     def settle(self, body: Json) -> None:
         """Make *body* consistent, in place, once the caller's native options are merged into it."""
 
+    def content_of(self, body: Json) -> bytes | Upload:
+        """The settled *body* as it is sent: JSON, or a form where there are files in it."""
+        return dumps(body)
+
     def decode_response(self, data: bytes, *, created: int) -> Any:
         """The wire's bytes → a typed value. created: epoch seconds, where the wire has none."""
         raise NotImplementedError
@@ -274,10 +286,6 @@ def dumps(value: object) -> bytes:
         return json.dumps(value, default=plain, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
         raise UnsendableTextError("a parameter cannot be sent as JSON: it is no UTF-8") from None
-
-
-class UnsendableTextError(TypeError):
-    """Half of a surrogate pair, which UTF-8 has no form for."""
 
 
 def dumps_answer(value: object) -> bytes:

@@ -20,6 +20,10 @@ LEVELS = 200
 """What `from_json` itself goes down to."""
 
 
+class UnsendableTextError(TypeError):
+    """Half of a surrogate pair, which UTF-8 has no form for."""
+
+
 def parsed(data: bytes) -> Any:
     """The value of *data*. Raises `ValueError`."""
     try:

@@ -13,6 +13,7 @@ from muxi_llm.core.port import TransportError
 from muxi_llm.core.step import run_sync
 from muxi_llm.transport.scripted import EPOCH, Answer, Scripted
 from muxi_llm.wire.base import WireCall
+from muxi_llm.wire.upload import File, Upload, form_of
 from tests.support.bodies import HELLO, chat, chat_stream
 
 pytestmark = pytest.mark.usefixtures("keys")
@@ -147,3 +148,14 @@ def test_using_is_undone():
         with muxi_llm.runtime.using(inner):
             assert len(list(ChatCompletion.create(**params, stream=True))) == 3
         assert ChatCompletion.create(**params).choices[0].message.content == "outer"
+
+
+def test_forms_are_told_by_what_they_said() -> None:
+    """Text as it is, files as callers may give them, several of a name as a list; a file alone as it is."""
+    script = Scripted(Answer(json={}), Answer(json={}), Answer(json={}))
+    one = File("a.mp3", "audio/mpeg", b"sound")
+    form = form_of({"model": "m", "file": one, "image": [one, one, one]})
+    for body in (form, Upload(file=one), b"[1]"):
+        run_sync(script.send(WireCall("http://x", {}, body)))
+    said = ("a.mp3", b"sound", "audio/mpeg")
+    assert script.bodies == [{"model": "m", "file": said, "image[]": [said] * 3}, said, [1]]

@@ -45,7 +45,7 @@ class OpenAIBatches(Service):
                     "custom_id": custom_id,
                     "method": "POST",
                     "url": ENDPOINT,
-                    "body": orjson.Fragment(call.body),
+                    "body": orjson.Fragment(call.whole),
                 }
             )
             for custom_id, call in zip(ids, self._encoded(model, asked), strict=True)
@@ -113,7 +113,7 @@ class AnthropicBatches(Service):
         """Hand in the calls; the id of the batch."""
         calls = self._encoded(model, [{"max_tokens": MAX_TOKENS, **arguments} for arguments in asked])
         requests = [
-            {"custom_id": custom_id, "params": orjson.Fragment(call.body)}
+            {"custom_id": custom_id, "params": orjson.Fragment(call.whole)}
             for custom_id, call in zip(ids, calls, strict=True)
         ]
         content = self._checked(orjson.dumps({"requests": requests}))
@@ -179,7 +179,7 @@ class GeminiBatches(Service):
         """Hand in the calls; the id of the batch."""
         calls = self._encoded(model, asked)
         requests = [
-            {"request": orjson.Fragment(call.body), "metadata": {"key": custom_id}}
+            {"request": orjson.Fragment(call.whole), "metadata": {"key": custom_id}}
             for custom_id, call in zip(ids, calls, strict=True)
         ]
         path = calls[0].url.removeprefix(self._provider.base_url).replace(":generate", ":batchGenerate")
