@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from muxi_llm.presets.errors import (
+    ConfigAccessError,
+    ConfigNotFoundError,
+    InvalidConfigError,
+    LLMConfigError,
+    SecurityError,
+)
+
 CachingStrategy = Literal["native", "gateway", "disabled", "redis", "redis-or-memory", "memory"]
 ResponseCacheStrategy = Literal["redis", "redis-or-memory", "memory"]
 CacheHitTier = Literal["l1", "l2"]
@@ -21,22 +29,16 @@ Provider = Literal[
 ]
 VALID_PROVIDERS = get_args(Provider)
 
-
-class LLMConfigError(Exception):
-    """Something is wrong with a config."""
-
-
-class ConfigNotFoundError(LLMConfigError):
-    """It is not there."""
-
-
-class ConfigAccessError(LLMConfigError):
-    """It cannot be read."""
-
-
-class InvalidConfigError(LLMConfigError, ValueError):
-    """It says what no config may."""
-
-
-class SecurityError(LLMConfigError):
-    """It is not to be trusted."""
+__all__ = [
+    "VALID_PROVIDERS",
+    "CacheHitTier",
+    "CachingStrategy",
+    "ConfigAccessError",
+    "ConfigNotFoundError",
+    "FallbackTrigger",
+    "InvalidConfigError",
+    "LLMConfigError",
+    "Provider",
+    "ResponseCacheStrategy",
+    "SecurityError",
+]
