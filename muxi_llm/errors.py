@@ -39,6 +39,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from math import ceil
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
@@ -246,6 +247,25 @@ def status_error(
     response = _response(status, url=url, headers=headers, content=content)
     text = f"Error code: {status} - {message}"
     return cast(MuxiLLMError, _ours(cast(Any, kind))(text, response=response, body=body))
+
+
+def refusal(
+    status: int,
+    message: str,
+    *,
+    type: str,  # noqa: A002 - OpenAI's own name of it
+    code: str | None = None,
+    param: str | None = None,
+    retry_after: float | None = None,
+) -> MuxiLLMError:
+    """An error of our own, in OpenAI's words: nobody was asked. retry_after: seconds, told in the header too."""
+    kind = CLASS_BY_STATUS.get(status) or (InternalServerError if status >= 500 else APIStatusError)
+    body = {"message": message, "type": type, "code": code, "param": param}
+    headers = {} if retry_after is None else {"retry-after": str(ceil(retry_after))}
+    response = _response(status, headers=headers)
+    error = cast(MuxiLLMError, _ours(cast(Any, kind))(message, response=response, body=body))
+    error.retry_after = retry_after
+    return error
 
 
 def shown_url(url: str) -> str:

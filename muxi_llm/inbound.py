@@ -1,7 +1,8 @@
 """One endpoint, inwards: a client's HTTP request → the call → what the client expects to read.
 
-Used by the drop-in clients, which hand their requests over inside the process. A request for the
-client's own server goes out as it came (`OwnServer`); any other provider gets none of its headers.
+Used by the drop-in clients, which hand their requests over inside the process, and by the gateway. Who may
+be asked comes from them: a client's own server, which gets the request as it came (`OwnServer`), any other
+provider, or whom the gateway's router names (`Own.choose`).
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ from muxi_llm.runtime import Prepared, fetcher_of, is_scripted, log
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError, loads
 from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound
-from muxi_llm.wire.passthrough import MESSAGES, RESPONSES, Events, Passthrough
+from muxi_llm.wire.passthrough import MESSAGES, RESPONSES, Events, Through
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from muxi_llm.core.port import IO
     from muxi_llm.core.stream import AsyncStream, Stream
@@ -91,6 +92,8 @@ class Own:
     provider: str = "openai"
     port: IO | None = None
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    choose: Callable[[object, Json], Sequence[Candidate]] | None = None
+    """The model asked for, and the rest of the body → who is asked, in order. `None`: whom it names."""
 
 
 def sendable(headers: Mapping[str, str]) -> dict[str, str]:
@@ -107,7 +110,7 @@ class OwnServer(OpenAICompatible, register=False):
     def __init__(self, own: Own, events: Events | None) -> None:
         super().__init__(headers=own.headers, base_url=own.base_url, settings={"url": own.url})
         self.name = own.provider  # type: ignore[misc]  # the class stands for whichever it is
-        self._events = events
+        self.through = Through("", events) if events else None
         self._tries = count()
         self.changes: Sequence[Adaptation] = ()
         """What was done to the request's body for this server alone."""
@@ -125,7 +128,7 @@ class OwnServer(OpenAICompatible, register=False):
         wire = super().wire_for(endpoint, model, ledger)
         if isinstance(wire, OpenAIChat):
             wire.mends = not self.lenient
-        return wire if self._events is None else Passthrough(wire, self._events)
+        return wire
 
     def prepare(
         self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
@@ -185,9 +188,8 @@ class Exchange:
         options = given.keys() - {"timeout"}
         if own.max_retries != DEFAULT_RETRIES:
             given.setdefault("retries", own.max_retries)
-        models = models_of(door.endpoint, raw.pop("model", None), given, settings)
-        first = candidate_of(models[0]) if "provider" in given else _candidate(models[0], own, door.events)
-        candidates = [first, *(_candidate(model, own, door.events) for model in models[1:])]
+        model = raw.pop("model", None)
+        candidates = own.choose(model, raw) if own.choose else _meant(door, model, given, own, settings)
         body, needs, extra = self._chat_form(door, content, candidates, own.headers)
         verbatim = self._own_body(raw, candidates)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
@@ -195,7 +197,7 @@ class Exchange:
             self.is_own
             and not is_scripted()
             and len(candidates) == 1
-            and candidates[0].ref.name == (models[0] or "")
+            and candidates[0].ref.name == (model or "")
             and not (options or candidates[0].provider.keys)
             and harness.settings() is None
         )
@@ -233,7 +235,7 @@ class Exchange:
         """What other providers are asked, what it needs of them, and fields that are the first one's alone;
         nothing where only the client's own server is.
         """
-        if all(map(_is_own, candidates)):
+        if all(candidate.provider.verbatim for candidate in candidates):
             return {}, frozenset(), {}
         body = self.wire.decode_request(content) if isinstance(content, bytes) else content
         self.wire.hear(headers, body)
@@ -307,6 +309,15 @@ class Exchange:
         known = len(self.prepared.request.adaptations)  # and in the report
         lost = self._ledger.entries[known:]
         return replace(report, adaptations=(*report.adaptations, *lost)) if lost else report
+
+
+def _meant(
+    door: Door, model: object, given: Mapping[str, Any], own: Own, settings: config.Settings
+) -> Sequence[Candidate]:
+    """Whom a client's request names: its model, and the fallbacks it is given."""
+    models = models_of(door.endpoint, model, given, settings)
+    first = candidate_of(models[0]) if "provider" in given else _candidate(models[0], own, door.events)
+    return [first, *(_candidate(name, own, door.events) for name in models[1:])]
 
 
 def _candidate(model: object, own: Own, events: Events | None) -> Candidate:

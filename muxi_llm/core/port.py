@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from muxi_llm.core.plan import Attempt, Outcome
     from muxi_llm.core.request import Candidate, Request
+    from muxi_llm.errors import MuxiLLMError
     from muxi_llm.models import Report
     from muxi_llm.wire.base import Reply, WireCall
 
@@ -101,6 +102,19 @@ class Passage(Protocol):
 
     def close(self, io: IO) -> None:
         """The call is over, however it ended."""
+
+
+class Watch(Protocol):
+    """Follows the attempts at one candidate; see `muxi_llm.routes`."""
+
+    def enter(self) -> MuxiLLMError | None:
+        """An attempt is about to be made, unless this says why it may not be."""
+
+    def began(self, seconds: float) -> None:
+        """Its stream has begun, after so long."""
+
+    def leave(self, seconds: float, outcome: Outcome | None) -> None:
+        """One that entered is over, a stream with its end; `None`: it was given up. Finalizers may call it."""
 
 
 class TransportError(Exception):

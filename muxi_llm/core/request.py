@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from muxi_llm.core.media import Media, MediaKind
+    from muxi_llm.core.port import Watch
     from muxi_llm.models import Adaptation
     from muxi_llm.providers.base import Provider
     from muxi_llm.wire.base import Endpoint
@@ -65,10 +66,11 @@ class ModelRef(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """One place the request may go."""
+    """One place the request may go. watch: who is told of each attempt there, if anybody is."""
 
     ref: ModelRef
     provider: Provider
+    watch: Watch | None = None
 
 
 # ----------------------------------------------------------------------------------------- limits

@@ -17,7 +17,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.core.plan import Outcome, is_retryable
-from muxi_llm.core.request import Candidate
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.errors import (
     LOCAL_URL,
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from muxi_llm.core.plan import Attempt
-    from muxi_llm.core.port import IO, Event
+    from muxi_llm.core.port import IO, Event, Watch
+    from muxi_llm.core.request import Candidate
     from muxi_llm.errors import MuxiLLMError
     from muxi_llm.harness.breaker import CircuitBreaker, Ticket
     from muxi_llm.harness.limiter import Permits, Window
@@ -129,6 +129,8 @@ class Stay:
     tokens = 0
     _taken: Turn | None = None
     """Of the place's tokens."""
+    _watch: Watch | None = None
+    """Who is to be told that it is over."""
 
     def __init__(
         self, harness: Harness, candidate: Candidate, *, is_alone: bool, earns: bool = False
@@ -169,8 +171,16 @@ class Stay:
         error = self._shut(now) or self._rests(io, step) or await self._quota(io, step)
         error = error or await self._permit(io, step)
         if error is None:
-            error = await self._turn(io, step) or self._admitted(io.now())
+            error = await self._turn(io, step) or self._admitted(io.now()) or self._entered()
         return None if error is None else _refused(self._candidate, error)
+
+    def _entered(self) -> MuxiLLMError | None:
+        """Last of all: who watches counts what is sent."""
+        watch = self._candidate.watch
+        if watch is None or (error := watch.enter()) is None:
+            self._watch = watch
+            return None
+        return error
 
     def _shut(self, now: float) -> MuxiLLMError | None:
         """Looked at before anything is waited for."""
@@ -305,9 +315,12 @@ class Stay:
         if self._key is not None:
             provider = copy(candidate.provider)
             provider.api_key = self._key
-            candidate = Candidate(candidate.ref, provider)
+            candidate = candidate._replace(provider=provider)
         self._sent = now = io.now()
-        return await work(candidate, max(min(step.timeout, step.ends - now), 0.001))
+        outcome = await work(candidate, max(min(step.timeout, step.ends - now), 0.001))
+        if self._watch is not None and isinstance(outcome.value, StreamFlow):
+            self._watch.began(io.now() - now)
+        return outcome
 
     def goes_on(self, io: IO, outcome: Outcome) -> bool:
         """Whether it is a stream that has only begun: then the stay ends when it does."""
@@ -324,6 +337,9 @@ class Stay:
     def leave(self, io: IO, outcome: Outcome | None, *, quietly: bool = False) -> None:
         """Give back what is held, and tell what was learnt; `None`: it was given up. quietly: no listener."""
         now = io.now()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.leave(now - (now if self._sent is None else self._sent), outcome)
         if self._sent is not None and outcome is not None:
             self._teach_key(io, outcome, now)
             self._used(io, outcome)

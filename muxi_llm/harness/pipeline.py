@@ -161,7 +161,7 @@ class Harness:
     def passage(self, request: Request, candidates: Sequence[Candidate]) -> Passage | ToldPassage | None:
         """The way of one call through the stages around its attempts, if there are any."""
         is_needed = self._always or (self.is_paced and self.places.have_refused) or self.listeners
-        if not (is_needed or any(c.provider.keys for c in candidates)):
+        if not (is_needed or any(c.provider.keys or c.watch for c in candidates)):
             return None
         passage, listeners = Passage(self, candidates), self.listeners
         if self.stages.tokens_per_minute:

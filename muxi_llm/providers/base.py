@@ -26,13 +26,15 @@ from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.openai.completions import CompletionsOverChat, OpenAICompletions
 from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
+from muxi_llm.wire.passthrough import Passthrough
 from muxi_llm.wire.upload import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from muxi_llm.core.port import IO
     from muxi_llm.wire.base import Endpoint, Json, Ledger
+    from muxi_llm.wire.passthrough import Through
 
 DOT_SEGMENT = re.compile(r"(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=[/\\#]|%2f|%5c|$)", re.IGNORECASE)
 """What leads out of a path, as servers and proxies read it: https://url.spec.whatwg.org/#double-dot-path-segment."""
@@ -181,8 +183,12 @@ class Provider:
     families: ClassVar[Mapping[str, Profile]] = {}
     """Pattern of a model's name → quirks it has here alone, instead of its family's."""
 
-    verbatim: ClassVar[bool] = False
-    """Requests that arrive in this provider's own wire go out as they came (the drop-in clients)."""
+    verbatim: bool = False  # of an instance: it depends on who asks
+    """Requests that arrive in this provider's own wire go out as they came."""
+    through: Through | None = None
+    """The wire of those, where it is known by its path and its events alone."""
+    rewrite: Callable[[Json], Json] | None = None
+    """What a deployment's configuration does to each body, last of all."""
     namespaced_models: ClassVar[bool] = False
     """Its own model names contain a slash (OpenRouter's `anthropic/claude-3`)."""
     header_env: ClassVar[Mapping[str, str]] = {}
@@ -253,6 +259,8 @@ class Provider:
 
     def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
         """A codec for one attempt. Raises `InvalidRequestError` where there is no such endpoint."""
+        if self.through is not None:
+            return Passthrough(model, ledger, self.profile_at(endpoint, model), self.through)
         kind = self.wires.get(endpoint)
         if kind is not None:
             wire = kind(model, ledger, self.profile_at(endpoint, model))
@@ -282,6 +290,8 @@ class Provider:
         if extra:
             encoded = overlaid(encoded, extra)
         wire.settle(encoded)
+        if self.rewrite is not None:
+            encoded = self.rewrite(encoded)
         accepted = wire.stream_headers if stream else {}
         headers = {
             "content-type": "application/json",

@@ -7,19 +7,31 @@ the event that ends a stream.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.wire.base import Json, Wire, WireError, fault_of, loads, raise_in_band
 from muxi_llm.wire.event_decoder import EventDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from muxi_llm.wire.base import Ledger, Profile
+
+
+class Heard(NamedTuple):
+    """What the tap makes of one event. commits: there is something of an answer in it. is_last: nothing comes
+    after it. text: what it adds to the answer's text.
+    """
+
+    commits: bool
+    is_last: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What the tap must know of a wire's stream, by event type."""
+    """What the tap must know of a wire whose events have a `type`."""
 
     preamble: frozenset[str]
     """Events before there is an answer: a stream that breaks after them alone may still fall back."""
@@ -29,30 +41,78 @@ class Events:
     """Fields of a whole answer, of which it has one at least."""
     texts: Mapping[str, tuple[str, ...]]
     """Events that add to the answer's text, and the way to it."""
+    done: frozenset[bytes] = frozenset()
+    """Data that end a stream and are no event."""
+
+    def heard(self, event: Json) -> Heard:
+        """What *event* says."""
+        kind = str(event.get("type"))
+        found: Any = event if kind in self.texts else None
+        for key in self.texts.get(kind, ()):
+            found = found.get(key) if isinstance(found, dict) else None
+        text = found if isinstance(found, str) else ""
+        return Heard(kind not in self.preamble, kind in self.last, text)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEvents:
+    """The same of OpenAI's chat and text completions, whose chunks have no type."""
+
+    answer: frozenset[str] = frozenset({"choices"})
+    done: frozenset[bytes] = frozenset({b"[DONE]"})
+
+    def heard(self, event: Json) -> Heard:
+        """What a chunk says. Raises for an error where a chunk should be."""
+        if event.get("error"):
+            raise_in_band(event)
+        choices = event.get("choices")
+        commits, texts = False, []
+        for choice in choices if isinstance(choices, list) else ():
+            raise_in_band(choice)
+            delta = choice.get("delta") or {}
+            text = choice.get("text") or delta.get("content")
+            texts.append(text if isinstance(text, str) and not choice.get("index") else "")
+            commits = (
+                commits
+                or bool(text or choice.get("finish_reason"))
+                or any(value for name, value in delta.items() if name != "role")
+            )
+        return Heard(commits, text="".join(texts))
+
+
+class Through(NamedTuple):
+    """A wire that is passed through: its path below the base URL, and how its streams are heard."""
+
+    path: str
+    events: Events | ChunkEvents | None = None
 
 
 class Passthrough(Wire):
-    """Any wire whose streams are events with a `type`."""
+    """Any wire: what is asked and what is answered stay what they are."""
 
-    def __init__(self, wire: Wire, events: Events) -> None:
-        super().__init__(wire.model, wire.ledger, wire.profile)
-        self._events = events
+    stream_headers = {"accept": "text/event-stream"}
+
+    def __init__(self, model: str, ledger: Ledger, profile: Profile, through: Through) -> None:
+        super().__init__(model, ledger, profile)
+        self.path = through.path
+        self._events = through.events or ANY
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - the body says it
         return {"model": self.model, **body} if self.model else dict(body)
 
     def decode_response(self, data: bytes, *, created: int) -> RawValue:  # noqa: ARG002 - in the body
         raw = loads(data)
-        if isinstance(raw, dict) and not self._events.answer.isdisjoint(raw) and raw.get("type") != "error":
+        is_error = isinstance(raw, dict) and raw.get("type") == "error"
+        if isinstance(raw, dict) and not self._events.answer.isdisjoint(raw) and not is_error:
             return RawValue(data)
         raise_in_band(raw)
-        if isinstance(raw, dict) and raw.get("type") == "error":
+        if is_error:
             fault = fault_of(500, raw)
             raise WireError("fault", fault.message, fault)
         raise WireError("malformed", f"the reply is no answer: {str(raw)[:200]}")
 
     def stream_decoder(self, *, created: int) -> PassthroughDecoder:  # noqa: ARG002
-        return PassthroughDecoder(self._events)
+        return PassthroughDecoder(self._events.heard, self._events.done)
 
 
 class PassthroughDecoder(EventDecoder[RawChunk]):
@@ -60,9 +120,10 @@ class PassthroughDecoder(EventDecoder[RawChunk]):
 
     terminator = "its last event"
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, hear: Callable[[Json], Heard], done: frozenset[bytes]) -> None:
         super().__init__()
-        self._events = events
+        self._hear = hear
+        self._done = done
         self._commits = False
         self._texts: list[str] = []
 
@@ -71,34 +132,26 @@ class PassthroughDecoder(EventDecoder[RawChunk]):
 
     def read(self, name: bytes, data: bytes) -> tuple[()]:  # noqa: ARG002 - it is in the data
         """Listen: nothing comes of one event, all that was read goes on in one piece."""
-        if data not in SILENT:
-            event = self._heard(data)
-            kind = str(event.get("type"))
-            self.over = self.over or kind in self._events.last
-            self._commits = self._commits or kind not in self._events.preamble
-            self._texts.append(self._text_of(kind, event))
+        if data in SILENT:
+            self.over = self.over or data in self._done
+            return ()
+        event = loads(data)
+        if isinstance(event, dict):
+            if event.get("type") == "error":
+                fault = fault_of(500, event)
+                raise WireError("fault", fault.message, fault)
+            heard = self._hear(event)
+            self.over = self.over or heard.is_last
+            self._commits = self._commits or heard.commits
+            self._texts.append(heard.text)
+        else:
+            self._commits = True
         return ()
 
     def _told(self, data: bytes) -> RawChunk:
         told = RawChunk(data, commits=self._commits, text="".join(self._texts))
         self._commits, self._texts = False, []
         return told
-
-    def _heard(self, payload: bytes) -> Json:
-        """An event. Raises what one of an error says."""
-        event = loads(payload)
-        if not isinstance(event, dict):
-            return {}
-        if event.get("type") == "error":
-            fault = fault_of(500, event)
-            raise WireError("fault", fault.message, fault)
-        return event
-
-    def _text_of(self, kind: str, event: Json) -> str:
-        found: Any = event if kind in self._events.texts else None
-        for key in self._events.texts.get(kind, ()):
-            found = found.get(key) if isinstance(found, dict) else None
-        return found if isinstance(found, str) else ""
 
 
 SILENT = {b"", b"[DONE]"}
@@ -120,3 +173,10 @@ MESSAGES = Events(
     answer=frozenset({"content"}),
     texts={"content_block_delta": ("delta", "text")},
 )
+
+# https://platform.openai.com/docs/api-reference/chat-streaming
+CHUNKS = ChunkEvents()
+
+# https://platform.openai.com/docs/api-reference/embeddings/create
+ANY = ChunkEvents(answer=frozenset({"data", "results", "choices"}))
+"""What does not stream."""

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi_llm.models import RawChunk, RawValue
-from muxi_llm.wire.base import Ledger, Profile, Wire, WireError
-from muxi_llm.wire.passthrough import MESSAGES, RESPONSES, Events, Passthrough
+from muxi_llm.wire.base import Ledger, Profile, WireError
+from muxi_llm.wire.passthrough import MESSAGES, RESPONSES, Events, Passthrough, Through
 from tests.support.bodies import message_stream
 from tests.support.cuts import PLACES, cut
 
 
 def wire(events: Events = MESSAGES) -> Passthrough:
-    return Passthrough(Wire("claude-x", Ledger("own"), Profile()), events)
+    return Passthrough("claude-x", Ledger("own"), Profile(), Through("", events))
 
 
 def streamed(*pieces: bytes, events: Events = MESSAGES) -> list[Any]:
@@ -164,5 +164,5 @@ def test_an_end_without_a_blank_line() -> None:
 
 def test_a_request_without_a_model_stays_without() -> None:
     """A stored prompt knows its own."""
-    nameless = Passthrough(Wire("", Ledger("own"), Profile()), RESPONSES)
+    nameless = Passthrough("", Ledger("own"), Profile(), Through("", RESPONSES))
     assert nameless.encode_request({"prompt": {"id": "p"}}, stream=False) == {"prompt": {"id": "p"}}

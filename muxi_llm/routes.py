@@ -1,0 +1,146 @@
+"""The router at work: deployments that are configured, as candidates whose attempts it follows.
+
+The router is pure and knows no lock; this holds the lock, the clock and the providers. The gateway has one of
+these for each configuration, the library one for `muxi_llm.config.models`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from muxi_llm.core.plan import is_retryable
+from muxi_llm.core.request import Candidate
+from muxi_llm.errors import InvalidRequestError, MuxiLLMError, refusal
+from muxi_llm.routing.facts import AT_ONCE
+from muxi_llm.routing.router import Router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from muxi_llm.core.plan import Outcome
+    from muxi_llm.providers.base import Provider
+    from muxi_llm.routing.deployments import Deployment, Needs
+    from muxi_llm.routing.facts import Facts
+    from muxi_llm.routing.router import Route, Rules
+
+
+class Place(NamedTuple):
+    """A deployment, and how it is reached."""
+
+    deployment: Deployment
+    candidate: Candidate
+
+
+class Routes:
+    """Deployments to choose from. Safe between threads."""
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        rules: Rules | None = None,
+        before: Routes | None = None,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """before: the routes these take the place of; what is known of deployments that stay is kept."""
+        self.places = {place.deployment.name: place for place in places}
+        known: Mapping[str, Facts] = {} if before is None else before.router.facts
+        self.router: Router = Router([place.deployment for place in places], rules, known)
+        self.lock: Lock = Lock() if before is None else before.lock
+        self.clock = clock
+        self._chance = chance
+
+    def explain(self, model: str, needs: Needs) -> Route:
+        """Whom the router would ask, and why nobody else."""
+        with self.lock:
+            return self.router.route(model, needs, self.clock(), self._chance)
+
+    def choose(
+        self, model: object, needs: Needs, dress: Callable[[Provider], Provider] | None = None
+    ) -> list[Candidate]:
+        """The candidates for *model*, in order. dress: what is done to their providers for this request.
+
+        Raises `NotFoundError` where there is no such model, `InvalidRequestError` where none of its
+        deployments can do what is asked, `RateLimitError` where all are at their limits.
+        """
+        if not isinstance(model, str) or not model:
+            raise InvalidRequestError("model must be the name of a model", param="model")
+        route = self.explain(model, needs)
+        if not route.chosen:
+            raise unroutable(model, route)
+        return [self._candidate(one, needs, dress) for one in route.chosen]
+
+    def _candidate(
+        self, facts: Facts, needs: Needs, dress: Callable[[Provider], Provider] | None
+    ) -> Candidate:
+        candidate = self.places[facts.deployment.name].candidate
+        provider = candidate.provider if dress is None else dress(candidate.provider)
+        return Candidate(candidate.ref, provider, Watching(self, facts, needs))
+
+
+class Watching:
+    """One request's watch over a deployment."""
+
+    def __init__(self, routes: Routes, facts: Facts, needs: Needs) -> None:
+        self._routes = routes
+        self._needs = needs
+        self._entered = 0.0
+        self._sent = 0.0
+        self.facts = facts
+
+    def enter(self) -> MuxiLLMError | None:
+        """Count the attempt, unless a limit was reached since the router chose."""
+        with self._routes.lock:
+            now = self._routes.clock()
+            why, seconds = self.facts.limits(now, self._needs.tokens)
+            if not why:
+                self._entered = now
+                self.facts.enter(now, self._needs.tokens)
+                return None
+        return limited(f"{self.facts.deployment.name}: {why}", seconds)
+
+    def began(self, seconds: float) -> None:
+        """The first token is there."""
+        with self._routes.lock:
+            self.facts.began(seconds)
+
+    def leave(self, seconds: float, outcome: Outcome | None) -> None:
+        """What it taught: `None`, nothing, since it was given up."""
+        with self._routes.lock:
+            now, error = self._routes.clock(), None if outcome is None else outcome.error
+            used = None if outcome is None else (0 if error is not None else tokens_of(outcome.value))
+            self.facts.leave(now, entered=self._entered, guessed=self._needs.tokens, used=used)
+            if outcome is None:
+                return
+            status = getattr(error, "status_code", None)
+            if error is None:
+                self.facts.went_well(now, seconds, stream=self._needs.stream)
+            elif status in AT_ONCE or is_retryable(error):  # else the request is to blame
+                self.facts.failed(now, status, error.retry_after)
+
+
+def tokens_of(value: Any) -> int | None:
+    """Tokens an answer says it took."""
+    total = getattr(getattr(value, "usage", None), "total_tokens", None)
+    return total if isinstance(total, int) else None
+
+
+def limited(message: str, seconds: float) -> MuxiLLMError:
+    """The error of a limit of ours: it says when to come back."""
+    return refusal(429, message, type="rate_limit_error", code="rate_limit_exceeded", retry_after=seconds)
+
+
+def unroutable(model: str, route: Route) -> MuxiLLMError:
+    """Why nobody is asked."""
+    if not route.known:
+        message = f"the model {model!r} does not exist here"
+        return refusal(404, message, type="invalid_request_error", code="model_not_found", param="model")
+    reasons = "; ".join(f"{refused.deployment.name}: {refused.why}" for refused in route.refused)
+    if route.retry_after is not None:
+        return limited(f"no deployment of {model!r} may be asked now ({reasons})", route.retry_after)
+    return InvalidRequestError(
+        f"no deployment of {model!r} can serve this request ({reasons})", param="model"
+    )
