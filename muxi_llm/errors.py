@@ -258,7 +258,7 @@ def refusal(
     param: str | None = None,
     retry_after: float | None = None,
 ) -> MuxiLLMError:
-    """An error of our own, in OpenAI's words: nobody was asked. retry_after: seconds, told in the header too."""
+    """An error of our own, in OpenAI's words: nobody was asked. retry_after: seconds, in the header too."""
     kind = CLASS_BY_STATUS.get(status) or (InternalServerError if status >= 500 else APIStatusError)
     body = {"message": message, "type": type, "code": code, "param": param}
     headers = {} if retry_after is None else {"retry-after": str(ceil(retry_after))}

@@ -40,7 +40,7 @@ class World:
     """Routes with a clock of the test's own."""
 
     def __init__(self, *places: Place, **rules: Any) -> None:
-        self.now = 1_000_020.0
+        self.now = 1_000_040.0
         self.routes = Routes(places, Rules(**{"strategy": "in-order", **rules}), clock=lambda: self.now)
 
     def call(self, script: Scripted, needs: Needs = NEEDS) -> Any:

@@ -114,7 +114,7 @@ class Watch(Protocol):
         """Its stream has begun, after so long."""
 
     def leave(self, seconds: float, outcome: Outcome | None) -> None:
-        """One that entered is over, a stream with its end; `None`: it was given up. Finalizers may call it."""
+        """One that entered is over, a stream with its end. `None`: given up. Finalizers may call it."""
 
 
 class TransportError(Exception):

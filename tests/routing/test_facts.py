@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from muxi_llm.routing.deployments import Deployment, Window
 from muxi_llm.routing.facts import Facts, span
 
-NOW = 1_000_020.0  # in the middle of a minute
+NOW = 1_000_040.0  # twenty seconds into a minute
 
 
 def facts_of(**given: object) -> Facts:

@@ -14,7 +14,7 @@ from muxi_llm.routing.deployments import Deployment, Needs, Window
 from muxi_llm.routing.router import Router, Rules
 from muxi_llm.routing.strategies import STRATEGIES
 
-NOW = 1_000_020.0
+NOW = 1_000_040.0
 PLAIN = Needs()
 
 
