@@ -42,10 +42,13 @@ if TYPE_CHECKING:
     from muxi_llm.clients.openai import OpenAI as OpenAI
     from muxi_llm.completion import Completion as Completion
     from muxi_llm.embedding import Embedding as Embedding
+    from muxi_llm.image import Image as Image
     from muxi_llm.models import Adaptation as Adaptation
     from muxi_llm.models import AttemptRecord as AttemptRecord
     from muxi_llm.models import Report as Report
+    from muxi_llm.moderation import Moderation as Moderation
     from muxi_llm.providers.compatible import OpenAICompatible as OpenAICompatible
+    from muxi_llm.rerank import Rerank as Rerank
     from muxi_llm.runtime import AdaptationWarning as AdaptationWarning
     from muxi_llm.types.raised import *  # noqa: F403 - the tree, whole
     from muxi_llm.types.settings import *  # noqa: F403 - what may be set of each provider
@@ -68,8 +71,11 @@ _HOMES = {
         "NotFoundError", "OpenAIError", "PermissionDeniedError", "RateLimitError",
         "UnprocessableEntityError", "UnsupportedParameterError",
     ),
+    "image": ("Image",),
     "models": ("Adaptation", "AttemptRecord", "Report"),
+    "moderation": ("Moderation",),
     "providers.compatible": ("OpenAICompatible",),
+    "rerank": ("Rerank",),
     "runtime": ("AdaptationWarning",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -169,6 +169,16 @@ class Reported:
         object.__setattr__(self, "_wire_bytes", content)
 
 
+class Whole:
+    """An answer that has a streamed form of its own."""
+
+    __slots__ = ()
+
+    def chunks(self) -> list[Any]:
+        """The same, as a stream would have told it."""
+        raise NotImplementedError
+
+
 class ReportedModel(Reported):
     """The same beside pydantic, which does not copy what it does not see: queues, caches and `model_copy` go
     by these.

@@ -7,12 +7,20 @@ from typing import Any
 
 import pytest
 
-from muxi_llm import ChatCompletion, Completion, Embedding
+from muxi_llm import ChatCompletion, Completion, Embedding, Image, Moderation, Rerank
 from muxi_llm.core.options import KEYWORDS
 
 
 @pytest.mark.parametrize(
-    ("face", "endpoint"), [(ChatCompletion, "chat"), (Completion, "completion"), (Embedding, "embedding")]
+    ("face", "endpoint"),
+    [
+        (ChatCompletion, "chat"),
+        (Completion, "completion"),
+        (Embedding, "embedding"),
+        (Image, "image"),
+        (Moderation, "moderation"),
+        (Rerank, "rerank"),
+    ],
 )
 @pytest.mark.parametrize("name", ["create", "acreate"])
 def test_the_parameters_shown_are_those_taken(face: Any, endpoint: Any, name: str) -> None:

@@ -101,7 +101,7 @@ def _row(name: str, kind: type[Provider]) -> Row:
     return {
         "name": name,
         "wire": _name_of(talks),
-        "endpoints": [endpoint for endpoint in ENDPOINTS if endpoint in kind.wires],
+        "endpoints": [endpoint for endpoint in ENDPOINTS if endpoint in kind.endpoints()],
         "capabilities": [word for word, flag in CAPABILITIES.items() if getattr(kind, flag)]
         if "chat" in kind.wires
         else [],
@@ -202,7 +202,7 @@ def _complain(story: str, status: int = 1) -> int:
 
 COLUMNS = ["name", "key", "wire", "endpoints", "capabilities", "tier", "configured"]
 
-ENDPOINTS = ("chat", "completion", "embedding", "models")
+ENDPOINTS = ("chat", "completion", "embedding", "models", "image", "moderation", "rerank")
 
 INSTEAD = {"muxi_llm.wire.responses.instead": "openai_chat"}
 """Wires that are another one with a way out."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from muxi_llm.core.checks import check
 from muxi_llm.core.options import CONTROLS, present
 from muxi_llm.core.plain import made_plain
 from muxi_llm.errors import InvalidRequestError, shown
 from muxi_llm.wire.anthropic.tools import shortened
+from muxi_llm.wire.arguments import check
 from muxi_llm.wire.json_schema import is_strict, require_all
 
 if TYPE_CHECKING:

@@ -260,6 +260,8 @@ def _has_content(chunk: Any) -> bool:
     """More than a role: something that commits the stream to this answer."""
     if isinstance(chunk, RawChunk):
         return chunk.commits
+    if not hasattr(chunk, "choices"):  # a piece of something other than text
+        return True
     for choice in chunk.choices:
         fields = getattr(choice, "__dict__", {})  # off the schema, anything may be missing
         if fields.get("finish_reason") is not None or fields.get("text"):
@@ -278,7 +280,7 @@ def _text_of(chunk: Any) -> str:
             return text
     if isinstance(chunk, RawChunk):
         return chunk.text
-    for choice in chunk.choices:
+    for choice in getattr(chunk, "choices", ()):
         fields = getattr(choice, "__dict__", {})
         if not fields.get("index"):
             delta = fields.get("delta")

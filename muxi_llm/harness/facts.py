@@ -27,8 +27,8 @@ def answer_facts(value: Any) -> dict[str, Any]:
     return _there(
         response_id=getattr(value, "id", None),
         response_model=getattr(value, "model", None),
-        input_tokens=getattr(usage, "prompt_tokens", None),
-        output_tokens=getattr(usage, "completion_tokens", None),
+        input_tokens=getattr(usage, "prompt_tokens", getattr(usage, "input_tokens", None)),  # images
+        output_tokens=getattr(usage, "completion_tokens", getattr(usage, "output_tokens", None)),
         cache_read_tokens=_detail(usage, "prompt_tokens_details", "cached_tokens"),
         cache_write_tokens=_detail(usage, "prompt_tokens_details", "cache_write_tokens"),
         reasoning_tokens=_detail(usage, "completion_tokens_details", "reasoning_tokens"),

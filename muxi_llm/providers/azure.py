@@ -34,6 +34,7 @@ class AzureProvider(OpenAIProvider):
         "ad_token": ("AZURE_OPENAI_AD_TOKEN", "AZURE_AD_TOKEN"),
         "ad_token_provider": (),
     }
+    more_wires = {"image": "openai.images:OpenAIImages"}
     realtime_support = False
 
     _openais = re.compile(rf"(.*[^a-z0-9])?{OPENAIS.pattern}")

@@ -16,10 +16,12 @@ signature, a second request) overrides `send`, and has the port alone to do it w
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm import errors
+from muxi_llm.loading import loading
 from muxi_llm.providers.profiles import profile_of
 from muxi_llm.wire.base import SPOKEN, Fault, Profile, Reply, Wire, WireCall, WireError, overlaid
 from muxi_llm.wire.models_list import ModelsList
@@ -62,6 +64,9 @@ class Provider:
         "embedding": OpenAIEmbeddings,
         "models": ModelsList,
     }
+
+    more_wires: Mapping[Endpoint, str] = {}  # of an instance: one class may stand for many servers
+    """Endpoint → its codec below `muxi_llm.wire`, `module:Class`, which is loaded when it is asked for."""
 
     # The seven flags of the custom provider example.
     json_mode_support: ClassVar[bool] = False
@@ -232,6 +237,11 @@ class Provider:
             cls.base_url_env = (f"{prefix}_BASE_URL",)
         CLASSES[cls.name] = cls
 
+    @classmethod
+    def endpoints(cls) -> set[Endpoint]:
+        """What it has."""
+        return {*cls.wires, *cls.more_wires}
+
     @property
     def giver(self) -> str:
         """Whose the state in its answers is: a name that the next turn is known by."""
@@ -262,13 +272,15 @@ class Provider:
         if self.through is not None:
             return Passthrough(model, ledger, self.profile_at(endpoint, model), self.through)
         kind = self.wires.get(endpoint)
+        if kind is None and endpoint in self.more_wires:
+            kind = wire_at(self.more_wires[endpoint])
         if kind is not None:
             wire = kind(model, ledger, self.profile_at(endpoint, model))
             wire.giver = self.giver
             return wire
         if endpoint == "completion" and "chat" in self.wires:
             return CompletionsOverChat(self.wire_for("chat", model, ledger))
-        have = ", ".join(sorted(self.wires))
+        have = ", ".join(sorted(self.endpoints()))
         others = import_module("muxi_llm.providers.registry").having(endpoint)  # it knows of us
         message = f"{self.name} has no {endpoint} endpoint (it has: {have}); these have: {', '.join(others)}"
         raise errors.InvalidRequestError(message, param="model")
@@ -350,6 +362,15 @@ class Provider:
         return errors.malformed_reply(
             wire_error.message, url=url, headers=reply.headers, content=reply.content
         )
+
+
+@cache
+def wire_at(path: str) -> type[Wire]:
+    """The codec at *path*, `module:Class` below `muxi_llm.wire`."""
+    module, _, name = path.partition(":")
+    with loading.under_way():
+        kind: type[Wire] = getattr(import_module(f"muxi_llm.wire.{module}"), name)
+    return kind
 
 
 NO_QUIRKS = Profile()

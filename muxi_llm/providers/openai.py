@@ -8,16 +8,25 @@ from urllib.parse import urlsplit
 
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.providers.profiles import profile_within
+from muxi_llm.wire.base import Profile
 from muxi_llm.wire.responses.instead import ChatOrResponses
 
 if TYPE_CHECKING:
-    from muxi_llm.wire.base import Endpoint, Ledger, Profile, Wire
+    from muxi_llm.wire.base import Endpoint, Ledger, Wire
 
 
 OPENAIS = re.compile(
     r"(ft:)?(gpt-(?!oss)|o[1-9]|chatgpt|codex|computer-use|davinci|babbage|text-|tts-|whisper)"
 )
 """How names of OpenAI's models begin."""
+
+
+OF_DALL_E_3 = "dall-e-3 alone has it"
+GPT_IMAGE_ONLY = dict.fromkeys(
+    ("background", "moderation", "output_compression", "output_format", "partial_images"),
+    "models of the gpt-image family alone have it",
+)
+"""https://platform.openai.com/docs/api-reference/images/create."""
 
 
 class OpenAIProvider(OpenAICompatible):
@@ -40,6 +49,14 @@ class OpenAIProvider(OpenAICompatible):
     # https://platform.openai.com/docs/api-reference/chat/create; ids of calls: "maximum length 40"
     # (https://github.com/agno-agi/agno/issues/5382)
     wires = {**OpenAICompatible.wires, "chat": ChatOrResponses}
+    more_wires = {"image": "openai.images:OpenAIImages", "moderation": "openai.moderations:OpenAIModerations"}
+    quirks = {
+        "image": {
+            "dall-e-2": Profile(ranges={"n": (1, 10)}, drops={**GPT_IMAGE_ONLY, "style": OF_DALL_E_3}),
+            "dall-e-3": Profile(ranges={"n": (1, 1)}, drops=GPT_IMAGE_ONLY),
+            "": Profile(ranges={"n": (1, 10)}, drops={"style": OF_DALL_E_3}, streams=True),
+        }
+    }
     foreign = frozenset()
     # Of its own tools those that it runs; of the others the caller could not be told the calls.
     own_tools = (
@@ -79,6 +96,7 @@ class OpenAIProvider(OpenAICompatible):
 HOMES = ("openai.com", "azure.com")
 
 COMPATIBLE = {
+    "more_wires": {**OpenAIProvider.more_wires, "rerank": "rerank:JinaRerank"},
     "wires": OpenAICompatible.wires,
     "own_tools": OpenAICompatible.own_tools,
     "server_tools": OpenAICompatible.server_tools,

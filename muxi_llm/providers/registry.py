@@ -112,7 +112,7 @@ def own() -> list[type[Provider]]:
 
 def having(endpoint: Endpoint) -> list[str]:
     """Who has *endpoint* and is still there, by name."""
-    return [kind.name for kind in own() if endpoint in kind.wires and not getattr(kind, "closed", "")]
+    return [kind.name for kind in own() if endpoint in kind.endpoints() and not getattr(kind, "closed", "")]
 
 
 @lru_cache(maxsize=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
-from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
+from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion, Whole
 from muxi_llm.utils.parsing import parse_into
 
 if TYPE_CHECKING:
@@ -64,10 +64,12 @@ async def acollect(
     return parse_into(response_format, builder.build())
 
 
-def chunks_of(value: ChatCompletion | Completion, *, usage: bool = False) -> list[Any]:
+def chunks_of(value: ChatCompletion | Completion | Whole, *, usage: bool = False) -> list[Any]:
     """A whole answer as a stream would have told it: content, finish and, if asked for, *usage*."""
     if isinstance(value, Completion):
         return [value]
+    if isinstance(value, Whole):
+        return value.chunks()
     head = value.model_dump(exclude_unset=True, warnings=False)
     choices, counted = head.pop("choices"), head.pop("usage", None)
     head["object"] = "chat.completion.chunk"

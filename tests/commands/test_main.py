@@ -122,7 +122,10 @@ def test_what_a_provider_without_chat_can(monkeypatch):
 def test_markdown_holds_this_packages_own(capsys):
     _, out, _ = run(capsys, "providers", "--markdown")
     assert out.startswith("| provider | key |")
-    assert "\n| `openai` | `OPENAI_API_KEY` | openai_chat | chat, completion, embedding, models |" in out
+    assert (
+        "\n| `openai` | `OPENAI_API_KEY` | openai_chat | chat, completion, embedding, models, image, moderation |"
+        in out
+    )
     assert "\n| `bedrock` | (`AWS_BEARER_TOKEN_BEDROCK`) | aws_converse |" in out
 
 

@@ -124,3 +124,20 @@ def completion(text: str = " there", finish: str | None = "stop") -> dict[str, A
 def error(text: str = "no", **fields: Any) -> dict[str, Any]:
     """An OpenAI error body."""
     return {"error": {"message": text, "type": "server_error", "param": None, "code": None, **fields}}
+
+
+CATEGORIES = (
+    "harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm",
+    "self-harm/instructions", "self-harm/intent", "sexual", "sexual/minors", "violence", "violence/graphic",
+)  # fmt: skip
+
+
+def verdict(**scores: float) -> dict[str, Any]:
+    """OpenAI's verdict on one input: flagged from 0.5 on."""
+    found = {name: scores.get(name.replace("/", "_").replace("-", "_"), 0.01) for name in CATEGORIES}
+    return {
+        "flagged": any(score >= 0.5 for score in found.values()),
+        "categories": {name: score >= 0.5 for name, score in found.items()},
+        "category_scores": found,
+        "category_applied_input_types": {name: ["text"] for name in found},
+    }
