@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from muxi_llm.presets.schema import Fault
+
 
 class LLMConfigError(Exception):
     """Something is wrong with a config."""
@@ -27,23 +34,34 @@ class MdaError(InvalidConfigError):
     """A document, a policy or a signature is not what it must be.
 
     category: the specification's word for it, such as `integrity-mismatch`. message: what is wrong, in
-    words. path: of the document, where it is known.
+    words. path: of the document, where it is known. code: the command line's own, finer word, such as
+    `did_web.key_not_found`, where it has one. faults: of a schema, one by one, if that is what it is about.
     """
 
-    def __init__(self, category: str, message: str, *, path: str | None = None) -> None:
+    def __init__(
+        self,
+        category: str,
+        message: str,
+        *,
+        path: str | None = None,
+        code: str | None = None,
+        faults: Sequence[Fault] = (),
+    ) -> None:
         where = f"MDA config failed for {path}: " if path else ""
         super().__init__(f"{where}[{category}] {message}")
         self.category = category
         self.message = message
         self.path = path
+        self.code = code
+        self.faults = tuple(faults)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restored, (type(self), self.category, self.message, self.path)
+        return _restored, (type(self), self.category, self.message, self.__dict__)
 
     def at(self, path: str) -> MdaError:
         """The same, said of the document at *path*."""
-        return type(self)(self.category, self.message, path=path)
+        return type(self)(self.category, self.message, path=path, code=self.code, faults=self.faults)
 
 
-def _restored(kind: type[MdaError], category: str, message: str, path: str | None) -> MdaError:
-    return kind(category, message, path=path)
+def _restored(kind: type[MdaError], category: str, message: str, state: dict[str, Any]) -> MdaError:
+    return kind(category, message, path=state["path"], code=state["code"], faults=state["faults"])

@@ -110,7 +110,7 @@ def check(found: Document, *, strict: bool = False) -> tuple[str, ...]:
     wrong = schema.faults(found.front, "source")
     lenient = [fault for fault in wrong if _is_underscore(fault, found.front)]
     if refused := wrong if strict else [fault for fault in wrong if fault not in lenient]:
-        raise MdaError("schema-violation", "; ".join(map(str, refused)))
+        raise MdaError("schema-violation", "; ".join(map(str, refused)), faults=refused)
     check_payload_digests(found.front)
     return tuple(map(str, lenient))
 

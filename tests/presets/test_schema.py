@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from muxi_llm.presets.schema import MOST_FAULTS, SIGNERS, Kind, faults
+from muxi_llm.presets.schema import MOST_FAULTS, Kind, faults
+from muxi_llm.presets.schemas import SIGNERS
 
 DIGEST = "sha256:" + "a" * 64
 GITHUB = "https://token.actions.githubusercontent.com"

@@ -1,0 +1,189 @@
+"""MDA's JSON schemas (https://mda.sno.dev/spec/v1.0/schemas/), written shorter: data, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+Schema = dict[str, Any]
+
+SIGNERS = 256
+"""How many signers a policy may name: the one bound that is ours."""
+
+
+def _object(properties: Schema, *required: str, **more: Any) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(required)} | {
+        "additionalProperties": False,
+        **more,
+    }
+
+
+def _text(pattern: str | None = None, **more: Any) -> Schema:
+    # Python's `$` would take a newline at the end for it
+    return {"type": "string", **({"pattern": rf"^(?:{pattern})\Z"} if pattern else {}), **more}
+
+
+def _list(items: Schema, **more: Any) -> Schema:
+    return {"type": "array", "items": items, **more}
+
+
+def _if(name: str, pattern: str, then: Schema) -> Schema:
+    return {"if": {"properties": {name: {"pattern": pattern}}}, "then": then}
+
+
+NEVER: Schema = {"not": {}}
+KEBAB = "[a-z0-9]+(-[a-z0-9]+)*"
+VERSION = r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?"
+DIGESTS = {"sha256": 64, "sha384": 96, "sha512": 128}
+ANY_DIGEST = _text("|".join(f"{name}:[0-9a-f]{{{size}}}" for name, size in DIGESTS.items()))
+NAME = _text(KEBAB, minLength=1, maxLength=64)
+DATE = _text(format="date-time")
+DATE_TIME = re.compile(
+    r"\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])[Tt ]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
+    r"([Zz]|[+-]([01]\d|2[0-3]):?[0-5]\d)",
+    re.ASCII,
+)
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
+
+INTEGRITY = _object(
+    {"algorithm": {"enum": list(DIGESTS)}, "digest": _text(r"(sha256|sha384|sha512):[0-9a-f]+")},
+    "algorithm",
+    "digest",
+    allOf=[
+        _if("algorithm", f"^{name}$", {"properties": {"digest": _text(f"{name}:[0-9a-f]{{{size}}}")}})
+        for name, size in DIGESTS.items()
+    ],
+)
+SIGNATURE = _object(
+    {
+        "signer": _text("(sigstore-oidc|did-web):[^#]+"),
+        "key-id": _text(minLength=1),
+        "payload-digest": ANY_DIGEST,
+        "algorithm": {"enum": ["ed25519", "ecdsa-p256", "rsa-pss-sha256"]},
+        "signature": _text(minLength=1),
+        "rekor-log-id": _text(),
+        "rekor-log-index": {"type": "integer", "minimum": 0},
+        "payload-type": _text(r"application/vnd\.[a-z0-9][a-z0-9.\-]*\+json"),
+    },
+    *("signer", "key-id", "payload-digest", "algorithm", "signature"),
+    allOf=[
+        _if("signer", "^sigstore-oidc:", {"required": ["rekor-log-id", "rekor-log-index"]}),
+        _if("signer", "^did-web:", {"properties": {"rekor-log-id": NEVER, "rekor-log-index": NEVER}}),
+    ],
+)
+RELATIONSHIP = _object(
+    {
+        "rel-type": {"enum": ["parent", "child", "related", "cites", "supports", "contradicts", "extends"]},
+        "doc-id": _text(minLength=1),
+        "rel-desc": _text(),
+        "rel-strength": {"type": "number", "minimum": 0, "maximum": 1},
+        "bi-directional": {"type": "boolean"},
+        "context": {"type": "object", "properties": {"section": _text(), "relevance": _text()}},
+    },
+    "rel-type",
+    "doc-id",
+)
+EXTENDED: Schema = {
+    "doc-id": _text("[a-zA-Z0-9_-]{8,}"),
+    "title": _text(),
+    "version": _text(VERSION),
+    "requires": {"type": "object", "propertyNames": NAME},
+    "depends-on": _list(
+        _object(
+            {"name": NAME, "version-range": _text(rf"\^?{VERSION}"), "digest": ANY_DIGEST},
+            "name",
+            "version-range",
+        )
+    ),
+    "author": _text(),
+    "tags": _list(_text()),
+    "created-date": DATE,
+    "updated-date": DATE,
+    "relationships": _list(RELATIONSHIP),
+}
+OPEN: Schema = {
+    "name": NAME,
+    "description": _text(minLength=1, maxLength=1024),
+    "license": _text(),
+    "compatibility": _text(maxLength=500),
+    "metadata": _object({"mda": _object(EXTENDED)}, patternProperties={rf"^{KEBAB}\Z": {"type": "object"}}),
+    "integrity": INTEGRITY,
+    "signatures": _list(SIGNATURE, minItems=1),
+}
+SIGNED: Schema = {"dependentRequired": {"signatures": ["integrity"]}}
+
+GITHUB = "https://token.actions.githubusercontent.com"
+SIGSTORE_SIGNER = _object(
+    {
+        "type": {"const": "sigstore-oidc"},
+        "issuer": _text(format="uri", minLength=1),
+        "subject": _text(minLength=1),
+        "repository": _text("[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"),
+        "workflow": _text(minLength=1),
+        "ref": _text("refs/(heads|tags)/.+"),
+        "jobWorkflowRef": _text(minLength=1),
+        "environment": _text(minLength=1),
+    },
+    *("type", "issuer", "subject"),
+    **{
+        "if": {"properties": {"issuer": {"const": GITHUB}}, "required": ["issuer"]},
+        "then": {
+            "anyOf": [
+                {"required": ["repository", "workflow", "ref"]},
+                {"required": ["repository", "jobWorkflowRef"]},
+            ]
+        },
+    },
+)
+DOMAIN = "[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+DID_WEB_SIGNER = _object({"type": {"const": "did-web"}, "domain": _text(DOMAIN)}, "type", "domain")
+WITH_SIGSTORE: Schema = {
+    "properties": {
+        "trustedSigners": {
+            "contains": {"properties": {"type": {"const": "sigstore-oidc"}}, "required": ["type"]}
+        }
+    },
+    "required": ["trustedSigners"],
+}
+
+SCHEMAS: dict[str, Schema] = {
+    "source": _object({**OPEN, **EXTENDED, "allowed-tools": _text()}, **SIGNED),
+    "SKILL.md": _object({**OPEN, "allowed-tools": _text()}, "name", "description", **SIGNED),
+    "AGENTS.md": _object(OPEN, **SIGNED),
+    "MCP-SERVER.md": _object(OPEN, "name", "description", **SIGNED),
+    "relationship": RELATIONSHIP,
+    "policy": _object(
+        {
+            "version": {"type": "integer", "const": 1},
+            "minSignatures": {"type": "integer", "minimum": 1},
+            "trustedSigners": _list(
+                {"oneOf": [SIGSTORE_SIGNER, DID_WEB_SIGNER]}, minItems=1, maxItems=SIGNERS, uniqueItems=True
+            ),
+            "rekor": _object({"url": _text(format="uri")}, "url"),
+        },
+        *("version", "trustedSigners"),
+        **{"if": WITH_SIGSTORE, "then": {"required": ["rekor"]}, "else": {"properties": {"rekor": NEVER}}},
+    ),
+}
+
+TEXTS = {
+    "type": "must be {}",
+    "required": "must have required property '{}'",
+    "additionalProperties": "must NOT have additional properties",
+    "enum": "must be equal to one of the allowed values",
+    "const": "must be equal to constant",
+    "pattern": 'must match pattern "{}"',
+    "format": 'must match format "{}"',
+    "minLength": "must NOT have fewer than {} characters",
+    "maxLength": "must NOT have more than {} characters",
+    "minItems": "must NOT have fewer than {} items",
+    "maxItems": "must NOT have more than {} items",
+    "uniqueItems": "must NOT have duplicate items",
+    "minimum": "must be >= {}",
+    "maximum": "must be <= {}",
+    "dependentRequired": "must have property integrity when property signatures is present",
+    "not": "must NOT be there",
+    "oneOf": "must match exactly one schema in oneOf",
+    "anyOf": "must match a schema in anyOf",
+}
+"""What is said of a fault, in the words of Ajv, which the JavaScript tools speak with."""
