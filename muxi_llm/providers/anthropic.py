@@ -55,4 +55,4 @@ class AnthropicProvider(Provider):
 
     def authorize(self) -> dict[str, str]:
         key = {"x-api-key": self.api_key} if self.api_key else {}
-        return {"anthropic-version": "2023-06-01", **key}
+        return {"anthropic-version": self.headers.get("anthropic-version", "2023-06-01"), **key}

@@ -77,11 +77,15 @@ class OpenAIProvider(OpenAICompatible):
         """A server of the caller's own that speaks OpenAI's wire is told by its host, and by a model that is
         none of OpenAI's. An instance serves one model, so what is found out here becomes its own.
         """
-        host = urlsplit(self.base_url).hostname or ""
-        self._is_openai = host.endswith(HOMES) or self._openais.match(model) is not None
+        self._is_openai = self.is_openais(model)
         if not self._is_openai:
             vars(self).update(COMPATIBLE)
         return super().wire_for(endpoint, model, ledger)
+
+    def is_openais(self, model: str) -> bool:
+        """Whether *model* is OpenAI's, or the server is."""
+        host = urlsplit(self.base_url).hostname or ""
+        return host.endswith(HOMES) or self._openais.match(model) is not None
 
     def profile(self, model: str) -> Profile:
         """Of the model a fine-tuned one or a deployment is named for."""

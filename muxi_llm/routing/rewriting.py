@@ -7,19 +7,21 @@ touched that no key names: a tool's parameter called `max_tokens` stays what it 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class Rewriting(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rewriting:
     """delete: keys. add: key → its value, where there is none. rename: key → the field's new name."""
 
     delete: tuple[str, ...] = ()
-    add: Mapping[str, Any] = {}
-    rename: Mapping[str, str] = {}
+    add: Mapping[str, Any] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, body: dict[str, Any]) -> dict[str, Any]:
         """*body*, rewritten; what is changed is a copy."""

@@ -32,14 +32,14 @@ class ChatOrResponses(OpenAIChat):
         return self._instead.path_for(stream=stream)
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
-        why = self._refused(body)
+        why = self.refused(body)
         if not why:
             return super().encode_request(self._without_state(body), stream=stream)
         self.ledger.moved("messages", f"{why}; asked by Responses")
         self._instead = OpenAIResponses(self.model, self.ledger, self.profile)
         return self._instead.encode_request(body, stream=stream)
 
-    def _refused(self, body: Mapping[str, Any]) -> str:
+    def refused(self, body: Mapping[str, Any]) -> str:
         """Why chat completions would not take *body*, if they would not."""
         if self.profile.responses == "always":
             return "OpenAI's chat completions have no such model"

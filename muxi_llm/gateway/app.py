@@ -1,0 +1,104 @@
+"""The ASGI application: a path → a door. Raw ASGI: a framework costs more than the whole of our own part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from muxi_llm.errors import MuxiLLMError
+from muxi_llm.gateway.admission import ANYBODY, Anybody, Tokens
+from muxi_llm.gateway.doors import DOORS, Visit
+from muxi_llm.gateway.requests import Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from muxi_llm.gateway.admission import Admission
+    from muxi_llm.gateway.doors import Send
+    from muxi_llm.gateway.requests import Receive
+    from muxi_llm.gateway.state import State
+
+
+class Gateway:
+    """The application. `state` may be replaced at any time: requests under way keep the one they have."""
+
+    def __init__(self, state: State, admission: Admission | None = None) -> None:
+        """admission: who may; `None`: as the configuration says."""
+        self.state = state
+        self._admission = admission
+
+    @property
+    def admission(self) -> Admission:
+        """Who may."""
+        if self._admission is not None:
+            return self._admission
+        tokens = self.state.settings.tokens
+        return Tokens(tokens) if tokens else Anybody()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI."""
+        await PROTOCOLS[scope["type"]](self, scope, receive, send)
+
+    async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        state = self.state
+        path = path_of(scope["path"], state.settings.server.prefix)
+        incoming = Incoming(scope, receive, path, state.settings.server.limits)
+        own = OWN.get((incoming.method, path))
+        if own is not None:
+            await own(self, send)
+            return
+        if path not in DOORS or incoming.method != "POST":
+            await answer(send, 404 if path not in DOORS else 405, unknown(incoming))
+            return
+        visit = Visit(state, incoming, send, ANYBODY)
+        try:
+            visit.told.principal = await self.admission.admit(incoming.headers)
+            await visit()
+        except MuxiLLMError as error:
+            await visit.refuse(error)
+        finally:
+            self.admission.settle(visit.told.principal, visit.told)
+
+    async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
+        while (message := await receive())["type"] != "lifespan.shutdown":
+            await send({"type": f"{message['type']}.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """426: Codex asks once and goes on by POST; after 404 it would ask seven times."""
+        await receive()
+        head = {"status": 426, "headers": [(b"upgrade", b"h2c"), (b"content-length", b"0")]}
+        await send({"type": "websocket.http.response.start", **head})
+        await send({"type": "websocket.http.response.body", "body": b""})
+
+    async def _live(self, send: Send) -> None:
+        await answer(send, 200, {"status": "ok"})
+
+
+def path_of(path: str, prefix: str) -> str:
+    """A path below the prefix and `/v1`."""
+    if prefix and path.startswith(prefix):
+        path = path[len(prefix) :]
+    return path.removeprefix("/v1") if path.startswith("/v1/") else path
+
+
+def unknown(incoming: Incoming) -> dict[str, Any]:
+    """What a path that leads nowhere is told."""
+    message = f"there is no {incoming.method} {incoming.path} here"
+    fault = {"message": message, "type": "invalid_request_error", "code": "unknown_url", "param": None}
+    return {"error": fault}
+
+
+async def answer(send: Send, status: int, value: object) -> None:
+    """A whole answer of our own, as JSON."""
+    body = orjson.dumps(value)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+OWN: dict[tuple[str, str], Callable[[Gateway, Send], Coroutine[Any, Any, None]]] = {
+    ("GET", "/health/live"): Gateway._live,  # noqa: SLF001 - its own table
+}
+PROTOCOLS = {"http": Gateway._http, "lifespan": Gateway._lifespan, "websocket": Gateway._websocket}  # noqa: SLF001

@@ -1,0 +1,178 @@
+"""One request of a model: admitted, exchanged, answered. HTTP on one side, `inbound` on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, cast
+
+from muxi_llm.core.stream import AsyncStream
+from muxi_llm.errors import LOCAL_URL, MuxiLLMError
+from muxi_llm.gateway.alive import COMMENT, PINGS, Alive
+from muxi_llm.gateway.passing import Passing, forwarded
+from muxi_llm.gateway.refusals import body_of, headers_of, status_of
+from muxi_llm.gateway.requests import ClientGoneError
+from muxi_llm.inbound import ANTHROPIC_DOORS, OPENAI_DOORS, Exchange, Own
+from muxi_llm.routing.needs import needs_of, text_of
+from muxi_llm.utils.token_counter import count_tokens
+from muxi_llm.wire.base import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from muxi_llm.core.request import Candidate
+    from muxi_llm.errors import APIError
+    from muxi_llm.gateway.admission import Principal
+    from muxi_llm.gateway.requests import Incoming
+    from muxi_llm.gateway.state import State
+    from muxi_llm.inbound import Door
+    from muxi_llm.models import Report
+    from muxi_llm.wire.base import Json
+
+    Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
+
+DOORS: dict[str, Door] = {
+    **{path: door for (_, path), door in OPENAI_DOORS.items()},
+    "/messages": ANTHROPIC_DOORS["POST", "/v1/messages"],
+}
+"""By path, below the prefix and `/v1`."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What a request came to, for whoever keeps account. report: `None` where nobody was asked."""
+
+    path: str
+    principal: Principal
+    model: str = ""
+    status: int = 0
+    streamed: bool = False
+    report: Report | None = None
+    error: MuxiLLMError | None = None
+    gone: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Visit:
+    """One request through one door."""
+
+    def __init__(self, state: State, incoming: Incoming, send: Send, principal: Principal) -> None:
+        self._state = state
+        self._incoming = incoming
+        self._send = send
+        self._door = DOORS[incoming.path]
+        self._passing = Passing(incoming.path, forwarded(incoming.headers), incoming.query)
+        self._passed: set[str] = set()
+        """The models that are asked in the client's own words."""
+        self.told = Told(incoming.path, principal)
+
+    async def __call__(self) -> None:
+        """Answer, whatever happens; raises only what is a bug."""
+        try:
+            content = await self._incoming.body()
+            work = asyncio.current_task()
+            assert work is not None
+            watch = asyncio.ensure_future(self._incoming.gone())
+            watch.add_done_callback(partial(self._left, work))
+            try:
+                await self._answered(content)
+            finally:
+                watch.cancel()
+        except ClientGoneError:
+            self.told.gone = True
+        except asyncio.CancelledError:
+            if not self.told.gone:
+                raise
+
+    def _left(self, work: asyncio.Task[Any], watch: asyncio.Future[None]) -> None:
+        """The client hung up: nothing is worth going on with."""
+        if not watch.cancelled():
+            self.told.gone = True
+            work.cancel()
+
+    async def _answered(self, content: bytes) -> None:
+        try:
+            exchange = Exchange(self._door, content, self._own(content))
+            answer = await exchange.prepared.arun()
+        except MuxiLLMError as error:
+            await self.refuse(error)
+            return
+        self.told.report = answer.muxi
+        if isinstance(answer, AsyncStream):
+            await self._stream(exchange, answer)
+        else:
+            body = exchange.body(answer)
+            await self._head(200, exchange.headers(answer.muxi, stream=False), len(body))
+            await self._send({"type": "http.response.body", "body": body})
+
+    def _own(self, content: bytes) -> Own:
+        settings = self._state.settings
+        return Own(
+            url=LOCAL_URL,
+            base_url=LOCAL_URL,
+            headers=self._incoming.headers,
+            explicit=False,
+            timeout=settings.timeout,
+            max_retries=settings.retries,
+            options={"adapt": settings.mode},
+            choose=partial(self._choose, len(content)),
+        )
+
+    def _choose(self, size: int, model: object, body: Json) -> Sequence[Candidate]:
+        """Whom the router names, each as this request reaches it."""
+        self.told.model = str(model)
+        self.told.streamed = bool(body.get("stream"))
+        session = self._incoming.headers.get("session-id") or body.get("prompt_cache_key")
+        needs = needs_of(body, size, session=self._pin(session), count=lambda: count_tokens(text_of(body)))
+        chosen = self._state.routes.choose(model, needs)
+        dressed = [
+            one._replace(provider=self._passing.dress(one.provider, one.ref.name, body)) for one in chosen
+        ]
+        self._passed = {str(one.ref) for one in dressed if one.provider.verbatim}
+        return dressed
+
+    def _pin(self, session: object) -> str:
+        """What a session is known by: within the caller's own key, so that nobody steers another's."""
+        if not isinstance(session, str) or not session:
+            return ""
+        return blake2b(f"{self.told.principal.id}\0{session}".encode(), digest_size=16).hexdigest()
+
+    # ----------------------------------------------------------------------------------- answers
+
+    async def _stream(self, exchange: Exchange, stream: AsyncStream[Any]) -> None:
+        events = exchange.aevents(stream)
+        alive = Alive(self._send, PINGS.get(self._incoming.path, COMMENT))
+        try:
+            await self._head(200, exchange.headers(stream.muxi, stream=True))
+            async for data in events:
+                if data:
+                    alive.told()
+                    await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b""})
+        except MuxiLLMError as error:  # in the middle: the protocol's own error event ends it
+            self.told.error = error
+            data = exchange.wire.encode_fault(cast("APIError", error))
+            await self._send({"type": "http.response.body", "body": data})
+        finally:
+            alive.over()
+            await stream.close()
+
+    async def refuse(self, error: MuxiLLMError) -> None:
+        """Tell the client what became of it, in its own protocol."""
+        self.told.error = error
+        status = status_of(error)
+        wire = self._door.wire(Ledger("the client"))
+        body = body_of(error, wire, is_same_wire=error.model in self._passed)
+        await self._head(status, headers_of(error, status), len(body))
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _head(self, status: int, headers: Mapping[str, str], length: int | None = None) -> None:
+        self.told.status = status
+        raw = [
+            (name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()
+        ]
+        if length is not None:
+            raw.append((b"content-length", str(length).encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})

@@ -1,0 +1,82 @@
+"""Who gets a body as it came: a provider that speaks the wire of the door it came by."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, NamedTuple
+
+from muxi_llm.providers.openai import OpenAIProvider
+from muxi_llm.wire.anthropic.messages import AnthropicMessages
+from muxi_llm.wire.base import Ledger
+from muxi_llm.wire.openai.chat import OpenAIChat
+from muxi_llm.wire.openai.completions import OpenAICompletions
+from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
+from muxi_llm.wire.passthrough import CHUNKS, MESSAGES, RESPONSES, Through
+from muxi_llm.wire.responses.instead import ChatOrResponses
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from muxi_llm.providers.base import Provider
+    from muxi_llm.wire.base import Endpoint, Json, Wire
+
+
+class Passing(NamedTuple):
+    """A request on its way by one door: its path, its headers that are the provider's business, its query."""
+
+    path: str
+    headers: Mapping[str, str]
+    query: str = ""
+
+    def dress(self, provider: Provider, model: str, body: Json) -> Provider:
+        """*provider* for this request: as one that takes it as it came, if it speaks that wire."""
+        if not speaks(provider, model, self.path, body):
+            return provider
+        one = copy(provider)
+        one.verbatim = True
+        through = THROUGH[self.path]
+        one.through = through._replace(path=f"{through.path}?{self.query}") if self.query else through
+        one.headers = {**provider.headers, **self.headers}
+        return one
+
+
+def speaks(provider: Provider, model: str, path: str, body: Json) -> bool:
+    """Whether *provider* has that door's wire, for that model and such a body."""
+    if path == "/responses":
+        return isinstance(provider, OpenAIProvider) and provider.is_openais(model)
+    endpoint, wires = SPEAKERS[path]
+    kind = provider.wires.get(endpoint)
+    if kind is ChatOrResponses:
+        wire = provider.wire_for(endpoint, model, Ledger(provider.name))
+        return not (isinstance(wire, ChatOrResponses) and wire.refused(body))
+    return kind in wires
+
+
+def forwarded(headers: Mapping[str, str]) -> dict[str, str]:
+    """Of a client's headers those that say something of the request, and nothing of who asks."""
+    return {name: value for name, value in headers.items() if name.startswith(FORWARDED)}
+
+
+FORWARDED = (
+    "anthropic-version",
+    "anthropic-beta",
+    "openai-beta",
+    "x-claude-code-",
+    "x-stainless-",
+    "session-id",
+)
+"""https://docs.claude.com/en/docs/claude-code/llm-gateway: versions and betas go on as they came."""
+
+THROUGH = {
+    "/chat/completions": Through("/chat/completions", CHUNKS),
+    "/completions": Through("/completions", CHUNKS),
+    "/embeddings": Through("/embeddings"),
+    "/responses": Through("/responses", RESPONSES),
+    "/messages": Through("/v1/messages", MESSAGES),
+}
+SPEAKERS: dict[str, tuple[Endpoint, tuple[type[Wire], ...]]] = {
+    "/chat/completions": ("chat", (OpenAIChat,)),
+    "/completions": ("completion", (OpenAICompletions,)),
+    "/embeddings": ("embedding", (OpenAIEmbeddings,)),
+    "/messages": ("chat", (AnthropicMessages,)),
+}

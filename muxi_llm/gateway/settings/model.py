@@ -1,0 +1,104 @@
+"""What a gateway is told, checked and frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from muxi_llm.routing.router import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from muxi_llm.routing.deployments import Deployment
+    from muxi_llm.routing.rewriting import Rewriting
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most a client may send, in bytes: a body as it comes, the same unpacked, and a request's head."""
+
+    body: int = 32 * MIB
+    decoded: int = 64 * MIB
+    header: int = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where it listens.
+
+    prefix: path before all others. tls_key, tls_cert: files, both or none. proxies: networks whose forwarded
+    headers are believed. origins: of browsers that may ask. drain: seconds that open answers may take after
+    a signal to end; pause: seconds before that, while readiness says no and the balancer leaves.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    prefix: str = ""
+    tls_key: str = ""
+    tls_cert: str = ""
+    workers: int = 1
+    limits: Limits = Limits()
+    proxies: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    pause: float = 5.0
+    drain: float = 45.0
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nobody but this machine can reach it."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """A provider as it is configured: its own name, and the registered one it is a case of ("" for a server
+    that speaks OpenAI's wire). timeout: seconds for an attempt. at_once: attempts under way, at most.
+    """
+
+    name: str
+    kind: str = ""
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+    at_once: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSettings:
+    """A deployment, the provider it is at, and what is done to the bodies it is sent."""
+
+    deployment: Deployment
+    provider: str
+    rewriting: Rewriting | None = None
+    """What is done to each body; `None`: nothing."""
+    price: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of it. tokens: name → secret of those who may. is_open: that anybody may, said in so many words.
+    max_tokens: the least and the most an answer may be asked to have, `None`: as the client says.
+    """
+
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    deployments: tuple[DeploymentSettings, ...] = ()
+    server: Server = Server()
+    rules: Rules = field(default_factory=Rules)
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_open: bool = False
+    retries: int = 2
+    timeout: float = 600.0
+    mode: str = "adapt"
+    log_level: str = "INFO"
+    metrics: str = "/metrics"
+    windows: str = ""
+    """File in which the windows' counts outlive the process; "": they do not."""
+    redis: str = field(default="", repr=False)
+    """Redis that several gateways share what is known of deployments by; "": each for itself."""
+    source: str = ""
+    """Where it was read."""

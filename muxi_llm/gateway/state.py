@@ -1,0 +1,63 @@
+"""Settings at work. A reload makes another of these and swaps one reference; requests keep theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from muxi_llm import config
+from muxi_llm.core.request import Candidate, ModelRef
+from muxi_llm.providers import registry
+from muxi_llm.providers.compatible import OpenAICompatible
+from muxi_llm.routes import Place, Routes
+
+if TYPE_CHECKING:
+    from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Settings
+    from muxi_llm.providers.base import Provider
+
+
+class State:
+    """What every request needs to know."""
+
+    def __init__(self, settings: Settings, before: State | None = None) -> None:
+        """before: whose place it takes; what is known of the deployments that stay is kept.
+
+        Raises `InvalidRequestError` for a provider that cannot be reached as it is configured.
+        """
+        self.settings = settings
+        places = [place_of(one, settings.providers[one.provider]) for one in settings.deployments]
+        self.routes: Routes = Routes(places, settings.rules, None if before is None else before.routes)
+
+
+class ConfiguredProvider(OpenAICompatible, register=False):
+    """A server that speaks OpenAI's wire, and that this library has no name for."""
+
+    key_required = False
+    vision_support = True
+    json_schema_support = True
+    reasoning_replay_support = True
+    reasoning_details_support = True
+    extra_content_support = True
+
+
+def place_of(deployment: DeploymentSettings, settings: ProviderSettings) -> Place:
+    """A deployment, and its provider as it is reached from here."""
+    provider = provider_of(settings)
+    provider.rewrite = deployment.rewriting
+    model = deployment.deployment.model.partition("/")[2]
+    return Place(deployment.deployment, Candidate(ModelRef(settings.name, model), provider))
+
+
+def provider_of(settings: ProviderSettings) -> Provider:
+    """The provider as it is configured; what the configuration does not say is in the environment."""
+    kind = registry.find(settings.kind) if settings.kind else ConfiguredProvider
+    assert kind is not None  # the dialects refuse what there is not
+    found = config.credentials(kind)
+    provider = kind(
+        api_key=settings.api_key or found.api_key,
+        base_url=settings.base_url or found.base_url,
+        headers={**found.headers, **settings.headers},
+        settings={**found.settings, **settings.settings},
+    )
+    if settings.base_url and not settings.api_key and not found.api_key:
+        provider.key_required = False  # a server of one's own may ask for none
+    return provider

@@ -1,0 +1,181 @@
+"""The gateway with the vendors' own clients in front of it and servers of each wire behind."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import anthropic
+import httpx2
+import openai
+import pytest
+
+from muxi_llm.gateway.settings.model import Settings
+from muxi_llm.routing.router import Rules
+from tests.support import bodies
+from tests.support.gateway import Served, at, deployment, settings_of
+from tests.support.speakers import SPEAKERS
+from tests.support.speakers.base import Said
+from tests.support.upstream import Received, Respond, Upstream
+from tests.support.world import answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HELLO: Any = [{"role": "user", "content": "Hello"}]
+
+
+def serving(upstream: Upstream, kind: str, **given: Any) -> Settings:
+    return settings_of((at(upstream, kind), deployment(f"{kind or 'own'}/m", "m")), **given)
+
+
+def claude(served: Served) -> anthropic.Anthropic:
+    return anthropic.Anthropic(api_key="t", base_url=served.url, max_retries=0)
+
+
+def gpt(served: Served) -> openai.OpenAI:
+    return openai.OpenAI(api_key="t", base_url=f"{served.url}/v1", max_retries=0)
+
+
+WIRES = {
+    "openai": "OpenAIChat",
+    "": "OpenAIChat",
+    "anthropic": "AnthropicMessages",
+    "google": "GenerateContent",
+}
+
+
+def saying(kind: str, said: Said) -> Callable[[Received], Respond]:
+    """A server of the kind's wire that says that, as a stream where one is asked for."""
+    speaker = SPEAKERS[WIRES[kind]]
+
+    def respond(received: Received) -> Respond:
+        streams = received.json.get("stream") or "streamGenerateContent" in received.path
+        return speaker.replies(said, stream=bool(streams))[0]
+
+    return respond
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic", "google", ""])
+def test_every_door_leads_to_every_wire(kind: str) -> None:
+    said = Said()
+    with Upstream(saying(kind, said)) as upstream, Served(serving(upstream, kind)) as served:
+        chat = gpt(served).chat.completions.create(model="m", messages=HELLO)
+        assert chat.choices[0].message.content == said.text
+        chunks = gpt(served).chat.completions.create(model="m", messages=HELLO, stream=True)
+        assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == said.text
+        message = claude(served).messages.create(model="m", messages=HELLO, max_tokens=9)
+        assert [block.text for block in message.content if block.type == "text"] == [said.text]
+        with claude(served).messages.stream(model="m", messages=HELLO, max_tokens=9) as stream:
+            assert stream.get_final_text() == said.text
+        assert gpt(served).responses.create(model="m", input="Hello").output_text == said.text
+        with gpt(served).responses.stream(model="m", input="Hello") as events:
+            assert events.get_final_response().output_text == said.text
+    assert len(upstream.requests) == 6
+    keys = {
+        request.headers.get("authorization", request.headers.get("x-api-key", ""))
+        for request in upstream.requests
+    }
+    assert "Bearer t" not in keys
+
+
+def test_a_body_of_the_same_wire_goes_on_as_it_came_but_for_its_model() -> None:
+    odd = {
+        "model": "m",
+        "messages": HELLO,
+        "max_tokens": 9,
+        "x_new": {"deep": [1]},
+        "system": [{"type": "text", "text": "a"}],
+    }
+    with Upstream(answer) as upstream, Served(serving(upstream, "anthropic")) as served:
+        headers = {
+            "anthropic-beta": "one-2026, two-2026",
+            "anthropic-version": "2099-01-01",
+            "x-api-key": "t",
+        }
+        reply = httpx2.post(f"{served.url}/v1/messages?beta=true", json=odd, headers=headers)
+        assert reply.status_code == 200
+        assert reply.content == json.dumps(answer(upstream.requests[0]).json).encode()
+    request = upstream.requests[0]
+    assert request.json == odd
+    assert request.path == "/v1/messages?beta=true"
+    assert request.headers["anthropic-beta"] == "one-2026, two-2026"
+    assert request.headers["anthropic-version"] == "2099-01-01"
+    assert request.headers["x-api-key"] == "sk-anthropic"
+
+
+def test_an_error_of_the_same_wire_comes_back_as_it_was() -> None:
+    fault = {
+        "type": "error",
+        "error": {"type": "invalid_request_error", "message": "prompt is too long: 9"},
+        "request_id": "r",
+    }
+
+    def refuse(_: Received) -> Respond:
+        return Respond(400, json=fault)
+
+    with Upstream(refuse) as upstream, Served(serving(upstream, "anthropic")) as served:
+        reply = httpx2.post(
+            f"{served.url}/v1/messages", json={"model": "m", "messages": HELLO, "max_tokens": 9}
+        )
+        assert (reply.status_code, reply.json()) == (400, fault)
+        with pytest.raises(openai.BadRequestError, match="too long"):
+            gpt(served).chat.completions.create(model="m", messages=HELLO)
+
+
+def test_a_stream_of_the_same_wire_comes_back_byte_for_byte() -> None:
+    pieces = [b": comment\n\n", *bodies.chat_stream("Hel", "lo")]
+    with (
+        Upstream(lambda _: Respond(chunks=pieces, headers={"content-type": "text/event-stream"})) as upstream,
+        Served(serving(upstream, "openai")) as served,
+    ):
+        asked = {"model": "m", "messages": HELLO, "stream": True}
+        reply = httpx2.post(f"{served.url}/v1/chat/completions", json=asked)
+    assert reply.content == b"".join(pieces)
+
+
+def test_what_fails_falls_back_and_the_answer_says_who_it_is_from() -> None:
+    with Upstream(lambda _: Respond(500)) as broken, Upstream(answer) as sound:
+        settings = settings_of(
+            (at(broken, "openai"), deployment("openai/m", "m")),
+            (at(sound, "anthropic"), deployment("anthropic/m", "m")),
+            rules=Rules("in-order"),
+        )
+        with Served(settings) as served:
+            raw = gpt(served).chat.completions.with_raw_response.create(model="m", messages=HELLO)
+            assert raw.headers["x-muxi-model"] == "anthropic/m"
+            assert raw.headers["x-muxi-attempts"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401), ({"x-api-key": "s3cret"}, 200), ({"authorization": "Bearer s3cret"}, 200),
+        ({"authorization": "bearer  s3cret"}, 200), ({"authorization": "s3cret"}, 401),
+        ({"x-api-key": "s3cre"}, 401), ({"x-api-key": "wrong", "authorization": "Bearer s3cret"}, 200),
+    ],
+)  # fmt: skip
+def test_tokens_come_in_either_header(headers: dict[str, str], status: int) -> None:
+    asked = {"model": "m", "messages": HELLO, "max_tokens": 9}
+    with (
+        Upstream(answer) as upstream,
+        Served(serving(upstream, "openai", tokens={"app": "s3cret"})) as served,
+    ):
+        for path in ("/v1/messages", "/v1/chat/completions", "/chat/completions"):
+            reply = httpx2.post(f"{served.url}{path}", json=asked, headers=headers)
+            assert reply.status_code == status
+            if status == 401:
+                assert reply.json()["error"]["message"].count("key")
+                assert "s3cre" not in reply.text
+
+
+def test_what_leads_nowhere_is_said() -> None:
+    with Upstream(answer) as upstream, Served(serving(upstream, "openai")) as served:
+        assert httpx2.get(f"{served.url}/v1/nothing").status_code == 404
+        assert httpx2.get(f"{served.url}/v1/messages").status_code == 405
+        assert httpx2.get(f"{served.url}/health/live").json() == {"status": "ok"}
+        with pytest.raises(openai.NotFoundError, match="'x' does not exist"):
+            gpt(served).chat.completions.create(model="x", messages=HELLO)
+        reply = httpx2.post(f"{served.url}/v1/chat/completions", content=b"{no json")
+        assert reply.status_code == 400
+    assert not upstream.requests

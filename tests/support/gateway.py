@@ -1,0 +1,60 @@
+"""A gateway on loopback, in a thread of the test's own process, under the server it is deployed with."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from muxi_llm.gateway.app import Gateway
+from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Settings
+from muxi_llm.gateway.state import State
+from muxi_llm.routing.deployments import Deployment
+from tests.support.patience import until
+
+if TYPE_CHECKING:
+    from muxi_llm.gateway.admission import Admission
+    from tests.support.upstream import Upstream
+
+
+class Served:
+    """`with Served(settings) as gateway`: its `url`; `gateway.app` is the application."""
+
+    def __init__(self, settings: Settings, admission: Admission | None = None) -> None:
+        self.app = Gateway(State(settings), admission)
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        options = uvicorn.Config(self.app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5)
+        self._server = uvicorn.Server(options)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+
+    def __enter__(self) -> Served:
+        self._thread.start()
+        until(lambda: self._server.started)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+
+def at(upstream: Upstream, kind: str, name: str = "", **given: Any) -> ProviderSettings:
+    """A provider that is *upstream*, of that kind."""
+    return ProviderSettings(name or kind or "own", kind, f"sk-{kind or 'own'}", upstream.url, **given)
+
+
+def settings_of(*served: tuple[ProviderSettings, Deployment], **given: Any) -> Settings:
+    """Settings with those deployments."""
+    return Settings(
+        providers={provider.name: provider for provider, _ in served},
+        deployments=tuple(DeploymentSettings(deployment, provider.name) for provider, deployment in served),
+        **{"retries": 0, **given},
+    )
+
+
+def deployment(name: str, *serves: str, **given: Any) -> Deployment:
+    """A deployment `provider/model`, for those who ask for *serves*."""
+    return Deployment(name, name, serves or (name.partition("/")[2],), **given)
