@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+import zstandard
+
 from muxi_llm.errors import refusal
 
 if TYPE_CHECKING:
@@ -106,8 +108,6 @@ def _deflated(data: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(data: bytes) -> Iterator[bytes]:
-    import zstandard  # noqa: PLC0415 - Codex alone sends it
-
     source = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(data, read_across_frames=True)
     try:
         while piece := source.read(PIECE):
