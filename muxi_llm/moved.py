@@ -72,7 +72,9 @@ MOVED = {
     "llmix.dispatch": "llmix.dispatchers",
     "llmix.keys": "llmix.key_pool",
     "llmix.kwargs": "llmix.provider_kwargs",
+    "llmix.options": "providers.asked",
     "llmix.paths": "llmix.config",
     "llmix.semaphore": "llmix.adaptive_semaphore",
+    "llmix.spelling": "providers.spelling",
 }
 """Old paths of our own modules, under `muxi_llm`, and where they are now."""

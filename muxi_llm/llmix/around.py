@@ -9,8 +9,8 @@ from muxi_llm.harness.canonical import cache_key
 from muxi_llm.harness.pipeline import Harness, Stages
 from muxi_llm.harness.replies import Replies
 from muxi_llm.llmix.dispatching import Answer, DispatchProvider
-from muxi_llm.llmix.spelling import key_fields
 from muxi_llm.llmix.values import ProviderResult
+from muxi_llm.providers.spelling import key_fields
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence

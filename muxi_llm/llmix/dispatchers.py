@@ -8,6 +8,7 @@ its HTTP connections; a pool of keys would then never be used, and the pipeline 
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import (
@@ -17,18 +18,17 @@ from muxi_llm.errors import (
     MissingCredentialsError,
     MuxiLLMError,
 )
-from muxi_llm.llmix import options
 from muxi_llm.llmix.client_port import CLIENTS, client_port
-from muxi_llm.llmix.options import asked_of
-from muxi_llm.llmix.spelling import snake_case
 from muxi_llm.llmix.values import LLMUsage, ProviderError, ProviderResult
-from muxi_llm.runtime import Prepared, prepare
+from muxi_llm.providers import asked as options
+from muxi_llm.providers.spelling import snake_case
+from muxi_llm.runtime import AdaptationWarning, Prepared, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from muxi_llm.llmix.options import Asked
     from muxi_llm.llmix.values import DispatchInput
+    from muxi_llm.providers.asked import Asked
 
     Fit = Callable[[Mapping[str, Any], Asked], None]
 
@@ -66,6 +66,8 @@ class ProviderDispatch:
         config = snake_case(asked.config)
         wanted = asked_of(asked)
         self._fit(config, wanted)
+        for story in wanted.lost:
+            warnings.warn(story, AdaptationWarning, stacklevel=2)
         prepared = prepare(
             "chat", {**wanted.params, **self.call_params(asked, config), "extra_body": wanted.extra}
         )
@@ -216,6 +218,14 @@ def sno_gpu_dispatch(client: Any = None) -> ProviderDispatch:
     return SnoGpuDispatch(options.sno_gpu, client)
 
 
+def asked_of(input_: DispatchInput) -> Asked:
+    """What an attempt's kwargs ask for."""
+    asked = options.Asked({}, {})
+    asked.add({name: value for name, value in input_.kwargs.items() if name not in OURS})
+    asked.extra.update(input_.kwargs.get("extra_body") or {})
+    return asked
+
+
 class _Failures:
     """The SDK's errors → LLMix's. Those of a client of the caller's own pass: the pipeline reads them."""
 
@@ -240,6 +250,8 @@ def _said(error: Any) -> str:
 
 
 # ------------------------------------------------------------------------------------------- tables
+
+OURS = {"base_url", "extra_body"}
 
 OPENROUTER_MODELS = {
     "deepseek-chat": "deepseek/deepseek-chat-v3-0324",

@@ -26,7 +26,6 @@ from muxi_llm.llmix.around import Around, Texts
 from muxi_llm.llmix.dispatching import Answer, AsyncDispatch, BlockingDispatch, DispatchProvider
 from muxi_llm.llmix.resilience import KillSwitch, calculate_delay
 from muxi_llm.llmix.settings import checked, total_time
-from muxi_llm.llmix.spelling import common_of
 from muxi_llm.llmix.telemetry import Trackers
 from muxi_llm.llmix.thinking import strip_thinking
 from muxi_llm.llmix.values import (
@@ -40,6 +39,7 @@ from muxi_llm.llmix.values import (
     ProviderError,
     ProviderResult,
 )
+from muxi_llm.providers.spelling import common_of
 from muxi_llm.transport.ports import AsyncIO, BlockingIO
 
 if TYPE_CHECKING:

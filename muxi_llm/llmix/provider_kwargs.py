@@ -10,8 +10,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.llmix.spelling import base_kwargs, common_of
 from muxi_llm.llmix.values import TransformKwargs, TransformKwargsCallback, TransformKwargsContext
+from muxi_llm.providers.spelling import base_kwargs, common_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from muxi_llm.core.options import is_duration
-from muxi_llm.llmix.spelling import snake_case
 from muxi_llm.llmix.types import VALID_PROVIDERS, InvalidConfigError
+from muxi_llm.providers.spelling import snake_case
 
 DEFAULT_TIMEOUT = 120.0
 """Seconds for a call, retries and all, where its config has no `timeout.totalTime`."""

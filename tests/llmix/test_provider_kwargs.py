@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from muxi_llm.llmix import PROVIDER_KWARGS_REGISTRY, apply_transform_kwargs
 from muxi_llm.llmix.provider_kwargs import is_reasoning_model, transform_kwargs
-from muxi_llm.llmix.spelling import camel_case, camel_name, snake_case, snake_name
+from muxi_llm.providers.spelling import camel_case, camel_name, snake_case, snake_name
 
 
 def transformed(provider: str, kwargs: dict[str, Any], model: str = "m", **context: Any) -> dict[str, Any]:

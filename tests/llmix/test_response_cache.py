@@ -18,7 +18,7 @@ from muxi_llm.llmix import (
     resolve_response_cache_strategy,
     should_skip_cache,
 )
-from muxi_llm.llmix.spelling import key_fields, snake_case
+from muxi_llm.providers.spelling import key_fields, snake_case
 from tests.llmix.support import CONFIG, HELLO, Script, ask, pipeline_of, refused
 from tests.support.redis_server import RedisServer
 

@@ -17,7 +17,7 @@ import orjson
 from muxi_llm.core.adapt import adapt
 from muxi_llm.core.port import TransportError
 from muxi_llm.errors import connection_error
-from muxi_llm.llmix.options import CHAT_PARAMS
+from muxi_llm.providers.asked import CHAT_PARAMS
 from muxi_llm.runtime import AdaptationWarning, candidate_of, prepare
 from muxi_llm.wire.base import Ledger, WireCall, WireError
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from muxi_llm.llmix.values import Kwargs
+from typing import Any
 
 # Values under these are a provider's own: their keys are not ours to spell.
 OPAQUE = {
@@ -60,7 +57,7 @@ def common_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return common if isinstance(common, Mapping) else {}
 
 
-def base_kwargs(config: Mapping[str, Any]) -> Kwargs:
+def base_kwargs(config: Mapping[str, Any]) -> dict[str, Any]:
     """What a config says, by OpenAI's names; `None` where it is silent."""
     common = common_of(config)
     wanted = {name: common.get(source) for name, source in KWARGS.items()}

@@ -1,27 +1,25 @@
 """From a config's options for one provider to the parameters of a chat call, none of them ignored.
 
 Each provider has one function here. It gets the call's config (snake case) and `Asked`, the parameters so
-far: `params` are OpenAI's, `extra` goes into the request body as it is.
+far: `params` are OpenAI's, `extra` goes into the request body as it is, `lost` is what cannot be
+asked.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.llmix.spelling import common_of, snake_case
-from muxi_llm.runtime import AdaptationWarning
+from muxi_llm.providers.spelling import base_kwargs, common_of, snake_case
 from muxi_llm.types.common import CallParams, ChatParams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from muxi_llm.llmix.values import DispatchInput, Kwargs
+    Kwargs = dict[str, Any]
 
 CHAT_PARAMS = ChatParams.__annotations__.keys() - CallParams.__annotations__.keys()
-OURS = {"base_url", "extra_body"}
 
 
 @dataclass(slots=True)
@@ -30,6 +28,7 @@ class Asked:
 
     params: Kwargs
     extra: Kwargs
+    lost: list[str] = field(default_factory=list)
 
     def add(self, options: Mapping[str, Any]) -> None:
         """Options by their provider's names: parameters of a chat call, or fields of its body."""
@@ -43,11 +42,11 @@ class Asked:
         return wanted.get("json_schema") if isinstance(wanted, dict) else None
 
 
-def asked_of(input_: DispatchInput) -> Asked:
-    """What an attempt's kwargs ask for."""
+def asked_of(config: Mapping[str, Any]) -> Asked:
+    """What a preset's config (snake case) asks of its provider."""
     asked = Asked({}, {})
-    asked.add({name: value for name, value in input_.kwargs.items() if name not in OURS})
-    asked.extra.update(input_.kwargs.get("extra_body") or {})
+    asked.add(base_kwargs(config))
+    FITS[config["provider"]](config, asked)
     return asked
 
 
@@ -65,7 +64,7 @@ def openai(config: Mapping[str, Any], asked: Asked) -> None:
         options.setdefault("prompt_cache_key", _caching(config)["key"])
     if "top_k" in asked.extra and not config.get("base_url"):
         del asked.extra["top_k"]
-        warnings.warn("top_k dropped: OpenAI has no such parameter", AdaptationWarning, stacklevel=2)
+        asked.lost.append("top_k dropped: OpenAI has no such parameter")
     strict = options.pop("strict_json_schema", None)
     if strict is not None and asked.schema():
         asked.params["response_format"] = {
@@ -119,6 +118,25 @@ def openrouter(config: Mapping[str, Any], asked: Asked) -> None:
     thinking = _options(config, "deepseek").get("thinking")
     if thinking and config.get("provider") == "deepseek":
         asked.extra.setdefault("reasoning", {"enabled": thinking.get("type") == "enabled"})
+
+
+def openrouter_directly(config: Mapping[str, Any], asked: Asked) -> None:
+    """https://openrouter.ai/docs/api-reference/chat-completion: routing, reasoning are fields of the body."""
+    asked.add(_options(config, "openrouter"))
+
+
+def deepseek(config: Mapping[str, Any], asked: Asked) -> None:
+    """https://api-docs.deepseek.com/api/create-chat-completion: thinking is a field of the body."""
+    asked.add(_options(config, "deepseek"))
+
+
+def vllm(config: Mapping[str, Any], asked: Asked) -> None:
+    """https://docs.vllm.ai/en/latest/features/reasoning_outputs/: thinking is an argument of the template."""
+    options = _options(config, "sno-gpu")
+    thinks = options.get("enable_thinking", common_of(config).get("enable_thinking"))
+    template = {"enable_thinking": thinks, "thinking_budget": options.get("thinking_budget")}
+    if said := {name: value for name, value in template.items() if value is not None}:
+        asked.extra["chat_template_kwargs"] = said
 
 
 def deepinfra(config: Mapping[str, Any], asked: Asked) -> None:
@@ -206,3 +224,16 @@ THOUGHTS = {"reasoning_content", "reasoning", "thinking_blocks"}
 
 THINKING_BY_TEMPLATE = {"Qwen/Qwen3-32B", "Qwen/Qwen3-14B", "zai-org/GLM-4.7-Flash"}
 """They think unless they are told not to, which LLMix's default is."""
+
+FITS: dict[str, Callable[[Mapping[str, Any], Asked], None]] = {
+    "openai": openai,
+    "anthropic": anthropic,
+    "google": google,
+    "deepseek": deepseek,
+    "openrouter": openrouter_directly,
+    "deepinfra": deepinfra,
+    "novita": novita,
+    "together": together,
+    "sno-gpu": vllm,
+}
+"""Each provider's function, where its own endpoint is asked (LLMix asks OpenRouter for DeepSeek's)."""
