@@ -65,3 +65,17 @@ class MdaError(InvalidConfigError):
 
 def _restored(kind: type[MdaError], category: str, message: str, state: dict[str, Any]) -> MdaError:
     return kind(category, message, path=state["path"], code=state["code"], faults=state["faults"])
+
+
+class ReleaseError(SecurityError, InvalidConfigError):
+    """A release, or what points to it, is not what was signed or not what may be served.
+
+    code: which fault, such as `file-digest-mismatch`; `registry` and `root` have them all.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.code, str(self))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -154,6 +154,11 @@ class Preset:
     config: dict[str, Any]
     document: Document
     warnings: tuple[str, ...] = ()
+    revision: str | None = None
+
+    def released(self, config: dict[str, Any], revision: str) -> Preset:
+        """The same, as it is in a release."""
+        return replace(self, config=config, revision=revision)
 
     @property
     def id(self) -> str | None:

@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from io import BufferedWriter, FileIO
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -27,6 +28,13 @@ CHANGING = {
     *("write", "flush", "truncate"),
 }
 """What calls into the system are named that may change a disk."""
+
+
+def is_changing(called: Any) -> bool:
+    """Whether *called*, a function of C, may change a disk."""
+    of_system = getattr(called, "__module__", None) in {"posix", "io", "_io", "fcntl"}
+    of_file = isinstance(getattr(called, "__self__", None), BufferedWriter | FileIO)
+    return (of_system or of_file) and getattr(called, "__name__", "") in CHANGING
 
 
 def in_fork(work: Callable[[], Any]) -> tuple[int, str]:
@@ -49,7 +57,7 @@ def killed_at(number: int, work: Callable[[], Any]) -> Any:
     seen = count(1)
 
     def look(_frame: FrameType, event: str, called: Any) -> None:
-        if event == "c_call" and getattr(called, "__name__", "") in CHANGING and next(seen) == number:
+        if event == "c_call" and is_changing(called) and next(seen) == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(look)
