@@ -214,7 +214,11 @@ def read_mark(data: bytes) -> Mark:
 
 def read_config(data: bytes, identity: str) -> dict[str, Any]:
     """The resolved config of a preset."""
-    return _json(data, "config-invalid", f"the resolved config of {identity}")
+    what = f"the resolved config of {identity}"
+    found = _json(data, "config-invalid", what)
+    fits = isinstance(found.get("provider"), str) and isinstance(found.get("model"), str)
+    _demand(fits, "config-invalid", f"{what} must have a provider and a model")
+    return found
 
 
 def read_root(data: bytes) -> Root:
