@@ -44,6 +44,8 @@ class Optioned:
             breaker: bool | float | Breaker | None = None,
             concurrency: int | None = None,
             provider: Any = None,
+            requests_per_minute: int | None = None,
+            tokens_per_minute: int | None = None,
             **settings: Any,
         ) -> Self:
             """The client, with other settings."""

@@ -267,7 +267,10 @@ ENDPOINTS = {"input": "embedding", "prompt": "completion"}
 """What is asked where a call has that argument."""
 STRATEGIES = get_args(CacheStrategy)
 CACHES = ", ".join(STRATEGIES)
-CALL_OPTIONS = ("cache", "tenant", "singleflight", "breaker", "concurrency")
+CALL_OPTIONS = (
+    *("cache", "tenant", "singleflight", "breaker", "concurrency"),
+    *("requests_per_minute", "tokens_per_minute"),
+)
 """What a call or a client may ask for by itself."""
 COUNTS = (
     "cache_items",

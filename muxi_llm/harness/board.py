@@ -47,6 +47,10 @@ class Board:
         """That *place* is to be left alone for so long, in the background."""
         self._redis.mark(_name(place), seconds)
 
+    def take_back(self, place: Place) -> None:
+        """That it answers again, whoever told otherwise and for however long, in the background."""
+        self._redis.unmark(_name(place))
+
 
 def _name(place: Place) -> str:
     return sha256(f"{place.provider}\0{place.base_url}\0{place.model}".encode()).hexdigest()

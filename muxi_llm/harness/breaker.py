@@ -60,6 +60,10 @@ class Breaker:
     probes: int = 1
     in_a_row: int | None = None
 
+    def __hash__(self) -> int:
+        """Of a part of it: breakers are looked up for every attempt."""
+        return hash((self.rate, self.calls, self.cooldown))
+
     def __post_init__(self) -> None:
         for name in ("calls", "last", "probes", "in_a_row"):
             value = getattr(self, name)
@@ -100,6 +104,11 @@ class CircuitBreaker:
         self._cooldown = self._base = self.rule.cooldown
         self._until = 0.0
         self._begin()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether everybody is let through; time alone never ends that."""
+        return self._state == "closed"
 
     @property
     def _patience(self) -> float:

@@ -150,7 +150,7 @@ class Stay:
                     self._breaker = place.breaker(stages.breaker)
                 if stages.window is not None:
                     self._permits = place.window(stages.window, stages.minimum, eager=not stages.by_model)
-                if stages.retry_budget is not None and earns:
+                if earns and place.budgets and stages.retry_budget is not None:  # a new one is full
                     place.budget(stages.retry_budget).earn()
         self.ticket: Ticket | None = None
         self._key: str | None = None
@@ -184,7 +184,7 @@ class Stay:
 
     def _shut(self, now: float) -> MuxiLLMError | None:
         """Looked at before anything is waited for."""
-        if self._breaker is None or self.is_last or self.ticket is not None:
+        if self._breaker is None or self._breaker.is_closed or self.is_last or self.ticket is not None:
             return None
         with self.place.lock:
             seconds = self._breaker.wait(now)
@@ -207,7 +207,7 @@ class Stay:
 
     def _rests(self, io: IO, step: Attempt) -> MuxiLLMError | None:
         """Whether to wait for the place is out of the question."""
-        if not self._harness.is_paced:
+        if not (self.place.paces and self._harness.is_paced):
             return None
         now, seconds = io.now(), self.rest(io)
         longest = PATIENCE if not (self._is_alone or self.is_last) else min(RETRY_AFTER_CAP, step.ends - now)
@@ -283,7 +283,7 @@ class Stay:
                 self._key = ring.select(now, self._model) or ring.select(now)
             if self._key is None and not self._spare():
                 return KeyPoolExhaustedError(len(self._pool.ring))
-        if not self._harness.is_paced:
+        if not (self.place.paces and self._harness.is_paced):
             return None
         with self.place.lock:
             pace = self.place.paces.get((self._key or credential_of(self._candidate), io.now))
@@ -343,31 +343,38 @@ class Stay:
         if self._sent is not None and outcome is not None:
             self._teach_key(io, outcome, now)
             self._used(io, outcome)
-        if self._permits is not None:
-            self.place.soon(lambda: self._left(outcome, now, quietly=quietly))
-        if self._harness.stages.by_model:
-            self.settle(io, outcome, quietly=quietly)
+        if not self._harness.stages.by_model:
+            if self._permits is not None:
+                self.place.soon(lambda: self._left(outcome, now, quietly=quietly))
+        elif self._permits is not None or self.ticket is not None:
+            chance = io.random()
+            self.place.soon(
+                lambda: [
+                    *self._left(outcome, now, quietly=quietly),
+                    *self._settled(outcome, now, chance, quietly=quietly),
+                ]
+            )
 
-    def settle(self, io: IO, outcome: Outcome | None, *, quietly: bool = False) -> None:
-        """Tell the breaker how it ended."""
-        if self._breaker is not None and self.ticket is not None:
+    def settle(self, io: IO, outcome: Outcome | None) -> None:
+        """Tell LLMix's breaker how it ended."""
+        if self.ticket is not None:
             now, chance = io.now(), io.random()
-            self.place.soon(lambda: self._settled(outcome, now, chance, quietly=quietly))
+            self.place.soon(lambda: self._settled(outcome, now, chance, quietly=False))
 
     def _left(self, outcome: Outcome | None, now: float, *, quietly: bool) -> list[Then]:
         """Under the lock; what is to be done after it is returned."""
+        permits = self._permits
+        if permits is None:
+            return []
         then: list[Then] = []
-        if self._permits is not None:
-            in_use = self._permits.out
-            self._permits.leave(self)  # first: whatever comes of the rest, the permit is there again
-            if self._sent is not None and outcome is not None:
-                was = self._permits.window.size
-                self._steer(self._permits.window, outcome, in_use, now)
-                size = self._permits.window.size
-                if size != was and not quietly:
-                    then.append(partial(self._tell, "window", size=size, was=was))
-            then += [event.set for event in self._permits.served()]
-        return then
+        in_use, was = permits.out, permits.window.size
+        permits.leave(self)  # first: whatever comes of the rest, the permit is there again
+        if self._sent is not None and outcome is not None:
+            self._steer(permits.window, outcome, in_use, now)
+            size = permits.window.size
+            if size != was and not quietly:
+                then.append(partial(self._tell, "window", size=size, was=was))
+        return [*then, *(event.set for event in permits.served())] if permits.waiting else then
 
     def _settled(self, outcome: Outcome | None, now: float, chance: float, *, quietly: bool) -> list[Then]:
         then: list[Then] = []
@@ -380,6 +387,8 @@ class Stay:
                 board = self._harness.board
                 if board is not None and state == "open":
                     then.append(partial(board.tell, self.place, self._breaker.wait(now)))
+                elif board is not None and state == "closed":
+                    then.append(partial(board.take_back, self.place))
                 then.append(partial(self._tell, "breaker", state=state, was=before))
         return then
 

@@ -185,6 +185,8 @@ class Harness:
         if error is None:
             tokens = getattr(getattr(outcome.value, "usage", None), "total_tokens", None)
             pause = pause_of(outcome.headers, tokens if isinstance(tokens, int) else 0)
+            if not (pause or place.paces):
+                return  # what a place stands is learnt from its first refusal on
             with place.lock:
                 pace = place.pace(key, clock)
                 pace.answered(now)

@@ -28,6 +28,8 @@ def pause_of(headers: Mapping[str, str], tokens: int = 0) -> float | None:
 
     `None` where it would be now, as far as the headers say.
     """
+    if SIGNS.isdisjoint(headers):  # most servers do not say
+        return None
     found = [
         pause
         for families, needed in ((REQUESTS, 1), (TOKENS, max(tokens, 1)))
@@ -91,3 +93,4 @@ TOKENS = (
         "anthropic-ratelimit-tokens-reset",
     ),
 )
+SIGNS = frozenset(family[0] for family in (*REQUESTS, *TOKENS))

@@ -183,6 +183,10 @@ class RedisTier:
         lasts = max(1, int(seconds * 1000))
         self._begun("write", lambda: self._ask(lambda: self._client.set(MARK + name, 1, px=lasts)))
 
+    def unmark(self, name: str) -> None:
+        """Remove the mark of that *name*, in the background."""
+        self._begun("write", lambda: self._ask(lambda: self._client.delete(MARK + name)))
+
     def left(self, name: str) -> float:
         """Seconds the mark of that *name* has left, 0 where there is none as far as Redis says."""
         left = self._ask(lambda: self._client.pttl(MARK + name))

@@ -24,12 +24,13 @@ from muxi_llm.models import (
     ChatCompletion,
     ChatCompletionChunk,
     Completion,
+    CompletionChoice,
     CreateEmbeddingResponse,
     RawChunk,
     RawValue,
     Report,
 )
-from muxi_llm.wire.base import plain, read_value
+from muxi_llm.wire.base import WireError, plain, read_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -64,7 +65,7 @@ Any other may, whoever it is for."""
 CREDENTIALS = {"authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization"}
 """Headers that say whose call it is."""
 
-UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, WireError)
 """What reading something of any shape can come to."""
 
 SECRET = re.compile("key|secret|token|credential|password")
@@ -195,10 +196,12 @@ class Replies:
         None waits longer than it would alone.
         """
         limits = request.limits
-        chain = [(str(candidate.ref), candidate.provider.base_url) for candidate in candidates]
-        options = repr(request.provider_options) if len(chain) > 1 else ""
         bounds = limits.retries, limits.timeout, limits.deadline, limits.retriable
-        return key, *bounds, *chain, options, whose(request, candidates)
+        credentials = whose(request, candidates)
+        if len(candidates) == 1:  # the key says the rest
+            return key, *bounds, *credentials
+        chain = [(str(candidate.ref), candidate.provider.base_url) for candidate in candidates]
+        return key, *bounds, *chain, repr(request.provider_options), *credentials
 
     def written(self, value: Any, report: Report) -> str | None:
         """*value* (of a stream: its chunks) as text; `None` for what is not to be kept."""
@@ -210,8 +213,8 @@ class Replies:
             if NOT_KEPT.search(raw) or not SAYS_SOMETHING.search(raw):
                 return None
             kind, body = "raw", raw
-        elif all(isinstance(part, KEPT) for part in parts) and _is_keepable(parts):
-            kind, body = "base64" if _is_base64(parts[0]) else "parts", b"\n".join(map(_dumped, parts))
+        elif isinstance(parts[0], KEPT) and _is_keepable(parts):
+            kind, body = "parts", b"\n".join(map(_dumped, parts))
         else:
             return None
         adaptations = [(a.param, a.action, a.detail, a.loss) for a in report.adaptations]
@@ -255,7 +258,7 @@ def _adaptation(param: str, action: Any, detail: str, loss: bool) -> Adaptation:
 
 def _bytes_of(parts: Sequence[Any]) -> bytes | None:
     """What a vendor's own server said to its own client, handed on as it came; `None` for other answers."""
-    if all(isinstance(part, RawChunk) for part in parts):
+    if isinstance(parts[0], RawChunk):
         return b"".join(part.data for part in parts)
     return parts[0].wire_bytes if isinstance(parts[0], RawValue) else None
 
@@ -269,18 +272,9 @@ def _revived(request: Request, body: str) -> Any:
     if request.stream:
         kind = CHUNKS[request.endpoint]
         return StreamFlow.of([kind.model_validate_json(part) for part in body.split("\n")])
+    if request.endpoint == "embedding":  # off the schema in base64, and where a server counts no tokens
+        return read_value(CreateEmbeddingResponse, body.encode())
     return VALUES[request.endpoint].model_validate_json(body)
-
-
-def _vectors(request: Request, body: str) -> CreateEmbeddingResponse:  # noqa: ARG001 - one of `READERS`
-    return read_value(CreateEmbeddingResponse, body.encode())
-
-
-def _is_base64(value: Any) -> bool:
-    """Whether it is embeddings as OpenAI's own client asks for them, which are not as the schema says."""
-    return isinstance(value, CreateEmbeddingResponse) and any(
-        isinstance(e.embedding, str) for e in value.data
-    )
 
 
 def _dumped(part: BaseModel) -> bytes:
@@ -295,7 +289,7 @@ def _is_keepable(parts: Sequence[Any]) -> bool:
     for choice in (choice for part in parts for choice in _choices(part)):
         if _calls_tools(choice) or choice.finish_reason in {"length", "content_filter"}:
             return False
-        said = choice.text if hasattr(choice, "text") else _message(choice)
+        said = choice.text if isinstance(choice, CompletionChoice) else _message(choice)
         says_something = says_something or bool(
             said if isinstance(said, str) else said and (said.content or getattr(said, "audio", None))
         )
@@ -316,5 +310,5 @@ def _calls_tools(choice: Any) -> bool:
     return bool(getattr(message, "tool_calls", None) or getattr(message, "function_call", None))
 
 
-READERS: dict[str, Callable[[Request, str], Any]] = {"raw": _raw, "parts": _revived, "base64": _vectors}
+READERS: dict[str, Callable[[Request, str], Any]] = {"raw": _raw, "parts": _revived}
 """How what is kept becomes a value again, by what was written."""

@@ -42,8 +42,10 @@ async def in_turn(
         return await work() if found is None else found
     try:
         value = await work()
-    except BaseException:
+    except BaseException as error:
         redis.unlock(key, token)
+        if isinstance(error, Exception):  # else there may be no loop to wait in any more
+            await io.run(redis.flush)
         raise
     redis.unlock(key, token)
     await io.run(redis.flush)

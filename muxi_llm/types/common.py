@@ -51,6 +51,8 @@ class Options(TypedDict, total=False):
     breaker: bool | float | Breaker | None
     concurrency: int | None
     provider: str | None
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
 
 
 class CallParams(Options, total=False):
@@ -67,8 +69,8 @@ class CallParams(Options, total=False):
     adapt: `adapt`, `strict` or `passthrough`. cache: where answers are kept and looked for, `False` for
     nowhere, or a `muxi_llm.harness.Cache` (or its fields as a dict). tenant: whose the call is: callers of
     another tenant share no answer with it (default: each key is its own). singleflight, breaker,
-    concurrency: as in `muxi_llm.harness.HarnessSettings`. What is not said of these is as
-    `muxi_llm.harness.configure` set it.
+    concurrency, requests_per_minute, tokens_per_minute: as in `muxi_llm.harness.HarnessSettings`; calls of
+    equal quotas share one. What is not said of these is as `muxi_llm.harness.configure` set it.
     """
 
     timeout: float | None

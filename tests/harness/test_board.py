@@ -63,6 +63,23 @@ def test_what_one_process_found_out_another_knows(server: RedisServer, driver: D
     assert asked(driver, Scripted(Answer(json=chat("Hi"))), "openai/other").choices
 
 
+def test_who_finds_it_well_takes_back_what_others_said(server: RedisServer, driver: Driver) -> None:
+    """Whoever said it would be longer: else it was to open anew a second after it has closed."""
+    configured(server)
+    rule = Breaker(in_a_row=1, cooldown=5.0)
+    harness.configure(breaker=rule, breaker_shared=True, redis_url=harness.settings().redis_url)  # type: ignore[union-attr]
+    port = Scripted(BROKEN, *[Answer(json=chat("Hi"))] * 2)
+    with pytest.raises(InternalServerError):
+        asked(driver, port)
+    key = until(lambda: server.client.keys("muxi-llm:open:*"))[0]
+    server.client.set(key, 1, px=60_000)  # another process has a longer cool-down
+    port.pause(6.0, 60.0)
+    assert asked(driver, port).choices
+    until(lambda: not server.client.exists(key))
+    port.pause(2 * EVERY, 60.0)
+    assert asked(driver, port).choices
+
+
 def test_a_redis_in_trouble_says_nothing(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     harness.configure(breaker=2, breaker_shared=True, redis_url="redis://127.0.0.1:1/0")

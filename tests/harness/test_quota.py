@@ -119,6 +119,28 @@ def test_tokens_are_counted_by_what_answers_say() -> None:
     assert simulated(one_after_another) == pytest.approx(10)
 
 
+def test_a_call_and_a_client_may_have_one_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    port = Scripted(*[Answer(json=chat("Hi"))] * 8)
+    client = muxi_llm.OpenAI()
+    limited = client.with_options(requests_per_minute=1)
+    with muxi_llm.runtime.using(port):
+        for _ in range(2):
+            ChatCompletion.create("openai/a", HELLO, tokens_per_minute=7)
+        assert sum(port.slept) == pytest.approx(60)
+        for _ in range(2):
+            limited.chat.completions.create(model="b", messages=HELLO)
+        assert sum(port.slept) == pytest.approx(120)
+        for _ in range(2):
+            client.chat.completions.create(model="b", messages=HELLO, requests_per_minute=1)
+        assert sum(port.slept) == pytest.approx(240)
+        for _ in range(2):
+            client.chat.completions.create(model="b", messages=HELLO)
+        assert sum(port.slept) == pytest.approx(240)
+        with pytest.raises(muxi_llm.InvalidRequestError, match="requests_per_minute"):
+            ChatCompletion.create("openai/a", HELLO, requests_per_minute=0)
+
+
 def test_each_place_has_its_own() -> None:
     server, around = (
         Server(lambda now: Answer(json=chat("Hi"))),

@@ -53,6 +53,7 @@ def patient(server: RedisServer) -> str:
 ASKING = {
     "sync": "print(C.create('openai/m', HELLO).choices[0].message.content)",
     "async": "print(asyncio.run(C.acreate('openai/m', HELLO)).choices[0].message.content)",
+    "failing": "try: C.create('openai/m', HELLO)\nexcept muxi_llm.BadRequestError: print('failed')",
 }
 
 
@@ -98,6 +99,13 @@ def test_processes_make_one_request(server: RedisServer, upstream: Upstream) -> 
     upstream.respond = lambda _: Respond(json=chat("once"), delay=1.0)
     assert others(server, upstream, faces) == ["once\n"] * len(faces)
     assert len(upstream.requests) == 1
+    assert server.client.keys("muxi-llm:lock:*") == []
+
+
+def test_a_process_that_failed_leaves_no_lock(server: RedisServer, upstream: Upstream) -> None:
+    """Though it ends right after that: the others would wait for half a minute."""
+    upstream.respond = lambda _: Respond(status=400, json={"error": {"message": "no"}})
+    assert others(server, upstream, ("failing",)) == ["failed\n"]
     assert server.client.keys("muxi-llm:lock:*") == []
 
 
