@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from muxi_llm import harness as harness
     from muxi_llm import llmix as llmix
     from muxi_llm import models as models
-    from muxi_llm import prices as prices
     from muxi_llm import providers as providers
     from muxi_llm import runtime as runtime
     from muxi_llm import types as types
     from muxi_llm import utils as utils
+    from muxi_llm.batch import Batch as Batch
     from muxi_llm.chat_completion import ChatCompletion as ChatCompletion
     from muxi_llm.clients.anthropic import Anthropic as Anthropic
     from muxi_llm.clients.anthropic import AsyncAnthropic as AsyncAnthropic
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from muxi_llm.clients.openai import OpenAI as OpenAI
     from muxi_llm.completion import Completion as Completion
     from muxi_llm.embedding import Embedding as Embedding
+    from muxi_llm.file import File as File
     from muxi_llm.image import Image as Image
     from muxi_llm.models import Adaptation as Adaptation
     from muxi_llm.models import AttemptRecord as AttemptRecord
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from muxi_llm.types.theirs import *  # noqa: F403 - what is not ours, see `aliases`
 
 _HOMES = {
+    "batch": ("Batch",),
     "clients.anthropic": ("Anthropic", "AsyncAnthropic"),
     "chat_completion": ("ChatCompletion",),
     "clients.openai": (
@@ -72,6 +74,7 @@ _HOMES = {
         "NotFoundError", "OpenAIError", "PermissionDeniedError", "RateLimitError",
         "UnprocessableEntityError", "UnsupportedParameterError",
     ),
+    "file": ("File",),
     "image": ("Image",),
     "models": ("Adaptation", "AttemptRecord", "Report"),
     "moderation": ("Moderation",),
@@ -80,18 +83,7 @@ _HOMES = {
     "runtime": ("AdaptationWarning",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES = {
-    "config",
-    "errors",
-    "harness",
-    "llmix",
-    "models",
-    "prices",
-    "providers",
-    "runtime",
-    "types",
-    "utils",
-}
+_MODULES = {"config", "errors", "harness", "llmix", "models", "providers", "runtime", "types", "utils"}
 
 # Names whose package is an extra: `from muxi_llm import *` must work without it.
 _EXTRA = set() if find_spec("anthropic") else {"Anthropic", "AsyncAnthropic"}

@@ -166,7 +166,11 @@ def current_port(*, blocking: bool) -> IO:
 def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
     """A face's keyword arguments → everything the call needs. Raises before any I/O."""
     check_keywords(endpoint, given)
-    given = present(given)
+    return prepared_of(endpoint, present(given))
+
+
+def prepared_of(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
+    """`prepare` for arguments that were looked through: only what there is, and by its name."""
     settings = config.settings()
     candidates = candidates_of(endpoint, given, settings)
     body, needs = body_of(endpoint, given)

@@ -37,7 +37,7 @@ def adapt(
     if request.endpoint not in SPOKEN:
         body = by_ranges(request.body, profile.ranges, ledger)
         body = _by_tables(body, profile.renames, profile.drops, profile.forces, ledger)
-        return _streamed(body, request, profile.streams, ledger)
+        return _streamed(body, request, profile.streams or request.endpoint in BYTES, ledger)
     # By need first, while places are still the caller's; system messages last, when all of them are there.
     body = _by_needs(request.body, request.needs, provider, ledger) if request.needs else request.body
     if request.endpoint == "chat" and not provider.system_message_support:
@@ -257,6 +257,9 @@ EXTENSION_FLAGS = {
 
 NEVER_DROPPED = {"n"}
 """Doing without these would give something else than was asked, not something less."""
+
+BYTES = {"file.content"}
+"""Endpoints whose answer is bytes, and so a stream everywhere."""
 
 OF_STREAMS = {"stream_options", "partial_images"}
 """Parameters that say something of a stream alone."""

@@ -27,7 +27,7 @@ from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
 from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
 from muxi_llm.wire.json_text import UnsendableTextError
-from muxi_llm.wire.reading import SENSELESS, senseless, usage_in
+from muxi_llm.wire.reading import SENSELESS, senseless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.core.tools import Calls
     from muxi_llm.models import Report
+    from muxi_llm.providers.base import Provider
     from muxi_llm.wire.base import BodyReader, Reply, Wire, WireCall
 
 
@@ -151,7 +152,7 @@ async def _exchange(
         return io.now() >= ends
 
     try:
-        reply = await provider.send(io, outgoing)
+        outgoing, reply = await _sent(io, provider, wire, outgoing, ends)
     except UnsendableError as error:
         hint = "look at the base URL, extra_query and extra_headers"
         raise errors.InvalidRequestError(f"{provider.name}: {error.message}; {hint}") from None
@@ -163,6 +164,29 @@ async def _exchange(
         raise await _refusal(candidate, wire, outgoing, reply, late)
     value = await _answer(request, candidate, wire, outgoing, reply, late, calls)
     return value, reply.headers
+
+
+async def _sent(
+    io: IO, provider: Provider, wire: Wire, outgoing: WireCall, ends: float
+) -> tuple[WireCall, Reply]:
+    """The request that was answered, the last one where it takes several, and its reply."""
+    reply = await provider.send(io, outgoing)
+    while reply.status < 300 and (then := _following(provider, wire, outgoing, reply)) is not None:
+        outgoing = then
+        outgoing.timeout = max(ends - io.now(), 0.001)
+        reply = await provider.send(io, outgoing)
+    return outgoing, reply
+
+
+def _following(provider: Provider, wire: Wire, outgoing: WireCall, reply: Reply) -> WireCall | None:
+    """What *wire* asks next. Raises an error of ours for a reply that makes no sense to it."""
+    try:
+        return wire.following(outgoing, reply)
+    except WireError as error:
+        raise provider.error_of(error, url=outgoing.url, reply=reply) from error
+    except SENSELESS as error:
+        found = senseless("a reply that makes no sense", error, reply.content)
+        raise provider.error_of(found, url=outgoing.url, reply=reply) from error
 
 
 def missing_credentials(candidate: Candidate) -> errors.MissingCredentialsError:
@@ -275,7 +299,8 @@ async def _answer(
         built.provider, built.model = candidate.ref.provider, str(candidate.ref)
         return built
 
-    if outgoing.stream and not reply.headers.get("content-type", "").startswith("application/json"):
+    is_json = reply.headers.get("content-type", "").startswith("application/json")
+    if outgoing.stream and (wire.binary or not is_json):
         decoder = wire.stream_decoder(created=int(reply.received))
         flow = StreamFlow(reply.reader, decoder if calls is None else calls.decoder(decoder), error_of)
         try:
@@ -290,10 +315,9 @@ async def _answer(
     try:
         value = _read(request, candidate, wire, reply)
     except WireError as error:
-        raise _billed(error_of(error), reply) from error
+        raise error_of(error) from error
     except SENSELESS as error:  # no server's bytes may end in an error of Python's
-        failure = error_of(senseless("a reply that makes no sense", error, reply.content))
-        raise _billed(failure, reply) from error
+        raise error_of(senseless("a reply that makes no sense", error, reply.content)) from error
     if calls is not None:
         calls.restore(value)
     _set_request_id(value, reply)
@@ -302,9 +326,7 @@ async def _answer(
     if not request.stream:
         return value
     usage = (request.body.get("stream_options") or {}).get("include_usage", False)
-    flow = StreamFlow.of(chunks_of(value, usage=usage))
-    flow.meter.read(value)
-    return flow
+    return StreamFlow.of(chunks_of(value, usage=usage))
 
 
 def _read(request: Request, candidate: Candidate, wire: Wire, reply: Reply) -> Any:
@@ -317,12 +339,6 @@ def _read(request: Request, candidate: Candidate, wire: Wire, reply: Reply) -> A
     if items and isinstance(items[-1], WireError):
         raise items[-1]
     return collect(items)
-
-
-def _billed(failure: errors.MuxiLLMError, reply: Reply) -> errors.MuxiLLMError:
-    """*failure*, with what the provider says was used for an answer that is none: that is billed too."""
-    failure.usage = usage_in(reply.content)
-    return failure
 
 
 def _set_request_id(value: Any, reply: Reply) -> None:

@@ -12,12 +12,17 @@ from muxi_llm import config
 from muxi_llm.core.request import Limits
 from muxi_llm.errors import InvalidModelError, InvalidRequestError, shown
 from muxi_llm.types.common import (
+    BatchParams,
     CallParams,
     ChatParams,
     CompletionParams,
     EmbeddingParams,
+    FileListParams,
+    FileParams,
     ImageParams,
+    ListParams,
     RerankParams,
+    StoredParams,
 )
 
 if TYPE_CHECKING:
@@ -157,6 +162,8 @@ def _observer(chosen: Mapping[str, Any], tell: Callable[..., None]) -> Callable[
 
 NUMBERS = (int, float)
 NOT_GIVEN = (NotGiven, Omit)
+FILE_VERBS: tuple[Endpoint, ...] = ("file.retrieve", "file.content", "file.delete")
+BATCH_VERBS: tuple[Endpoint, ...] = ("batch.retrieve", "batch.cancel")
 CONTROLS = CallParams.__annotations__.keys() | {"model", "stream"}
 KEYWORDS: dict[Endpoint, frozenset[str]] = {
     "chat": frozenset(ChatParams.__annotations__) | {"model", "messages", "stream"},
@@ -165,6 +172,12 @@ KEYWORDS: dict[Endpoint, frozenset[str]] = {
     "image": frozenset(ImageParams.__annotations__) | {"model", "prompt", "stream"},
     "moderation": frozenset(CallParams.__annotations__) | {"model", "input"},
     "rerank": frozenset(RerankParams.__annotations__) | {"model", "query", "documents"},
+    "file.create": frozenset(FileParams.__annotations__) | {"file", "purpose"},
+    "file.list": frozenset(FileListParams.__annotations__),
+    **dict.fromkeys(FILE_VERBS, frozenset(StoredParams.__annotations__) | {"file_id"}),
+    "batch.create": frozenset(BatchParams.__annotations__) | {"input_file_id", "endpoint"},
+    "batch.list": frozenset(ListParams.__annotations__),
+    **dict.fromkeys(BATCH_VERBS, frozenset(StoredParams.__annotations__) | {"batch_id"}),
 }
 
 VERBS: dict[Endpoint, str] = {"image_edit": "edit"}

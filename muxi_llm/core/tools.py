@@ -264,10 +264,6 @@ class _RestoringDecoder:
     def over(self) -> bool:
         return self._inner.over
 
-    @property
-    def counted(self) -> Any:
-        return getattr(self._inner, "counted", None)  # a decoder of somebody else's may count nothing
-
     def feed(self, data: bytes) -> list[Any]:
         return [self._restored(item) for item in self._inner.feed(data)]
 

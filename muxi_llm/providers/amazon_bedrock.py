@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.models import CreateEmbeddingResponse
 from muxi_llm.providers.aws import AWSProvider
+from muxi_llm.providers.base import stored_in
 from muxi_llm.wire.aws.converse import Converse
 from muxi_llm.wire.aws.embeddings import BedrockEmbeddings
 from muxi_llm.wire.aws.faults import decode_aws_fault
 from muxi_llm.wire.models_list import ModelsList
 
 if TYPE_CHECKING:
-    from muxi_llm.wire.base import Fault, Reply, Wire
+    from muxi_llm.wire.base import Endpoint, Fault, Ledger, Reply, Wire
 
 
 class BedrockModels(ModelsList):
@@ -38,6 +39,15 @@ class BedrockProvider(AWSProvider):
     key_env = ("AWS_BEARER_TOKEN_BEDROCK",)
     base_url_env = ("AWS_BEDROCK_RUNTIME_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME")
     wires = {"chat": Converse, "embedding": BedrockEmbeddings, "models": BedrockModels}
+    more_wires = stored_in("aws.stored")
+    batch_lines = "aws.stored:ConverseLines"
+    settings_env = {
+        **AWSProvider.settings_env,
+        "bucket": ("AWS_S3_BUCKET_NAME",),
+        "batch_role": ("AWS_BATCH_ROLE_ARN",),
+        # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+        "s3_endpoint": ("AWS_ENDPOINT_URL_S3",),
+    }
 
     vision_support = True
     audio_input_support = True
@@ -64,9 +74,24 @@ class BedrockProvider(AWSProvider):
     one_root_schemas = True
     property_names = r"[a-zA-Z0-9_.-]{1,64}"
 
+    def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
+        wire = super().wire_for(endpoint, model, ledger)
+        wire.storage = self.storage
+        return wire
+
+    @property
+    def storage(self) -> str:
+        """Where S3 is: https://docs.aws.amazon.com/general/latest/gr/s3.html."""
+        given = self.settings.get("s3_endpoint", "").rstrip("/")
+        partition = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        return given or (f"https://s3.{self.region}.{partition}" if self.region else "")
+
     def url_of(self, wire: Wire, *, stream: bool) -> str:
+        path = wire.path_for(stream=stream)
+        if wire.storage and path.startswith(wire.storage):
+            return path
         url = super().url_of(wire, stream=stream)
-        if wire.endpoint == "models":  # the control plane's, on a host of its own
+        if wire.endpoint not in {"chat", "embedding"}:  # the control plane's, on a host of its own
             return url.replace("//bedrock-runtime.", "//bedrock.", 1)
         return url
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from muxi_llm.providers.base import Provider
+from muxi_llm.providers.base import Provider, stored_in
 from muxi_llm.wire.anthropic.messages import AnthropicMessages
 from muxi_llm.wire.models_list import ModelsList
 
@@ -22,6 +22,8 @@ class AnthropicProvider(Provider):
     base_url = "https://api.anthropic.com"
     key_env = ("ANTHROPIC_API_KEY",)
     wires = {"chat": AnthropicMessages, "models": AnthropicModels}
+    more_wires = stored_in("anthropic.stored")
+    batch_lines = "anthropic.stored:MessageLines"
 
     vision_support = True
     streaming_support = True

@@ -61,10 +61,22 @@ class AWSProvider(Provider, register=False):
             raise self._no_region()
         return super().prepare(wire, body, stream=stream, extra=extra)
 
+    @property
+    def storage(self) -> str:
+        """Where its S3 is, for a service that keeps files there."""
+        return ""
+
     async def send(self, io: IO, call: WireCall) -> Reply:
+        in_storage = bool(self.storage) and call.url.startswith(self.storage)
+        signed = call.headers.get("authorization", "")
+        if signed.startswith(SIGNED) or in_storage:  # for the request before, or a key that S3 does not know
+            call.headers = {
+                name: value for name, value in call.headers.items() if not OF_SIGNATURES.fullmatch(name)
+            }
         if "authorization" not in call.headers:  # neither a key nor the caller's own
             ends = io.now() + call.timeout
-            call.headers = await io.run(partial(self._signed, call))
+            service = "s3" if in_storage else self.signing_name
+            call.headers = await io.run(partial(self._signed, call, service))
             call.timeout = left(io, ends)  # credentials may have to be fetched
         reply = await io.send(call)
         request_id = reply.headers.get("x-amzn-requestid")
@@ -76,7 +88,7 @@ class AWSProvider(Provider, register=False):
         kind = reply.headers.get("x-amzn-errortype", "").partition(":")[0] or fault.type
         return super().classify(replace(fault, type=kind, code=fault.code or kind), url=url, reply=reply)
 
-    def _signed(self, call: WireCall) -> dict[str, str]:
+    def _signed(self, call: WireCall, service: str) -> dict[str, str]:
         named = REGION.search(call.url)
         region = named[1] if named else self.region
         if not region:
@@ -86,7 +98,7 @@ class AWSProvider(Provider, register=False):
         except ImportError as error:
             raise self._no_credentials("it needs botocore: pip install 'muxi-llm[aws]'") from error
         try:
-            return aws_signing.signed_headers(call, self.settings, self.signing_name, region)
+            return aws_signing.signed_headers(call, self.settings, service, region)
         except aws_signing.CredentialsError as error:
             raise self._no_credentials(str(error)) from error
 
@@ -105,4 +117,6 @@ class AWSProvider(Provider, register=False):
 ARN = re.compile(r"arn:[\w-]+:[\w-]+:([a-z]{2}(?:-[a-z]+)+-\d+):")
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html."""
 
+SIGNED = "AWS4-"
+OF_SIGNATURES = re.compile("authorization|x-amz-(date|content-sha256|security-token)")
 REGION = re.compile(r"\.([a-z]{2}(?:-[a-z]+)+-\d+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)")

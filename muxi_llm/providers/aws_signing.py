@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
+from botocore.auth import S3SigV4Auth, SigV4Auth  # type: ignore[import-untyped]
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # type: ignore[import-untyped]
@@ -34,8 +35,13 @@ def signed_headers(call: WireCall, settings: Mapping[str, str], service: str, re
         request = AWSRequest(method=call.method, url=call.url, headers=unsigned)
     else:
         request = AWSRequest(method=call.method, url=call.url, data=call.body, headers=call.headers)
+    auth = SigV4Auth
+    if service == "s3":  # it has its own way with paths, and wants the hash of every body in a header
+        auth = S3SigV4Auth
+        signs = not isinstance(call.body, Upload)
+        request.context["client_config"] = SimpleNamespace(s3={"payload_signing_enabled": signs})
     try:
-        SigV4Auth(_credentials(settings, region), service, region).add_auth(request)
+        auth(_credentials(settings, region), service, region).add_auth(request)
     except (BotoCoreError, ClientError) as error:  # the second: a role that may not be taken
         raise CredentialsError(str(error)) from error
     return {name.lower(): value for name, value in request.headers.items()}

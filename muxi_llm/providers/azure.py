@@ -7,6 +7,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from muxi_llm.providers.base import STORED
 from muxi_llm.providers.openai import OPENAIS, OpenAIProvider
 from muxi_llm.providers.tokens import left
 
@@ -63,12 +64,12 @@ class AzureProvider(OpenAIProvider):
         """
         path = wire.path_for(stream=stream)
         version = self.settings.get("api_version", "")
-        query = f"?{urlencode({'api-version': version})}" if version else ""
+        query = f"{'&' if '?' in path else '?'}{urlencode({'api-version': version})}" if version else ""
         at = self.base_url
         if not urlsplit(at).path:
             dated = version[:1].isdigit()
             at += "/openai" if dated else "/openai/v1"
-            if dated and wire.endpoint != "models" and path != "/responses":
+            if dated and wire.endpoint not in OF_NO_DEPLOYMENT and path != "/responses":
                 at += f"/deployments/{quote(wire.model, safe='')}"
         return at + path + query
 
@@ -86,6 +87,7 @@ class AzureProvider(OpenAIProvider):
 
 # ------------------------------------------------------------------------------------------ tables
 
+OF_NO_DEPLOYMENT = {"models", *STORED}
 TARGET = re.compile(
     r"(?P<base>https?://[^?]+?)(?:/chat/completions|/completions|/embeddings|/responses)?"
     r"(?:\?(?:.*&)?api-version=(?P<version>[\w.-]+).*)?"

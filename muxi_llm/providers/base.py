@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from muxi_llm.core.port import IO
     from muxi_llm.wire.base import Endpoint, Json, Ledger
+    from muxi_llm.wire.batch_lines import Lines
     from muxi_llm.wire.passthrough import Through
 
 DOT_SEGMENT = re.compile(r"(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=[/\\#]|%2f|%5c|$)", re.IGNORECASE)
@@ -185,6 +186,8 @@ class Provider:
     quirks: ClassVar[Mapping[Endpoint, Mapping[str, Profile]]] = {}
     """Endpoint other than chat, completions and embeddings → pattern of a model's name → what it takes there
     otherwise than OpenAI. The tables above are about those three."""
+    batch_lines: ClassVar[str] = ""
+    """How the lines of a batch's file look here, like `more_wires`; "": it has no batches."""
     families: ClassVar[Mapping[str, Profile]] = {}
     """Pattern of a model's name → quirks it has here alone, instead of its family's."""
 
@@ -242,6 +245,11 @@ class Provider:
         """What it has."""
         return {*cls.wires, *cls.more_wires}
 
+    @classmethod
+    def lines(cls) -> type[Lines] | None:
+        """How the lines of a batch's file look here; `None`: it has no batches."""
+        return wire_at(cls.batch_lines) if cls.batch_lines else None
+
     @property
     def giver(self) -> str:
         """Whose the state in its answers is: a name that the next turn is known by."""
@@ -277,6 +285,7 @@ class Provider:
         if kind is not None:
             wire = kind(model, ledger, self.profile_at(endpoint, model))
             wire.giver = self.giver
+            wire.settings = self.settings
             return wire
         if endpoint == "completion" and "chat" in self.wires:
             return CompletionsOverChat(self.wire_for("chat", model, ledger))
@@ -319,7 +328,7 @@ class Provider:
         if ("/." in url or "%" in url or "\\" in url) and DOT_SEGMENT.search(url.partition("?")[0]):
             message = f"{self.name}: the model's name {wire.model!r} would lead to another path"
             raise errors.InvalidModelError(message, param="model")
-        return WireCall(url, headers, content, stream, method=wire.method)
+        return WireCall(url, headers, content, stream and not wire.prelude, method=wire.method)
 
     def send(self, io: IO, call: WireCall) -> Coroutine[Any, Any, Reply]:
         """Carry *call* out over the port; an override is an `async def`. Raises `TransportError`."""
@@ -365,13 +374,30 @@ class Provider:
 
 
 @cache
-def wire_at(path: str) -> type[Wire]:
+def wire_at(path: str) -> Any:
     """The codec at *path*, `module:Class` below `muxi_llm.wire`."""
     module, _, name = path.partition(":")
     with loading.under_way():
-        kind: type[Wire] = getattr(import_module(f"muxi_llm.wire.{module}"), name)
-    return kind
+        return getattr(import_module(f"muxi_llm.wire.{module}"), name)
 
+
+def stored_in(module: str, **others: str) -> dict[Endpoint, str]:
+    """`more_wires` of files and batches that are all in one module, but for *others*."""
+    return {endpoint: others.get(name, f"{module}:{name}") for endpoint, name in STORED.items()}
+
+
+STORED: dict[Endpoint, str] = {
+    "file.create": "FileCreate",
+    "file.list": "FileList",
+    "file.retrieve": "FileRetrieve",
+    "file.content": "FileContent",
+    "file.delete": "FileDelete",
+    "batch.create": "BatchCreate",
+    "batch.list": "BatchList",
+    "batch.retrieve": "BatchRetrieve",
+    "batch.cancel": "BatchCancel",
+}
+"""Operations on files and batches, and what their codecs are called in every family."""
 
 NO_QUIRKS = Profile()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from muxi_llm.providers.base import stored_in
 from muxi_llm.wire.anthropic.thinking import BUDGETS
 from muxi_llm.wire.base import Profile
 
@@ -159,6 +160,9 @@ ROWS: dict[str, dict[str, Any]] = {
         "https://api.groq.com/openai/v1",
         CHAT,
         f"{OPEN} reasoning_replay",
+        # https://console.groq.com/docs/batch, .../docs/api-reference#batches
+        more_wires=stored_in("stored"),
+        batch_lines="openai.batches:GroqLines",
         drops=refused("logprobs", "top_logprobs", "logit_bias", "n"),
         effort_fields=THREE_LEVELS,
         message_drops={"name": NO_SUCH_PARAMETER},
@@ -209,6 +213,16 @@ ROWS: dict[str, dict[str, Any]] = {
         "https://api.mistral.ai/v1",
         EMBEDS,
         "vision audio_input json_schema",
+        # https://docs.mistral.ai/api/endpoint/files, .../endpoint/batch
+        more_wires=stored_in(
+            "stored",
+            FileList="openai.batches:MistralFiles",
+            BatchCreate="openai.batches:MistralCreate",
+            BatchList="openai.batches:MistralList",
+            BatchRetrieve="openai.batches:MistralRetrieve",
+            BatchCancel="openai.batches:MistralCancel",
+        ),
+        batch_lines="openai.batches:MistralLines",
         renames={**MAX_TOKENS, "seed": "random_seed"},
         drops=refused("logprobs", "top_logprobs", "logit_bias", "user", "store", "stream_options"),
         effort_fields={
@@ -328,6 +342,17 @@ ROWS: dict[str, dict[str, Any]] = {
         ALL,
         HOSTS,
         keys="TOGETHER_API_KEY TOGETHERAI_API_KEY",
+        # https://docs.together.ai/reference/upload-file, .../batch-create
+        more_wires=stored_in(
+            "stored",
+            FileCreate="openai.batches:TogetherUpload",
+            FileList="openai.batches:TogetherFiles",
+            BatchCreate="openai.batches:TogetherCreate",
+            BatchList="openai.batches:TogetherBatches",
+            BatchRetrieve="openai.batches:TogetherRetrieve",
+            BatchCancel="openai.batches:TogetherCancel",
+        ),
+        batch_lines="openai.batches:TogetherLines",
         namespaced_models=True,
         renames=MAX_TOKENS,
         effort_fields={**THREE_LEVELS, "none": {"reasoning": {"enabled": False}}},

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.providers.base import Provider
+from muxi_llm.providers.base import Provider, stored_in
 from muxi_llm.wire.gemini.embeddings import GeminiEmbeddings
 from muxi_llm.wire.gemini.generate_content import GenerateContent
 from muxi_llm.wire.models_list import ModelsList
@@ -34,6 +35,8 @@ class GoogleProvider(Provider):
     base_url_env = ("GOOGLE_BASE_URL", "GEMINI_BASE_URL")
     key_env = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
     wires = {"chat": GenerateContent, "embedding": GeminiEmbeddings, "models": GeminiModels}
+    more_wires = stored_in("gemini.stored")
+    batch_lines = "gemini.stored:GeminiLines"
 
     json_mode_support = True
     vision_support = True
@@ -69,11 +72,16 @@ class GoogleProvider(Provider):
 
     def url_of(self, wire: Wire, *, stream: bool) -> str:
         """Below the base URL; that of the compatible endpoint is still set here and there."""
-        return self.base_url.removesuffix("/openai") + wire.path_for(stream=stream)
+        base = self.base_url.removesuffix("/openai")
+        if wire.endpoint == "file.create":  # https://ai.google.dev/api/files#method:-media.upload
+            base = VERSION.sub(r"/upload\g<0>", base, count=1)
+        return base + wire.path_for(stream=stream)
 
     def classify(self, fault: Fault, *, url: str, reply: Reply) -> errors.MuxiLLMError:
         return super().classify(google_fault(fault), url=url, reply=reply)
 
+
+VERSION = re.compile(r"(/v\d\w*)?$")
 
 # ------------------------------------------------------------------------------------------- errors
 # `google.rpc.Status`: https://cloud.google.com/apis/design/errors

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
+from muxi_llm.providers.base import stored_in
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.providers.profiles import profile_within
 from muxi_llm.wire.base import Profile
@@ -49,7 +50,12 @@ class OpenAIProvider(OpenAICompatible):
     # https://platform.openai.com/docs/api-reference/chat/create; ids of calls: "maximum length 40"
     # (https://github.com/agno-agi/agno/issues/5382)
     wires = {**OpenAICompatible.wires, "chat": ChatOrResponses}
-    more_wires = {"image": "openai.images:OpenAIImages", "moderation": "openai.moderations:OpenAIModerations"}
+    more_wires = {
+        "image": "openai.images:OpenAIImages",
+        "moderation": "openai.moderations:OpenAIModerations",
+        **stored_in("stored"),
+    }
+    batch_lines = "batch_lines:Lines"
     quirks = {
         "image": {
             "dall-e-2": Profile(ranges={"n": (1, 10)}, drops={**GPT_IMAGE_ONLY, "style": OF_DALL_E_3}),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from muxi_llm import errors
 from muxi_llm.providers import registry
-from muxi_llm.providers.base import Provider
+from muxi_llm.providers.base import Provider, stored_in
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.providers.google import GoogleProvider
 from muxi_llm.providers.google_credentials import default_credentials
@@ -36,12 +37,16 @@ class VertexProvider(GoogleProvider):
         "project": ("VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT"),
         "location": ("VERTEXAI_LOCATION", "GOOGLE_CLOUD_LOCATION"),
         "credentials": ("GOOGLE_APPLICATION_CREDENTIALS",),
+        "bucket": ("VERTEXAI_BUCKET", "GCS_BUCKET_NAME"),
     }
     wires = {
         "chat": wires.VertexGemini,
         "embedding": wires.VertexEmbeddings,
         "models": wires.VertexModels,
     }
+
+    more_wires = stored_in("gemini.vertex_stored")
+    batch_lines = "gemini.vertex_stored:VertexLines"
 
     def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
         """The publisher's wire; its habits become those of this instance, which serves one model."""
@@ -53,7 +58,9 @@ class VertexProvider(GoogleProvider):
                 (name for prefix, name in PUBLISHERS.items() if bare.startswith(prefix)), "google"
             )
         if endpoint != "chat" or publisher in {"google", "endpoints"}:
-            return super().wire_for(endpoint, bare if publisher == "google" else model, ledger)
+            wire = super().wire_for(endpoint, bare if publisher == "google" else model, ledger)
+            wire.storage = self._storage
+            return wire
         kind, maker = SERVED.get(publisher, (wires.VertexOpen, ""))
         habits = registry.find(maker) or OpenModels
         vars(self).update({name: getattr(habits, name) for name in HABITS})
@@ -74,7 +81,15 @@ class VertexProvider(GoogleProvider):
         location = self.settings.get("location", "global")
         base = self.base_url if self.base_url != VertexProvider.base_url else host_of(location)
         path = wire.path_for(stream=stream)
+        if wire.storage and path.startswith(wire.storage):
+            return path
         return base + (path.replace(wires.PLACE, self._place(location)) if wires.PLACE in path else path)
+
+    @property
+    def _storage(self) -> str:
+        """Where files are: Google's own Cloud Storage, or beside a server that stands for all of Google's."""
+        host = urlsplit(self.base_url).hostname or ""
+        return "https://storage.googleapis.com" if host.endswith("googleapis.com") else self.base_url
 
     def _place(self, location: str) -> str:
         """Project and location; a key without a project is one of express mode, which has neither.

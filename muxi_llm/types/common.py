@@ -174,6 +174,45 @@ class ImageParams(CallParams, total=False):
     user: str | None
 
 
+class FileParams(CallParams, total=False):
+    """Parameters of `File.create`, besides `file` and `purpose`.
+
+    model: for lines of a batch that name none.
+    """
+
+    model: str | None
+    expires_after: Mapping[str, Any] | None
+
+
+class ListParams(CallParams, total=False):
+    """Parameters of `File.list` and `Batch.list`. after: the id of the last one of the page before."""
+
+    model: str | None
+    after: str | None
+    limit: int | None
+
+
+class FileListParams(ListParams, total=False):
+    """Parameters of `File.list`."""
+
+    order: Literal["asc", "desc"] | None
+    purpose: str | None
+
+
+class StoredParams(CallParams, total=False):
+    """Parameters of what is asked of a file or a batch that is there, besides its id."""
+
+    model: str | None
+
+
+class BatchParams(StoredParams, total=False):
+    """Parameters of `Batch.create`, besides `input_file_id` and `endpoint`."""
+
+    completion_window: str | None
+    metadata: Mapping[str, str] | None
+    output_expires_after: Mapping[str, Any] | None
+
+
 class RerankParams(CallParams, total=False):
     """Parameters of a rerank call, besides `model`, `query` and `documents`."""
 

@@ -40,9 +40,12 @@ baseten_keys: list[str] | str | None
 bedrock_access_key_id: str | None
 bedrock_api_key: str | None
 bedrock_base_url: str | None
+bedrock_batch_role: str | None
+bedrock_bucket: str | None
 bedrock_keys: list[str] | str | None
 bedrock_profile: str | None
 bedrock_region: str | None
+bedrock_s3_endpoint: str | None
 bedrock_secret_access_key: str | None
 bedrock_session_token: str | None
 cerebras_api_key: str | None
@@ -235,6 +238,7 @@ vercel_base_url: str | None
 vercel_keys: list[str] | str | None
 vertex_api_key: str | None
 vertex_base_url: str | None
+vertex_bucket: str | None
 vertex_credentials: str | None
 vertex_keys: list[str] | str | None
 vertex_location: str | None

@@ -75,6 +75,10 @@ def _is_moderated(value: Any) -> bool:
     )
 
 
+def _are_strings(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(one, str) for one in (*value, *value.values()))
+
+
 # ------------------------------------------------------------------------------------------ tables
 
 TEXT = Argument("a string", is_text)
@@ -98,6 +102,21 @@ ARGUMENTS: dict[Endpoint, dict[str, Argument]] = {
         "output_compression": Argument("a whole number from 0 to 100", within(0, 100)),
         "partial_images": Argument("a whole number from 0 to 3", within(0, 3)),
     },
+    # https://platform.openai.com/docs/api-reference/files, .../batch
+    "file.create": {"expires_after": Argument("a dict", lambda value: isinstance(value, Mapping))},
+    "file.list": {"limit": COUNT, "order": one_of("asc", "desc"), "purpose": TEXT},
+    "file.retrieve": {"file_id": NEEDED_TEXT},
+    "file.content": {"file_id": NEEDED_TEXT},
+    "file.delete": {"file_id": NEEDED_TEXT},
+    "batch.create": {
+        "endpoint": NEEDED_TEXT,
+        "completion_window": TEXT,
+        "metadata": Argument("a dict of strings", _are_strings),
+        "output_expires_after": Argument("a dict", lambda value: isinstance(value, Mapping)),
+    },
+    "batch.list": {"limit": COUNT},
+    "batch.retrieve": {"batch_id": NEEDED_TEXT},
+    "batch.cancel": {"batch_id": NEEDED_TEXT},
     # https://platform.openai.com/docs/api-reference/moderations/create
     "moderation": {
         "input": Argument(

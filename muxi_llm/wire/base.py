@@ -209,16 +209,11 @@ class StreamDecoder(Protocol):
     """Bytes in, chunks out. A `WireError` may be the last item; after it nothing more comes.
 
     over: the stream's own end was seen; whatever the connection still does is not part of the answer.
-    counted: what the provider has counted so far, for streams whose chunks do not say.
     """
 
     @property
     def over(self) -> bool:
         """Whether the answer is complete."""
-
-    @property
-    def counted(self) -> Any:
-        """The usage so far, in the chat form or the provider's own, `None` where it is not told."""
 
     def feed(self, data: bytes) -> list[Any]:
         """The chunks completed by *data*."""
@@ -238,6 +233,14 @@ class Wire:
     """What one request says in headers of its own."""
     giver: str = ""
     """Whose the state in the answers is (`wire/state.py`)."""
+    settings: Mapping[str, str] = {}
+    """The provider's further settings (`settings_env`)."""
+    storage: str = ""
+    """Where the provider's object storage is, for those who keep files in one."""
+    prelude: bool = False
+    """Whether another request goes before the one that is answered by a stream."""
+    binary: ClassVar[bool] = False
+    """Whether its stream is of bytes, whatever type they say they are."""
 
     def __init__(self, model: str, ledger: Ledger, profile: Profile) -> None:
         self.model = model
@@ -258,6 +261,12 @@ class Wire:
     def content_of(self, body: Json) -> bytes | Upload:
         """The settled *body* as it is sent: JSON, or a form where there are files in it."""
         return dumps(body)
+
+    def following(self, call: WireCall, reply: Reply) -> WireCall | None:  # noqa: ARG002 - one is enough to most
+        """The request behind *call*, which *reply* answered, where one is not enough. `None`: that was the
+        last one. It is authorized like the first, and goes to the provider's own servers alone.
+        """
+        return None
 
     def decode_response(self, data: bytes, *, created: int) -> Any:
         """The wire's bytes → a typed value. created: epoch seconds, where the wire has none."""
