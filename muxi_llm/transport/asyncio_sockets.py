@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ from muxi_llm.transport.deadlines import PIECE, Deadline
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
+
+ADDRESS = re.compile(r"[0-9.]+|.*:.*")
+"""A host that is no name."""
 
 ENOUGH = 262_144
 """Bytes waiting to be read at which the server is made to wait."""
@@ -148,7 +152,9 @@ class Backend(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         loop = asyncio.get_running_loop()
         # Where the first address says nothing, the second is tried after that time (RFC 8305); not in uvloop.
-        eager: Any = {"happy_eyeballs_delay": 0.25} if isinstance(loop, asyncio.BaseEventLoop) else {}
+        # A race cancelled as it is won drops the socket unclosed, and an address has nothing to race.
+        races = isinstance(loop, asyncio.BaseEventLoop) and not ADDRESS.fullmatch(host)
+        eager: Any = {"happy_eyeballs_delay": 0.25} if races else {}
         try:
             async with asyncio.timeout(timeout):
                 connected = await loop.create_connection(Stream, host, port, **eager)
