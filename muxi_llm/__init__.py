@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from muxi_llm import harness as harness
     from muxi_llm import llmix as llmix
     from muxi_llm import models as models
+    from muxi_llm import prices as prices
     from muxi_llm import providers as providers
     from muxi_llm import runtime as runtime
     from muxi_llm import types as types
@@ -83,7 +84,18 @@ _HOMES = {
     "runtime": ("AdaptationWarning",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES = {"config", "errors", "harness", "llmix", "models", "providers", "runtime", "types", "utils"}
+_MODULES = {
+    "config",
+    "errors",
+    "harness",
+    "llmix",
+    "models",
+    "prices",
+    "providers",
+    "runtime",
+    "types",
+    "utils",
+}
 
 # Names whose package is an extra: `from muxi_llm import *` must work without it.
 _EXTRA = set() if find_spec("anthropic") else {"Anthropic", "AsyncAnthropic"}

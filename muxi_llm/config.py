@@ -10,6 +10,7 @@ Set at run time (or leave to the environment)::
     muxi_llm.config.response_store = None          # where Responses are kept: "memory" (default), or yours
     muxi_llm.config.fetch_media = True             # fetch URLs for providers that take base64 alone (off)
     muxi_llm.config.bounds = Bounds(reply=2**20)   # the most a server may send, in bytes
+    muxi_llm.config.prices = "prices.toml"         # prices of your own, or a mapping; see `types.prices`
     muxi_llm.config.fallback = {"retry_delay": 1.0, "max_retries": 3, "default_chains": {...}}
 
 A call under way never sees a later change: what it read is frozen.
@@ -25,8 +26,11 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
+from muxi_llm.types.prices import price_book
+
 if TYPE_CHECKING:
     from muxi_llm.types.kept import ResponseStore
+    from muxi_llm.types.prices import FixedPrice, Prices
 
 Transport = Literal["auto", "httpx2", "fast"]
 Mode = Literal["adapt", "strict", "passthrough"]
@@ -55,6 +59,10 @@ policy's limits are all that stands between."""
 
 bounds: Bounds
 """How much a server may send, see `Bounds`."""
+
+prices: Prices | str | os.PathLike[str] | None = None
+"""What models cost you, where that is not the list price: a mapping by `provider/model`, or a `.json` or
+`.toml` file of one, read and checked when it is set. See `muxi_llm.types.prices.ModelPrice`."""
 
 fallback: Mapping[str, Any] = {}
 """Defaults for retries and fallbacks, see `FallbackSettings`."""
@@ -199,6 +207,11 @@ def settings() -> Settings:
     )
 
 
+def own_prices() -> Mapping[str, FixedPrice]:
+    """`prices`, read and checked, by lower-case id."""
+    return _price_book
+
+
 def credentials(kind: type[ProviderFacts]) -> Credentials:
     """One provider's key, base URL and the rest: what was set on the package wins over the environment."""
     package = vars(sys.modules[__package__])
@@ -285,6 +298,7 @@ def _read(variable: str) -> str:
 
 
 _keys_behind: dict[str, Any] = {}
+_price_book: Mapping[str, FixedPrice] = {}
 QUOTES = {'"', "'"}
 TRANSPORTS = get_args(Transport)
 MODES = get_args(Mode)
@@ -302,8 +316,10 @@ class _Settings(ModuleType):
             near = get_close_matches(name, SETTINGS, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(SETTINGS)}"
             raise AttributeError(f"muxi_llm.config has no setting {name!r}; {hint}")
+        if name == "prices":  # now, not when a bill is long due
+            super().__setattr__("_price_book", price_book(value, "muxi_llm.config.prices"))
         super().__setattr__(name, value)
 
 
-SETTINGS = ("bounds", "fallback", "fetch_media", "mode", "response_store", "timeout", "transport")
+SETTINGS = ("bounds", "fallback", "fetch_media", "mode", "prices", "response_store", "timeout", "transport")
 sys.modules[__name__].__class__ = _Settings

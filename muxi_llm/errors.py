@@ -109,6 +109,7 @@ class MuxiLLMError(OpenAIError):
     attempts: every attempt of the call, in order (`AttemptRecord`).
     partial_text: what a stream had delivered before it broke, `None` outside streams.
     retry_after: seconds the provider asked to wait, `None` if it did not say.
+    usage: what the provider had counted before the attempt failed, in its own form; `None` if it did not say.
     """
 
     provider: str | None = None
@@ -116,6 +117,7 @@ class MuxiLLMError(OpenAIError):
     attempts: tuple[AttemptRecord, ...] = ()
     partial_text: str | None = None
     retry_after: float | None = None
+    usage: Any = None
 
     def __str__(self) -> str:
         """The message, and who said so of what: a log line must do without the attributes."""

@@ -170,6 +170,7 @@ class Exchange:
         is_plain: that, and nothing of ours is in it: the vendor's client by itself would do the same.
         """
         self.url = own.url
+        self.tells_cost = RAW in own.headers
         self._ledger = Ledger("the chat form", strict=own.options.get("adapt") == "strict")
         self.wire = door.wire(self._ledger)
         try:
@@ -298,6 +299,8 @@ class Exchange:
         if report.shared:
             headers["x-muxi-shared"] = "true"
         headers["x-muxi-attempts"] = str(len(report.attempts))
+        if self.tells_cost and not stream and (cost := report.cost) is not None:
+            headers["x-muxi-cost"] = f"{cost:f}"
         headers["x-muxi-latency-ms"] = f"{report.latency * 1000:.1f}"
         changes = self.report(report).adaptations
         if changes:
@@ -393,5 +396,8 @@ FRAMING = {"content-length", "content-encoding", "transfer-encoding", "connectio
 
 REDIRECTS = 5
 """How often a request is sent on."""
+
+RAW = "x-stainless-raw-response"
+"""What both vendors' clients say in a request whose caller will look at the response's headers."""
 
 TRIES = "x-stainless-retry-count"

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from muxi_llm.prices.cost import Cost, Quote
+
 __all__ = [
     "Adaptation",
     "AttemptRecord",
@@ -100,6 +102,34 @@ class AttemptRecord:
         return f"{'skipped, ' if self.skipped else ''}{type(self.error).__name__}: {message}"
 
 
+class Meter:
+    """What the provider counted of an answer: of a whole one at once, of a stream by its end.
+
+    usage: in the chat form, or in the provider's own. model: who the provider says has answered. tier: of
+    service. streamed, is_over: whether the answer is a stream, and has been read as far as it goes.
+    """
+
+    __slots__ = ("is_over", "model", "streamed", "tier", "usage")
+
+    def __init__(self, *, streamed: bool = False) -> None:
+        self.usage: Any = None
+        self.model: str | None = None
+        self.tier: str | None = None
+        self.streamed = streamed
+        self.is_over = not streamed
+
+    def read(self, value: Any) -> None:
+        """What *value*, an answer or a chunk, tells."""
+        told = vars(value)
+        self.usage, self.model, self.tier = told.get("usage"), told.get("model"), told.get("service_tier")
+
+    def hear(self, decoder: Any) -> None:
+        """What a stream's *decoder* has heard besides its chunks."""
+        self.usage = getattr(decoder, "counted", None)
+        self.model = self.model or getattr(decoder, "model", None)
+        self.tier = self.tier or getattr(decoder, "tier", None)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """How a call went: on the response as `.muxi`, on a stream likewise.
@@ -110,7 +140,7 @@ class Report:
     lower-case name (request id, rate limits). cache_hit: the tier of the cache it came from, `l1` (memory)
     or `l2` (Redis); `None` for an answer of a model's. stale: seconds it is kept beyond its time, because no
     other was to be had, or while one is fetched. shared: another call that was under way asked the same,
-    and this is what it was answered.
+    and this is what it was answered. meter: what was used, see `usage` and `cost`.
     """
 
     model: str
@@ -121,6 +151,31 @@ class Report:
     cache_hit: Literal["l1", "l2"] | None = None
     stale: float = 0.0
     shared: bool = False
+    meter: Meter | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def usage(self) -> Any:
+        """What the provider counted; of a stream `None` until it has said so, which is at its end."""
+        return None if self.meter is None else self.meter.usage
+
+    @property
+    def cost(self) -> Cost | None:
+        """What the call cost in USD, all attempts that were billed together: a `Decimal` whose `parts` say
+        what it is made of. Reckoned when it is read. `None` where it is not known, see `cost_reason`; of a
+        stream until it has ended.
+        """
+        return _quote(self).cost
+
+    @property
+    def cost_reason(self) -> str | None:
+        """Why there is no `cost`, `None` where there is."""
+        return _quote(self).reason
+
+
+def _quote(report: Report) -> Quote:
+    """By the package's own name for it: prices are above the values that tell them, and loaded when asked."""
+    quote: Quote = sys.modules["muxi_llm"].prices.quote_of_call(report)
+    return quote
 
 
 # ------------------------------------------------------------------------------------ item access
@@ -211,10 +266,14 @@ def _keeping(value: Any, kept: Mapping[str, Any]) -> Any:
 
 
 class RawValue(Reported):
-    """An answer nobody here had to understand: its bytes, on their way to a client of the same wire."""
+    """An answer nobody here had to understand: its bytes, on their way to a client of the same wire.
 
-    def __init__(self, content: bytes) -> None:
+    usage, model, service_tier: what was used, as the provider tells it.
+    """
+
+    def __init__(self, content: bytes, usage: Any = None, model: Any = None, service_tier: Any = None) -> None:
         self.with_wire_bytes(content)
+        self.usage, self.model, self.service_tier = usage, model, service_tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +287,7 @@ class RawChunk:
     commits: bool
     text: str = ""
     choices: tuple[()] = ()
+    usage: None = None
 
 
 class Reasoned(ItemAccess):

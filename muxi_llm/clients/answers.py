@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from muxi_llm.core.stream import AsyncStream, Stream
 from muxi_llm.errors import MuxiLLMError
-from muxi_llm.models import AttemptRecord, Report, Reported
+from muxi_llm.models import AttemptRecord, Meter, Report, Reported
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -74,11 +74,13 @@ def own_report(value: Any, response: Any, provider: str = "openai") -> Report:
     """The report of a call that went the original's own way: of the try that answered, all that is known."""
     model, seconds = f"{provider}/{value.model}", getattr(response, "_elapsed", timedelta()).total_seconds()
     attempt = AttemptRecord(model, 1, seconds)
-    return Report(model, (attempt,), (), seconds, dict(response.headers))
+    return Report(model, (attempt,), (), seconds, dict(response.headers), meter=Meter())
 
 
 def tell(value: Any, report: Report) -> None:
     """Attach *report* to a value, beside its fields: no dump or comparison shows it."""
+    if report.meter is not None and report.meter.usage is None and report.meter.is_over:
+        report.meter.read(value)  # nobody here had to understand what was used
     if isinstance(value, Reported):
         value.with_report(report)
     else:

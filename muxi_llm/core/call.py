@@ -27,7 +27,7 @@ from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
 from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
 from muxi_llm.wire.json_text import UnsendableTextError
-from muxi_llm.wire.reading import SENSELESS, senseless
+from muxi_llm.wire.reading import SENSELESS, senseless, usage_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -315,9 +315,10 @@ async def _answer(
     try:
         value = _read(request, candidate, wire, reply)
     except WireError as error:
-        raise error_of(error) from error
+        raise _billed(error_of(error), reply) from error
     except SENSELESS as error:  # no server's bytes may end in an error of Python's
-        raise error_of(senseless("a reply that makes no sense", error, reply.content)) from error
+        failure = error_of(senseless("a reply that makes no sense", error, reply.content))
+        raise _billed(failure, reply) from error
     if calls is not None:
         calls.restore(value)
     _set_request_id(value, reply)
@@ -326,7 +327,9 @@ async def _answer(
     if not request.stream:
         return value
     usage = (request.body.get("stream_options") or {}).get("include_usage", False)
-    return StreamFlow.of(chunks_of(value, usage=usage))
+    flow = StreamFlow.of(chunks_of(value, usage=usage))
+    flow.meter.read(value)
+    return flow
 
 
 def _read(request: Request, candidate: Candidate, wire: Wire, reply: Reply) -> Any:
@@ -339,6 +342,12 @@ def _read(request: Request, candidate: Candidate, wire: Wire, reply: Reply) -> A
     if items and isinstance(items[-1], WireError):
         raise items[-1]
     return collect(items)
+
+
+def _billed(failure: errors.MuxiLLMError, reply: Reply) -> errors.MuxiLLMError:
+    """*failure*, with what the provider says was used for an answer that is none: that is billed too."""
+    failure.usage = usage_in(reply.content)
+    return failure
 
 
 def _set_request_id(value: Any, reply: Reply) -> None:

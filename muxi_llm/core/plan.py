@@ -33,7 +33,7 @@ from muxi_llm.errors import (
     ReplyTooLargeError,
     exhausted,
 )
-from muxi_llm.models import Adaptation, AttemptRecord, Report
+from muxi_llm.models import Adaptation, AttemptRecord, Meter, Report
 from muxi_llm.utils.retry import RETRY_AFTER_CAP, backoff_seconds, is_retryable_status
 
 if TYPE_CHECKING:
@@ -179,14 +179,26 @@ class Plan:
         if self._answer is not None:
             answer = self._answer
             latency = now - self._started
-            report = Report(attempts[-1].model, attempts, answer.adaptations, latency, answer.headers)
-            return self._answer.value, report
+            meter = _meter_of(answer.value)
+            report = Report(
+                attempts[-1].model, attempts, answer.adaptations, latency, answer.headers, meter=meter
+            )
+            return answer.value, report
         if self._last is None:
             raise MuxiLLMError("nothing was tried: no candidates")
         if len({record.model for record in attempts}) > 1:
             raise exhausted(self._last, attempts)
         self._last.attempts = attempts
         raise self._last
+
+
+def _meter_of(value: Any) -> Meter:
+    """What was used of the model that answered; a stream's own says so in the end."""
+    meter: Meter | None = getattr(value, "meter", None)
+    if meter is None:
+        meter = Meter()
+        meter.read(value)
+    return meter
 
 
 NOT_LET_IN = (CircuitOpenError, PlaceRestingError, NoPermitError)

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from muxi_llm.core.port import TransportError
 from muxi_llm.core.step import run_sync
-from muxi_llm.models import ChatCompletionChunk, RawChunk
+from muxi_llm.models import ChatCompletionChunk, Meter, RawChunk
 from muxi_llm.wire.base import WireError
 from muxi_llm.wire.reading import SENSELESS, senseless
 
@@ -49,6 +49,7 @@ class StreamFlow:
         self._texts: list[str] = []
         self._failure: MuxiLLMError | None = None
         self._taken: list[Any] = []
+        self.meter = Meter(streamed=True)
         self.on_end: Callable[[list[Any]], None] | None = None
         """Told every chunk, once the stream was read to a proper end."""
         self.on_over: Callable[[MuxiLLMError | None, bool], None] | None = None
@@ -81,6 +82,7 @@ class StreamFlow:
             if not await self._pull():
                 if self._failure is not None:
                     self._failure.partial_text = "".join(map(_text_of, self.ready))
+                    self._failure.usage = self._count()
                     raise self._failure
                 if not self.ready:
                     raise self._error_of(WireError("incomplete", "the stream ended without an answer"))
@@ -97,6 +99,7 @@ class StreamFlow:
                 return self._ended()
             failure, self._failure = self._failure, None
             failure.partial_text = self.text
+            failure.usage = self._count()
             *earlier, last = self.report.attempts
             failure.attempts = (*earlier, replace(last, error=failure))
             raise failure
@@ -107,15 +110,26 @@ class StreamFlow:
         chunk = self.ready.popleft()
         if self.on_end is not None:
             self._taken.append(chunk)
+        if chunk.usage is not None:
+            self.meter.read(chunk)
         text = _text_of(chunk)
         if text:
             self._texts.append(text)
         return chunk
 
     def _ended(self) -> None:
+        self._count()
         if self.on_end is not None:
             self.on_end(self._taken)
             self.on_end = None
+
+    def _count(self) -> Any:
+        """What was used; nothing more will be told."""
+        meter = self.meter
+        meter.is_over = True
+        if meter.usage is None and self._decoder is not None:
+            meter.hear(self._decoder)
+        return meter.usage
 
     async def _pull(self) -> bool:
         """Read once; whether more may come."""
@@ -166,6 +180,8 @@ class StreamFlow:
         """Free the connection."""
         reader, self._reader = self._reader, None
         self._freed(None)
+        if not self.ready:
+            self._count()
         if reader is not None:
             await reader.close()
 
@@ -173,6 +189,7 @@ class StreamFlow:
         """Free the connection from a finalizer."""
         reader, self._reader = self._reader, None
         self._freed(None, quietly=True)
+        self.meter.is_over = True
         if reader is not None:
             reader.abandon()
 

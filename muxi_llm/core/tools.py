@@ -264,6 +264,10 @@ class _RestoringDecoder:
     def over(self) -> bool:
         return self._inner.over
 
+    @property
+    def counted(self) -> Any:
+        return self._inner.counted
+
     def feed(self, data: bytes) -> list[Any]:
         return [self._restored(item) for item in self._inner.feed(data)]
 

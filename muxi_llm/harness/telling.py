@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from muxi_llm.core.port import IO, Passage
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.harness.events import Following, Kind, Listeners
-    from muxi_llm.models import AttemptRecord, Report
+    from muxi_llm.models import AttemptRecord, Meter, Report
 
     Work = Callable[[], Coroutine[Any, Any, Any]]
     Answer = Callable[[IO, Request, Sequence[Candidate], Work], Awaitable[Any]]
@@ -287,6 +287,11 @@ class ToldFlow(StreamFlow):
     def text(self) -> str:
         """What the first answer has said so far."""
         return self._flow.text
+
+    @property
+    def meter(self) -> Meter:  # type: ignore[override]
+        """What was used."""
+        return self._flow.meter
 
     @property
     def report(self) -> Report:

@@ -34,6 +34,7 @@ class EventDecoder(Generic[Item]):
     def __init__(self) -> None:
         self._frames = self.framing()
         self.over = False
+        self.counted: Any = None
 
     def read(self, name: bytes, data: bytes) -> Sequence[Item | WireError]:
         """What one event amounts to. What it raises for senseless data ends the stream."""

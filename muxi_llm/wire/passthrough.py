@@ -87,6 +87,14 @@ class Through(NamedTuple):
     events: Events | ChunkEvents | None = None
 
 
+def usage_told(event: Json) -> tuple[Any, Any, Any]:
+    """The usage an event tells of, the model and the tier of service; `None` for each that it does not."""
+    for inner in (event.get("message"), event.get("response"), event):
+        if isinstance(inner, dict) and isinstance(inner.get("usage"), dict):
+            return inner["usage"], inner.get("model"), inner.get("service_tier")
+    return None, None, None
+
+
 class Passthrough(Wire):
     """Any wire: what is asked and what is answered stay what they are."""
 
@@ -104,7 +112,7 @@ class Passthrough(Wire):
         raw = loads(data)
         is_error = isinstance(raw, dict) and raw.get("type") == "error"
         if isinstance(raw, dict) and not self._events.answer.isdisjoint(raw) and not is_error:
-            return RawValue(data)
+            return RawValue(data, *usage_told(raw))
         raise_in_band(raw)
         if is_error:
             fault = fault_of(500, raw)
@@ -126,6 +134,8 @@ class PassthroughDecoder(EventDecoder[RawChunk]):
         self._done = done
         self._commits = False
         self._texts: list[str] = []
+        self.model: str | None = None
+        self.tier: str | None = None
 
     def feed(self, data: bytes) -> list[RawChunk | WireError]:
         return super().feed(data) or [self._told(data)]
@@ -140,6 +150,8 @@ class PassthroughDecoder(EventDecoder[RawChunk]):
             if event.get("type") == "error":
                 fault = fault_of(500, event)
                 raise WireError("fault", fault.message, fault)
+            if b'"usage"' in data:
+                self._count(event)
             heard = self._hear(event)
             self.over = self.over or heard.is_last
             self._commits = self._commits or heard.commits
@@ -147,6 +159,14 @@ class PassthroughDecoder(EventDecoder[RawChunk]):
         else:
             self._commits = True
         return ()
+
+    def _count(self, event: Json) -> None:
+        """Counts are told in pieces, each for all of the answer so far."""
+        usage, model, tier = usage_told(event)
+        if usage:
+            told = {name: value for name, value in usage.items() if value is not None}
+            self.counted = {**(self.counted or {}), **told}
+        self.model, self.tier = model or self.model, tier or self.tier
 
     def _told(self, data: bytes) -> RawChunk:
         told = RawChunk(data, commits=self._commits, text="".join(self._texts))

@@ -7,9 +7,10 @@ that is missing, a number that is a string) ends up here.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from muxi_llm.wire.base import Fault, WireError
+from muxi_llm.wire.json_text import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +35,15 @@ def senseless(what: str, error: Exception, data: bytes) -> WireError:
     """*error*, as what it tells of *data*."""
     start = data[:200].decode("utf-8", "replace")
     return WireError("malformed", f"{what} ({error!r}): {start}")
+
+
+def usage_in(data: bytes) -> Any:
+    """What a whole reply says was used, in its provider's own form; `None` where nothing is to be found."""
+    try:
+        raw = parsed(data)
+    except ValueError:
+        return None
+    return (raw.get("usage") or raw.get("usageMetadata") or None) if isinstance(raw, dict) else None
 
 
 def finish_word(reason: object, table: Mapping[str, str]) -> str:

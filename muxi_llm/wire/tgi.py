@@ -125,8 +125,8 @@ class TGIStreamDecoder(ChunkDecoder):
         reason = (details or {}).get("finish_reason") or "eos_token"
         last = self.chunk(delta, finish=finish_word(reason, FINISH_REASONS))
         self.over = True
-        used = usage_of(details or {}) if self._usage_wanted else {}
-        return [last, self.usage_chunk(used["usage"])] if used else [last]
+        self.counted = usage_of(details or {}).get("usage")
+        return [last, self.usage_chunk(self.counted)] if self._usage_wanted and self.counted else [last]
 
 
 def usage_of(details: Json) -> Json:

@@ -75,6 +75,7 @@ class MessagesStreamDecoder(ChunkDecoder):
         message = event["message"]
         self.head.update({name: message[name] for name in ("id", "model") if message.get(name)})
         self._usage.update(message.get("usage") or {})
+        self.counted = self._usage
         return [self.chunk({"role": "assistant", "content": None})]
 
     def block_start(self, event: Json) -> list[ChatCompletionChunk]:

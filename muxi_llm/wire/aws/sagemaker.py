@@ -109,6 +109,11 @@ class Payloads:
         self._failed = False
 
     @property
+    def counted(self) -> Any:
+        """The usage so far."""
+        return self._inner.counted
+
+    @property
     def over(self) -> bool:
         return self._failed or self._inner.over
 

@@ -165,9 +165,10 @@ class ConverseStreamDecoder(ChunkDecoder):
     def metadata(self, event: Json) -> list[ChatCompletionChunk]:
         """The terminator, with the cost."""
         self.over = self._stopped
+        self.counted = usage_of(event["usage"])
         if not self._usage_wanted:
             return []
-        chunk = {**self.head, "choices": [], "usage": usage_of(event["usage"])}
+        chunk = {**self.head, "choices": [], "usage": self.counted}
         chunk |= {name: value for name, value in event.items() if name not in {"usage", "p"}}
         return [build_value(ChatCompletionChunk, chunk)]
 

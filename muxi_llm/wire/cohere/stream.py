@@ -112,8 +112,9 @@ class ChatStreamDecoder(ChunkDecoder):
         self.over = True
         delta = {} if self._said or self._calls else {"content": ""}
         chunks = [self.chunk(delta, finish=finish, native_finish_reason=reason)]
-        if self._usage_wanted and end.get("usage"):
-            chunks.append(self.usage_chunk(usage_of(end["usage"])))
+        self.counted = usage_of(end["usage"]) if end.get("usage") else None
+        if self._usage_wanted and self.counted:
+            chunks.append(self.usage_chunk(self.counted))
         return chunks
 
 

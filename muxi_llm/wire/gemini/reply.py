@@ -224,16 +224,20 @@ def usage_of(usage: Mapping[str, Any]) -> Json:
     answer = (usage.get("candidatesTokenCount") or 0) + thoughts
     out: Json = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
     cached = usage.get("cachedContentTokenCount") or 0
-    read = {"cached_tokens": cached, **_sound(usage.get("promptTokensDetails"))}
-    said = {"reasoning_tokens": thoughts, **_sound(usage.get("candidatesTokensDetails"))}
+    read = {"cached_tokens": cached, **_modalities(usage.get("promptTokensDetails"))}
+    said = {"reasoning_tokens": thoughts, **_modalities(usage.get("candidatesTokensDetails"))}
     out.update({"prompt_tokens_details": read, "completion_tokens_details": said})
     out.update({name: usage[name] for name in EXTRA_USAGE if usage.get(name) is not None})
     return out
 
 
-def _sound(details: Any) -> Json:
-    heard = [detail.get("tokenCount") or 0 for detail in details or () if detail.get("modality") == "AUDIO"]
-    return {"audio_tokens": sum(heard)} if heard else {}
+def _modalities(details: Any) -> Json:
+    """Tokens of sound and of pictures, where it tells of any."""
+    counts: Json = {}
+    for detail in details or ():
+        if name := MODALITIES.get(detail.get("modality")):
+            counts[name] = counts.get(name, 0) + (detail.get("tokenCount") or 0)
+    return counts
 
 
 def logprobs_of(result: Json | None) -> Json | None:
@@ -279,6 +283,8 @@ def annotations_of(grounding: Json, text: str) -> Json:
 # ------------------------------------------------------------------------------------------ tables
 
 SIDES = ("startIndex", "endIndex")
+
+MODALITIES = {"AUDIO": "audio_tokens", "IMAGE": "image_tokens"}
 
 TRANSLATED = {"index", "content", "finishReason", "logprobsResult"}
 

@@ -33,7 +33,9 @@ class GeminiStreamDecoder(ChunkDecoder):
 
     def read(self, name: bytes, data: bytes) -> list[ChatCompletionChunk]:  # noqa: ARG002 - none has one
         """The chunks one reply amounts to."""
-        return [self._chunk([choice]) for choice in self._reader.read(loads(data))]
+        chunks = [self._chunk([choice]) for choice in self._reader.read(loads(data))]
+        self.counted = self._reader.usage or None
+        return chunks
 
     def ended(self) -> list[ChatCompletionChunk | WireError]:
         """The last chunks: the connection's end is the stream's."""

@@ -138,7 +138,8 @@ class OllamaStreamDecoder(ChunkDecoder):
         end = end_of(raw, called=self._calls > 0, legacy=self._legacy)
         choice = {"index": 0, "delta": {}, "logprobs": None, **end}
         last = build_value(ChatCompletionChunk, {**rest_of(raw), **self.head, "choices": [choice]})
-        return [last, self.usage_chunk(usage_of(raw))] if self._usage_wanted else [last]
+        self.counted = usage_of(raw)
+        return [last, self.usage_chunk(self.counted)] if self._usage_wanted else [last]
 
 
 # ------------------------------------------------------------------- what whole and streamed share

@@ -112,6 +112,10 @@ class _OverChatDecoder:
     def over(self) -> bool:
         return self._chat.over
 
+    @property
+    def counted(self) -> Any:
+        return self._chat.counted
+
     def feed(self, data: bytes) -> list[Completion | WireError]:
         return [as_completion(item) for item in self._chat.feed(data)]
 

@@ -106,8 +106,9 @@ class ResponsesStreamDecoder(ChunkDecoder):
         if not self._calls and not {"text", "refusal"} & {what for _, what, _ in self._told}:
             delta["content"] = ""
         chunks.append(self.chunk(delta, finish=finish, native_finish_reason=native))
-        if self._usage_wanted and response.get("usage"):
-            chunks.append(self.usage_chunk(decode_usage(response["usage"])))
+        self.counted = decode_usage(response["usage"]) if response.get("usage") else None
+        if self._usage_wanted and self.counted:
+            chunks.append(self.usage_chunk(self.counted))
         return chunks
 
     def failed(self, event: Json) -> Chunks:
