@@ -102,6 +102,9 @@ class AttemptRecord:
         return f"{'skipped, ' if self.skipped else ''}{type(self.error).__name__}: {message}"
 
 
+NOTHING: dict[str, Any] = {}
+
+
 class Meter:
     """What the provider counted of an answer: of a whole one at once, of a stream by its end.
 
@@ -120,7 +123,7 @@ class Meter:
 
     def read(self, value: Any) -> None:
         """What *value*, an answer or a chunk, tells."""
-        told = vars(value)
+        told = getattr(value, "__dict__", NOTHING)
         self.usage, self.model, self.tier = told.get("usage"), told.get("model"), told.get("service_tier")
 
     def hear(self, decoder: Any) -> None:
@@ -271,7 +274,9 @@ class RawValue(Reported):
     usage, model, service_tier: what was used, as the provider tells it.
     """
 
-    def __init__(self, content: bytes, usage: Any = None, model: Any = None, service_tier: Any = None) -> None:
+    def __init__(
+        self, content: bytes, usage: Any = None, model: Any = None, service_tier: Any = None
+    ) -> None:
         self.with_wire_bytes(content)
         self.usage, self.model, self.service_tier = usage, model, service_tier
 

@@ -110,7 +110,7 @@ class StreamFlow:
         chunk = self.ready.popleft()
         if self.on_end is not None:
             self._taken.append(chunk)
-        if chunk.usage is not None:
+        if getattr(chunk, "usage", None) is not None:  # an image and a sound have none
             self.meter.read(chunk)
         text = _text_of(chunk)
         if text:

@@ -22,6 +22,7 @@ class Bytes:
     """Bytes in, the same bytes out. A file may be empty."""
 
     over = False
+    counted: Any = None
 
     def __init__(self) -> None:
         self._said = False
