@@ -105,6 +105,16 @@ class AttemptRecord:
 NOTHING: dict[str, Any] = {}
 
 
+class Countable:
+    """A value that is billed by what is in it where the provider does not say what was used."""
+
+    __slots__ = ()
+
+    def counted(self) -> Mapping[str, Any] | None:
+        """How much of what, by the names of `prices.counts.KINDS`."""
+        raise NotImplementedError
+
+
 class Meter:
     """What the provider counted of an answer: of a whole one at once, of a stream by its end.
 
@@ -125,6 +135,8 @@ class Meter:
         """What *value*, an answer or a chunk, tells."""
         told = getattr(value, "__dict__", NOTHING)
         self.usage, self.model, self.tier = told.get("usage"), told.get("model"), told.get("service_tier")
+        if self.usage is None and isinstance(value, Countable):
+            self.usage = value.counted()
 
     def hear(self, decoder: Any) -> None:
         """What a stream's *decoder* has heard besides its chunks."""

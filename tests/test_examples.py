@@ -49,6 +49,16 @@ EXPECTED: dict[str, list[str]] = {
         "anthropic/claude-haiku-4-5, try 1: answered",
         'You asked "And in Europe?".',
     ],
+    "cost": [
+        "$0.0000",
+        "by genai-prices 0.",
+        "input: $0.00000",
+        "None because the stream has not ended",
+        "$0.0000",
+        "by muxi_llm.config.prices",
+        "0.0108\n0.009\n",
+        "no price is known for cohere/rerank-v3.5",
+    ],
     "custom_provider": [
         'This is my-model. You asked "What is this?" and sent an image.',
         "adapted: messages[0].content[2] dropped: my_custom takes no input_audio parts",

@@ -35,6 +35,7 @@ LAZY_IMPORTS = {
     "providers/aws.py:muxi_llm.providers",  # aws_signing, and with it botocore: an extra
     "providers/google_credentials.py:google.auth",  # an extra
     "providers/google_credentials.py:google.auth.transport.requests",
+    "prices/rates.py:genai_prices.data_snapshot",  # likewise
     "prices/rates.py:genai_prices",  # tables of 1.6 MB, for who asks what something costs
 }
 """Imports inside functions: heavy or optional packages, each with its reason."""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_check
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from muxi_llm.models import Report
+
 Kind = Literal[
     "attempt",
     "retry",
@@ -42,6 +44,8 @@ class HarnessEvent:
     more: see `telling`), `stream` (the same at a stream's end; whole: it was read to it).
     content: of a call, where a listener asks for it, the request's body and the answer (a stream's text);
     the body is as the server was asked it where the client talks to its own, else in the chat form.
+    report: of a call and a stream, how it went; of an attempt, the same of it alone. Its `cost` is reckoned
+    when it is read, and that is up to the listener.
     """
 
     kind: Kind
@@ -49,6 +53,7 @@ class HarnessEvent:
     model: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     content: tuple[Mapping[str, Any], Any] | None = field(default=None, repr=False)
+    report: Report | None = field(default=None, repr=False, compare=False)
 
 
 class Telemetry(Protocol):
@@ -107,10 +112,12 @@ class Listeners:
         provider: str = "",
         model: str = "",
         content: tuple[Mapping[str, Any], Any] | None = None,
+        *,
+        report: Report | None = None,
         **facts: Any,
     ) -> None:
         """Tell everyone."""
-        event = HarnessEvent(kind, provider, model, facts, content)
+        event = HarnessEvent(kind, provider, model, facts, content, report)
         if log.isEnabledFor(logging.DEBUG):
             shown = {**facts, "parameters": [*facts["parameters"]]} if "parameters" in facts else facts
             log.debug("%s %s %s %s", kind, provider, model, shown)  # without values: stop sequences are text

@@ -53,7 +53,8 @@ class OpenTelemetry:
     tracer_provider, meter_provider: instead of the global ones. capture_content: prompts and answers too,
     as `gen_ai.input.messages` and so on; they are likely to hold what is personal. Where it is `None`, the
     variable `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says so: `true`, `span_only` or
-    `span_and_event`; without it they are left out.
+    `span_and_event`; without it they are left out. costs: what each attempt cost, as `muxi_llm.cost` (USD)
+    on its span, where that is known; prices are loaded for it.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class OpenTelemetry:
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         capture_content: bool | None = None,
+        costs: bool = False,
     ) -> None:
+        self._costs = costs
         if capture_content is None:
             capture_content = os.environ.get(CAPTURE, "").strip().lower() in CAPTURING
         self.capture_content = capture_content
@@ -98,6 +101,8 @@ class OpenTelemetry:
         if not span.is_recording():
             return
         span.set_attributes({**common, **self._details(facts)})
+        if self._costs and event.report is not None and (cost := event.report.cost) is not None:
+            span.set_attribute("muxi_llm.cost", float(cost))
         if event.content is not None and self.capture_content:
             span.set_attributes(content(*event.content, facts))
         if facts["error"]:

@@ -23,7 +23,7 @@ from muxi_llm.core.stream import StreamFlow
 from muxi_llm.errors import shown_url
 from muxi_llm.harness.events import HarnessEvent
 from muxi_llm.harness.facts import RawFacts, answer_facts, parameters_of
-from muxi_llm.models import RawChunk
+from muxi_llm.models import Meter, RawChunk, Report
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from muxi_llm.core.port import IO, Passage
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.harness.events import Following, Kind, Listeners
-    from muxi_llm.models import AttemptRecord, Meter, Report
+    from muxi_llm.models import AttemptRecord
 
     Work = Callable[[], Coroutine[Any, Any, Any]]
     Answer = Callable[[IO, Request, Sequence[Candidate], Work], Awaitable[Any]]
@@ -87,8 +87,8 @@ class _Call:
     def tell(
         self, kind: Kind, report: Report | None, error: BaseException | None, value: Any = None, **more: Any
     ) -> None:
-        where = report.model if report is not None else getattr(error, "model", None)
-        candidate = next((c for c in self._candidates if str(c.ref) == where), self._candidates[0])
+        asked = report.model if report is not None else getattr(error, "model", None)
+        candidate = next((c for c in self._candidates if str(c.ref) == asked), self._candidates[0])
         cache_hit = report.cache_hit if report is not None else None
         attempts = report.attempts if report is not None else getattr(error, "attempts", ())
         facts = {
@@ -101,7 +101,8 @@ class _Call:
             **more,
         }
         content = (_body(self._request, candidate), value) if self._listeners.want_content else None
-        self._listeners.tell(kind, candidate.ref.provider, candidate.ref.name, content, **facts)
+        where = candidate.ref
+        self._listeners.tell(kind, where.provider, where.name, content, report=report, **facts)
 
     def over(self, report: Report, error: BaseException | None, facts: Mapping[str, Any], text: str) -> None:
         """Its stream is over."""
@@ -148,6 +149,7 @@ class _Attempt:
         self._io = io
         self._step = step
         self._started = 0.0
+        self._meter = Meter()
         self.following: Following | None = None
 
     def begin(self, before: Following | None) -> Following:
@@ -165,9 +167,11 @@ class _Attempt:
             raise
         if isinstance(outcome.value, StreamFlow):
             outcome.value = flow = ToldFlow(outcome.value, self._io)
+            self._meter = flow.meter
             first_chunk = {"first_chunk": self._io.now() - self._started}
             flow.when_over.append(lambda error, facts, text: self.over(error, {**facts, **first_chunk}, text))
         else:
+            self._meter.read(outcome.value)
             self.over(outcome.error, answer_facts(outcome.value), outcome.value)
         return outcome
 
@@ -180,7 +184,9 @@ class _Attempt:
         seconds = self._io.now() - self._started
         told = {**_facts(self._request, candidate, seconds, error), "number": self._step.number, **facts}
         content = (_body(self._request, candidate), value) if self._listeners.want_content else None
-        return HarnessEvent("attempt", candidate.ref.provider, candidate.ref.name, told, content)
+        self._meter.usage = getattr(error, "usage", None) or self._meter.usage
+        report = Report(str(candidate.ref), (), (), seconds, meter=self._meter)
+        return HarnessEvent("attempt", candidate.ref.provider, candidate.ref.name, told, content, report)
 
 
 def _facts(

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from muxi_llm.prices.cost import Part as Part
     from muxi_llm.prices.cost import Quote as Quote
     from muxi_llm.prices.quotes import cost_of as cost_of
+    from muxi_llm.prices.quotes import price_of as price_of
     from muxi_llm.prices.quotes import quote as quote
+    from muxi_llm.prices.rates import listed_models as listed_models
 
 _HOMES = {
     "Cost": "cost",
@@ -27,10 +29,22 @@ _HOMES = {
     "Quote": "cost",
     "cost_of": "quotes",
     "cost_of_attempts": "calls",
+    "listed_models": "rates",
+    "price_of": "quotes",
     "quote": "quotes",
     "quote_of_call": "calls",
 }
-__all__ = ["Cost", "Part", "Quote", "cost_of", "cost_of_attempts", "quote", "quote_of_call"]
+__all__ = [
+    "Cost",
+    "Part",
+    "Quote",
+    "cost_of",
+    "cost_of_attempts",
+    "listed_models",
+    "price_of",
+    "quote",
+    "quote_of_call",
+]
 
 
 def __getattr__(name: str) -> Any:

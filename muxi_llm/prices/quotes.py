@@ -76,6 +76,20 @@ def quote(
         return Quote(None, str(why))
 
 
+def price_of(model: str, kind: str, *, prices: Prices | None = None) -> Decimal | None:
+    """What *kind* of *model* costs now, in USD, as `types.prices.ModelPrice` counts it (a million tokens, a
+    minute, an image); of tiers the first. `None` where that is not known.
+    """
+    provider, _, name = model.partition("/")
+    how = Circumstances()
+    try:
+        rates = own_rates(provider, (name,), how, prices) or known_rates(provider, (name,), how)
+    except UnpricedError:
+        return None
+    rate = rates.by_kind.get(kind)
+    return None if rate is None else rate.usd * KINDS[kind].per / rate.per
+
+
 def _bill(model: str, counts: Counts, rates: Rates) -> Cost:
     read = sum((counts.get(kind, Decimal(0)) for kind in PROMPT), Decimal(0))
     if "requests" in rates.by_kind:

@@ -127,6 +127,14 @@ def _listed(provider: str, names: tuple[str, ...], how: Circumstances) -> Rates:
     return Rates(rates, _version(found.auto_update_timestamp))
 
 
+def listed_models(provider: str) -> list[str]:
+    """The models of *provider* that genai-prices knows."""
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - as below
+
+    wanted = PROVIDERS.get(provider)
+    return [model.id for one in get_snapshot().providers if one.id == wanted for model in one.models]
+
+
 def _found(provider: str, name: str, how: Circumstances) -> Any:
     """What genai-prices knows of a model, `None` if nothing."""
     from genai_prices import Usage, calc_price  # noqa: PLC0415 - 1.6 MB of tables, for those who ask

@@ -17,7 +17,7 @@ from openai.types import Moderation as OpenAIModeration
 from openai.types import ModerationCreateResponse as OpenAIModerationResponse
 from openai.types import moderation as moderations
 
-from muxi_llm.models import ItemAccess, ReportedModel, Whole
+from muxi_llm.models import Countable, ItemAccess, ReportedModel, Whole
 
 __all__ = ["ImagesResponse", "ModerationCreateResponse", "RerankResponse"]
 
@@ -34,12 +34,15 @@ class PartialImageEvent(ItemAccess, ImageGenPartialImageEvent):
     """An image that is still being made."""
 
 
-class ImagesResponse(ItemAccess, ReportedModel, Whole, OpenAIImagesResponse):
+class ImagesResponse(ItemAccess, ReportedModel, Whole, Countable, OpenAIImagesResponse):
     """Images, as many as were asked for. `usage` is there where the provider counts."""
 
     __slots__ = ("_muxi", "_wire_bytes")
 
     data: list[Image]  # type: ignore[assignment]  # never without one, and of our class
+
+    def counted(self) -> dict[str, Any]:
+        return {"images": len(self.data)}
 
     def chunks(self) -> list[Any]:
         told = self.model_dump(exclude={"data", "created"}, exclude_unset=True, warnings=False)
@@ -62,12 +65,15 @@ class Moderation(ItemAccess, OpenAIModeration):
     category_scores: ModerationScores
 
 
-class ModerationCreateResponse(ItemAccess, ReportedModel, OpenAIModerationResponse):
+class ModerationCreateResponse(ItemAccess, ReportedModel, Countable, OpenAIModerationResponse):
     """Verdicts, in the order of the inputs."""
 
     __slots__ = ("_muxi", "_wire_bytes")
 
     results: list[Moderation]  # type: ignore[assignment]  # as in `models`
+
+    def counted(self) -> dict[str, Any]:
+        return {"requests": 1}
 
 
 class RerankResult(ItemAccess, BaseModel):

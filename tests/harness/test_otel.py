@@ -28,6 +28,7 @@ from muxi_llm.harness.otel import OpenTelemetry
 from muxi_llm.models import RawValue
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.conftest import Driver
+from tests.support import bodies
 from tests.support.bodies import (
     CALL,
     HELLO,
@@ -241,6 +242,20 @@ def test_a_cancelled_call_is_told(seen: Collector) -> None:
     harness.configure(telemetry=[seen.listener()])
     asyncio.run(scenario())
     assert seen.spans[0].attributes["error.type"] == "CancelledError"
+
+
+def test_what_attempts_cost(driver: Driver, seen: Collector) -> None:
+    """On request: each attempt's own, of failed ones what they had counted; of a cached answer nothing."""
+    harness.configure(cache="memory", telemetry=[seen.listener(costs=True)])
+    none = Answer(json={"object": "chat.completion", "choices": "none", "usage": bodies.USAGE})
+    told = bodies.sse(
+        bodies.chunk({"content": "Hi"}), bodies.chunk({}, finish="stop"), bodies.chunk(usage=bodies.USAGE)
+    )
+    asked(driver, failed(503), none, said(), retries=2)
+    asked(driver)
+    asked(driver, Answer(chunks=told), stream=True, messages=[{"role": "user", "content": "Other"}])
+    costs = [span.attributes.get("muxi_llm.cost") for span in seen.spans]
+    assert costs == [None, 0.00027, 0.00027, 0.0, 0.00027]
 
 
 def test_what_is_not_billed_is_not_counted(driver: Driver, seen: Collector) -> None:

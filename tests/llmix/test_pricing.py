@@ -41,9 +41,11 @@ def test_prices() -> None:
     assert get_model_pricing("anthropic/claude-opus-4-5-20251101") == {"input": 5.0, "output": 25.0}
     assert get_model_pricing("nobody/knows") is None
     assert all(normalize_model_name(name) == name for name in MODEL_PRICING)
-    assert all(
-        0 < price["input"] <= price["output"] or price["output"] == 0 for price in MODEL_PRICING.values()
-    )
+    assert len(MODEL_PRICING) == len(list(MODEL_PRICING)) > 100
+    assert all(price["input"] >= 0 <= price["output"] for price in MODEL_PRICING.values())
+    assert MODEL_PRICING["claude-4.5-haiku"] == {"input": 1.0, "output": 5.0}
+    with pytest.raises(KeyError):
+        MODEL_PRICING["nobody-knows"]
 
 
 def test_costs() -> None:
@@ -57,6 +59,7 @@ def test_costs() -> None:
     with pytest.warns(UserWarning, match="is not known"):
         assert calculate_rerank_cost("nobody/knows") is None
     assert calculate_rerank_cost("text-embedding-3-small", 50) == 0.001
+    assert calculate_rerank_cost("bedrock/cohere.rerank-v3-5:0", 50) == 0.1
 
 
 @pytest.mark.parametrize("tokens", [-1, math.nan, math.inf])

@@ -337,3 +337,21 @@ def test_raw_responses_have_it_in_a_header(world: Upstream) -> None:
         config.prices = {CLAUDE: {"input": 1}}
         raw = client.chat.completions.with_raw_response.create(model=CLAUDE, messages=HELLO)
         assert "x-muxi-cost" not in raw.headers
+
+
+def test_what_no_provider_counts(driver: Any) -> None:
+    """Pictures are counted here, and a verdict is one request."""
+    image = {"created": 1, "data": [{"url": "http://pictures.test/1"}, {"url": "http://pictures.test/2"}]}
+    config.prices = {"openai/dall-e-3": {"image": 0.04}}
+    made, _ = driver.scripted(
+        muxi_llm.Image, Answer(json=image), model="openai/dall-e-3", prompt="A sea", n=2
+    )
+    assert made.muxi.cost == Decimal("0.08")
+    verdict = {
+        "id": "modr-1", "model": "omni-moderation-latest",
+        "results": [{"flagged": False, "categories": {}, "category_scores": {}, "category_applied_input_types": {}}],
+    }  # fmt: skip
+    judged, _ = driver.scripted(
+        muxi_llm.Moderation, Answer(json=verdict), model="openai/omni-moderation-latest", input="Hi"
+    )
+    assert (judged.muxi.cost, judged.muxi.cost_reason) == (0, None)
