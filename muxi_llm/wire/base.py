@@ -209,16 +209,12 @@ class StreamDecoder(Protocol):
     """Bytes in, chunks out. A `WireError` may be the last item; after it nothing more comes.
 
     over: the stream's own end was seen; whatever the connection still does is not part of the answer.
-    counted: what the provider has counted so far, for streams whose chunks do not say.
+    It may have `counted`, what the provider has counted so far, where its chunks do not say.
     """
 
     @property
     def over(self) -> bool:
         """Whether the answer is complete."""
-
-    @property
-    def counted(self) -> Any:
-        """The usage so far, in the chat form or the provider's own, `None` where it is not told."""
 
     def feed(self, data: bytes) -> list[Any]:
         """The chunks completed by *data*."""

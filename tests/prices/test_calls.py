@@ -342,9 +342,9 @@ def test_raw_responses_have_it_in_a_header(world: Upstream) -> None:
 def test_what_no_provider_counts(driver: Any) -> None:
     """Pictures are counted here, and a verdict is one request."""
     image = {"created": 1, "data": [{"url": "http://pictures.test/1"}, {"url": "http://pictures.test/2"}]}
-    config.prices = {"openai/dall-e-3": {"image": 0.04}}
+    config.prices = {"openai/dall-e-2": {"image": 0.04}}
     made, _ = driver.scripted(
-        muxi_llm.Image, Answer(json=image), model="openai/dall-e-3", prompt="A sea", n=2
+        muxi_llm.Image, Answer(json=image), model="openai/dall-e-2", prompt="A sea", n=2
     )
     assert made.muxi.cost == Decimal("0.08")
     verdict = {

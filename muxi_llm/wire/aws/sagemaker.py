@@ -111,7 +111,7 @@ class Payloads:
     @property
     def counted(self) -> Any:
         """The usage so far."""
-        return self._inner.counted
+        return getattr(self._inner, "counted", None)
 
     @property
     def over(self) -> bool:

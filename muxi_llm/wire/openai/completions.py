@@ -114,7 +114,7 @@ class _OverChatDecoder:
 
     @property
     def counted(self) -> Any:
-        return self._chat.counted
+        return getattr(self._chat, "counted", None)
 
     def feed(self, data: bytes) -> list[Completion | WireError]:
         return [as_completion(item) for item in self._chat.feed(data)]
