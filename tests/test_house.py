@@ -65,7 +65,7 @@ INHERITED = {
     *("encode_error", "encode_fault", "encode_request", "encode_response", "event", "feed", "finish"),
     *("flight_key", "key_of", "cache_of", "written", "now", "over", "path_for", "prepare", "profile"),
     *("read", "responses", "run", "send", "set", "settle", "sleep", "spawn", "stream_decoder", "url_of"),
-    *("chunks", "usage_of", "texts"),
+    *("chunks", "rows_of", "texts", "usage_of"),
     *("connect_tcp", "connection_lost", "connection_made", "data_received", "eof_received", "get_extra_info"),
     *("pause_writing", "renew", "resume_writing", "start_tls", "wait", "wire_for", "write"),
     *("is_mergeable", "is_shareable", "pool_of", "random"),

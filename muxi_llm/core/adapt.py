@@ -35,9 +35,8 @@ def adapt(
     if request.mode == "passthrough":
         return request.body, request.stream
     if request.endpoint not in SPOKEN:
-        body = by_ranges(request.body, profile.ranges, ledger)
-        body = _by_tables(body, profile.renames, profile.drops, profile.forces, ledger)
-        return _streamed(body, request, profile.streams or request.endpoint in BYTES, ledger)
+        streams = profile.streams or request.endpoint in BYTES
+        return _streamed(_by_profile(request.body, profile, ledger), request, streams, ledger)
     # By need first, while places are still the caller's; system messages last, when all of them are there.
     body = _by_needs(request.body, request.needs, provider, ledger) if request.needs else request.body
     if request.endpoint == "chat" and not provider.system_message_support:
@@ -198,6 +197,20 @@ def _leave_out(body: Mapping[str, Any], need: str, provider: Provider, ledger: L
 
 
 # ---------------------------------------------------------------------------------------- by tables
+
+
+def _by_profile(body: Mapping[str, Any], profile: Profile, ledger: Ledger) -> Mapping[str, Any]:
+    """*body* within what one endpoint takes of it: all there is to say of endpoints beside chat."""
+    drops = profile.drops
+    if profile.takes is not None:
+        unknown = (name for name in body if name not in profile.takes and name not in profile.fixed)
+        drops = dict.fromkeys(unknown, f"{ledger.provider} has no such parameter") | dict(drops)
+    for name in profile.fixed.keys() & body.keys():
+        if body[name] != profile.fixed[name]:
+            ledger.changed(name, f"{ledger.provider} gives {profile.fixed[name]!r} alone")
+        body = {key: value for key, value in body.items() if key != name}
+    body = by_ranges(body, profile.ranges, ledger)
+    return _by_tables(body, profile.renames, drops, profile.forces, ledger)
 
 
 def _by_tables(

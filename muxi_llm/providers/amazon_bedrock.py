@@ -13,7 +13,9 @@ from muxi_llm.wire.aws.faults import decode_aws_fault
 from muxi_llm.wire.models_list import ModelsList
 
 if TYPE_CHECKING:
-    from muxi_llm.wire.base import Endpoint, Fault, Ledger, Reply, Wire
+    from collections.abc import Mapping
+
+    from muxi_llm.wire.base import Endpoint, Fault, Ledger, Reply, Wire, WireCall
 
 
 class BedrockModels(ModelsList):
@@ -39,7 +41,7 @@ class BedrockProvider(AWSProvider):
     key_env = ("AWS_BEARER_TOKEN_BEDROCK",)
     base_url_env = ("AWS_BEDROCK_RUNTIME_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME")
     wires = {"chat": Converse, "embedding": BedrockEmbeddings, "models": BedrockModels}
-    more_wires = stored_in("aws.stored")
+    more_wires = {**stored_in("aws.stored"), "rerank": "aws.rerank:BedrockRerank"}
     batch_lines = "aws.stored:ConverseLines"
     settings_env = {
         **AWSProvider.settings_env,
@@ -91,9 +93,15 @@ class BedrockProvider(AWSProvider):
         if wire.storage and path.startswith(wire.storage):
             return path
         url = super().url_of(wire, stream=stream)
-        if wire.endpoint not in {"chat", "embedding"}:  # the control plane's, on a host of its own
-            return url.replace("//bedrock-runtime.", "//bedrock.", 1)
-        return url
+        host = HOSTS.get(wire.endpoint, "bedrock")
+        return url.replace("//bedrock-runtime.", f"//{host}.", 1)
+
+    def prepare(
+        self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
+    ) -> WireCall:
+        if wire.endpoint == "rerank":
+            wire.region = self.region  # type: ignore[attr-defined]  # of the model's ARN
+        return super().prepare(wire, body, stream=stream, extra=extra)
 
     def read(self, wire: Wire, reply: Reply) -> Any:
         value = super().read(wire, reply)
@@ -101,3 +109,11 @@ class BedrockProvider(AWSProvider):
         if isinstance(value, CreateEmbeddingResponse) and counted.isdecimal():  # Cohere's body counts none
             value.usage.prompt_tokens = value.usage.total_tokens = int(counted)
         return value
+
+
+HOSTS = {
+    "chat": "bedrock-runtime",
+    "embedding": "bedrock-runtime",
+    "rerank": "bedrock-agent-runtime",
+}
+"""Endpoint → its host, if not the control plane's: https://docs.aws.amazon.com/general/latest/gr/bedrock.html."""

@@ -12,6 +12,8 @@ from muxi_llm.providers.openai import OPENAIS, OpenAIProvider
 from muxi_llm.providers.tokens import left
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from muxi_llm.core.port import IO
     from muxi_llm.wire.base import Reply, Wire, WireCall
 
@@ -34,8 +36,9 @@ class AzureProvider(OpenAIProvider):
         "api_version": ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION", "AZURE_API_VERSION"),
         "ad_token": ("AZURE_OPENAI_AD_TOKEN", "AZURE_AD_TOKEN"),
         "ad_token_provider": (),
+        "content_safety_endpoint": ("AZURE_CONTENT_SAFETY_ENDPOINT", "CONTENT_SAFETY_ENDPOINT"),
     }
-    more_wires = {"image": "openai.images:OpenAIImages"}
+    more_wires = {"image": "openai.images:OpenAIImages", "moderation": "content_safety:ContentSafety"}
     realtime_support = False
 
     _openais = re.compile(rf"(.*[^a-z0-9])?{OPENAIS.pattern}")
@@ -63,6 +66,8 @@ class AzureProvider(OpenAIProvider):
         https://learn.microsoft.com/en-us/azure/foundry/openai/how-to/responses.
         """
         path = wire.path_for(stream=stream)
+        if wire.endpoint == "moderation":
+            return self._content_safety + path
         version = self.settings.get("api_version", "")
         query = f"{'&' if '?' in path else '?'}{urlencode({'api-version': version})}" if version else ""
         at = self.base_url
@@ -72,6 +77,25 @@ class AzureProvider(OpenAIProvider):
             if dated and wire.endpoint not in OF_NO_DEPLOYMENT and path != "/responses":
                 at += f"/deployments/{quote(wire.model, safe='')}"
         return at + path + query
+
+    @property
+    def _content_safety(self) -> str:
+        """Where Content Safety is: a resource of its own, or the same by its other name.
+
+        https://learn.microsoft.com/en-us/azure/ai-services/content-safety/quickstart-text
+        """
+        own = self.settings.get("content_safety_endpoint")
+        parts = urlsplit(own or self.base_url)
+        host = parts.netloc.replace(".openai.azure.com", ".cognitiveservices.azure.com")
+        return f"{parts.scheme}://{host}"
+
+    def prepare(
+        self, wire: Wire, body: Mapping[str, Any], *, stream: bool, extra: Mapping[str, Any]
+    ) -> WireCall:
+        call = super().prepare(wire, body, stream=stream, extra=extra)
+        if wire.endpoint == "moderation" and "api-key" in call.headers:
+            call.headers["ocp-apim-subscription-key"] = call.headers.pop("api-key")
+        return call
 
     async def send(self, io: IO, call: WireCall) -> Reply:
         provider: Any = self.settings.get("ad_token_provider")

@@ -279,7 +279,7 @@ class Provider:
         """A codec for one attempt. Raises `InvalidRequestError` where there is no such endpoint."""
         if self.through is not None:
             return Passthrough(model, ledger, self.profile_at(endpoint, model), self.through)
-        kind = self.wires.get(endpoint)
+        kind: Callable[[str, Ledger, Profile], Wire] | None = self.wires.get(endpoint)
         if kind is None and endpoint in self.more_wires:
             kind = wire_at(self.more_wires[endpoint])
         if kind is not None:
@@ -290,8 +290,10 @@ class Provider:
         if endpoint == "completion" and "chat" in self.wires:
             return CompletionsOverChat(self.wire_for("chat", model, ledger))
         have = ", ".join(sorted(self.endpoints()))
-        others = import_module("muxi_llm.providers.registry").having(endpoint)  # it knows of us
-        message = f"{self.name} has no {endpoint} endpoint (it has: {have}); these have: {', '.join(others)}"
+        message = f"{self.name} has no {endpoint} endpoint (it has: {have})"
+        if endpoint not in SPOKEN:  # which nearly everybody has
+            others = import_module("muxi_llm.providers.registry").having(endpoint)  # it knows of us
+            message += f"; these have: {', '.join(others)}"
         raise errors.InvalidRequestError(message, param="model")
 
     def url_of(self, wire: Wire, *, stream: bool) -> str:
@@ -375,7 +377,7 @@ class Provider:
 
 @cache
 def wire_at(path: str) -> Any:
-    """The codec at *path*, `module:Class` below `muxi_llm.wire`."""
+    """The codec at *path*, `module:Class` below `muxi_llm.wire`, or what makes the right one for a model."""
     module, _, name = path.partition(":")
     with loading.under_way():
         return getattr(import_module(f"muxi_llm.wire.{module}"), name)

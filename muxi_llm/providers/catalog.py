@@ -49,6 +49,16 @@ HOSTS = f"{OPEN} reasoning_replay top_k"
 https://docs.vllm.ai/en/latest/features/interleaved_thinking/, https://docs.fireworks.ai/guides/reasoning,
 https://novita.ai/docs/guides/llm-interleaved-thinking.
 """
+IMAGE = frozenset({"prompt", "n", "size", "response_format"})
+"""What hosts of open image models know of OpenAI's parameters; their own (`steps`, `seed`, ...) go by
+`extra_body`."""
+
+
+def images(*others: str, **quirks: Any) -> dict[str, dict[str, Profile]]:
+    """A column of quirks: images with those parameters of `IMAGE`, and *others*."""
+    return {"image": {"": Profile(takes=IMAGE.union(others) - quirks.get("fixed", {}).keys(), **quirks)}}
+
+
 STRICT_ASSISTANT = frozenset({"role", "content", "tool_calls"})
 
 ROWS: dict[str, dict[str, Any]] = {
@@ -102,16 +112,18 @@ ROWS: dict[str, dict[str, Any]] = {
         # https://www.alibabacloud.com/help/en/model-studio/partial-mode
         prefill={"message": {"partial": True}},
     ),
-    # https://docs.deepinfra.com/api-reference/chat-completions/openai-chat-completions
+    # https://docs.deepinfra.com/api-reference/chat-completions/openai-chat-completions; images:
+    # https://deepinfra.com/Qwen/Qwen-Image-Max/api
     "deepinfra": row(
         "https://api.deepinfra.com/v1/openai",
-        ALL,
+        f"{ALL} image",
         HOSTS,
         keys="DEEPINFRA_API_KEY DEEPINFRA_TOKEN",
         namespaced_models=True,
         renames=MAX_TOKENS,
         tool_choices={"required": "auto", "function": "auto"},
         string_content=frozenset({"tool"}),
+        quirks=images(fixed={"response_format": "b64_json"}),
     ),
     # https://api-docs.deepseek.com/guides/json_mode, .../thinking_mode, .../api/create-chat-completion,
     # forced calls: https://github.com/deepseek-ai/DeepSeek-V3/issues/1376
@@ -139,6 +151,9 @@ ROWS: dict[str, dict[str, Any]] = {
         renames=MAX_TOKENS,
         effort_fields=THREE_LEVELS,
         tool_choices={"required": "any"},
+        more_wires={"image": "images.inputs:FireworksImages"},
+        # https://docs.fireworks.ai/api-reference/generate-a-new-image-from-a-text-prompt
+        quirks=images(fixed={"response_format": "b64_json"}, ranges={"n": (1, 1)}),
     ),
     # https://friendli.ai/docs/openapi/model-apis/chat-completions
     "friendli": row(
@@ -214,14 +229,17 @@ ROWS: dict[str, dict[str, Any]] = {
         EMBEDS,
         "vision audio_input json_schema",
         # https://docs.mistral.ai/api/endpoint/files, .../endpoint/batch
-        more_wires=stored_in(
-            "stored",
-            FileList="openai.batches:MistralFiles",
-            BatchCreate="openai.batches:MistralCreate",
-            BatchList="openai.batches:MistralList",
-            BatchRetrieve="openai.batches:MistralRetrieve",
-            BatchCancel="openai.batches:MistralCancel",
-        ),
+        more_wires={
+            **stored_in(
+                "stored",
+                FileList="openai.batches:MistralFiles",
+                BatchCreate="openai.batches:MistralCreate",
+                BatchList="openai.batches:MistralList",
+                BatchRetrieve="openai.batches:MistralRetrieve",
+                BatchCancel="openai.batches:MistralCancel",
+            ),
+            "moderation": "openai.moderations:MistralModerations",
+        },
         batch_lines="openai.batches:MistralLines",
         renames={**MAX_TOKENS, "seed": "random_seed"},
         drops=refused("logprobs", "top_logprobs", "logit_bias", "user", "store", "stream_options"),
@@ -272,7 +290,14 @@ ROWS: dict[str, dict[str, Any]] = {
         "https://nano-gpt.com/api/v1", ALL, HOSTS, keys="NANO_GPT_API_KEY NANOGPT_API_KEY", renames=MAX_TOKENS
     ),
     # https://docs.tokenfactory.nebius.com/api-reference/inference/create-chat-completion
-    "nebius": row("https://api.tokenfactory.nebius.com/v1", ALL, HOSTS, namespaced_models=True),
+    "nebius": row(
+        "https://api.tokenfactory.nebius.com/v1",
+        ALL,
+        HOSTS,
+        namespaced_models=True,
+        more_wires={"image": "images.hosts:NebiusImages"},
+        quirks=images("output_format", ranges={"n": (1, 1)}),
+    ),
     # https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion
     "novita": row("https://api.novita.ai/openai/v1", ALL, HOSTS, namespaced_models=True, renames=MAX_TOKENS),
     # https://docs.api.nvidia.com/nim/reference/llm-apis
@@ -283,6 +308,9 @@ ROWS: dict[str, dict[str, Any]] = {
         keys="NVIDIA_API_KEY NVIDIA_NIM_API_KEY",
         namespaced_models=True,
         renames=MAX_TOKENS,
+        more_wires={"rerank": "rerank:NvidiaRerank"},
+        # https://docs.api.nvidia.com/nim/reference/nvidia-llama-3_2-nv-rerankqa-1b-v2-infer
+        paths={"/ranking": "https://ai.api.nvidia.com/v1/retrieval/{model}/reranking"},
     ),
     # https://openrouter.ai/docs/guides/features/server-tools, .../api-reference/overview, .../parameters
     "openrouter": row(
@@ -343,19 +371,24 @@ ROWS: dict[str, dict[str, Any]] = {
         HOSTS,
         keys="TOGETHER_API_KEY TOGETHERAI_API_KEY",
         # https://docs.together.ai/reference/upload-file, .../batch-create
-        more_wires=stored_in(
-            "stored",
-            FileCreate="openai.batches:TogetherUpload",
-            FileList="openai.batches:TogetherFiles",
-            BatchCreate="openai.batches:TogetherCreate",
-            BatchList="openai.batches:TogetherBatches",
-            BatchRetrieve="openai.batches:TogetherRetrieve",
-            BatchCancel="openai.batches:TogetherCancel",
-        ),
+        more_wires={
+            **stored_in(
+                "stored",
+                FileCreate="openai.batches:TogetherUpload",
+                FileList="openai.batches:TogetherFiles",
+                BatchCreate="openai.batches:TogetherCreate",
+                BatchList="openai.batches:TogetherBatches",
+                BatchRetrieve="openai.batches:TogetherRetrieve",
+                BatchCancel="openai.batches:TogetherCancel",
+            ),
+            "image": "images.hosts:TogetherImages",
+            "rerank": "rerank:SeeingRerank",
+        },
         batch_lines="openai.batches:TogetherLines",
         namespaced_models=True,
         renames=MAX_TOKENS,
         effort_fields={**THREE_LEVELS, "none": {"reasoning": {"enabled": False}}},
+        quirks=images("output_format"),
     ),
     # https://developers.upstage.ai/docs/apis/chat, .../docs/capabilities/generate/reasoning: low is none
     "upstage": row(
@@ -375,10 +408,10 @@ ROWS: dict[str, dict[str, Any]] = {
         keys="AI_GATEWAY_API_KEY VERCEL_AI_GATEWAY_API_KEY VERCEL_OIDC_TOKEN",
         namespaced_models=True,
     ),
-    # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+    # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html (and its Re-rank API)
     "vllm": row(
         "http://127.0.0.1:8000/v1",
-        ALL,
+        f"{ALL} rerank",
         "vision audio_input audio_url video_input json_schema reasoning_replay top_k",
         key_required=False,
         # One system message: https://github.com/vllm-project/vllm/issues/41114
@@ -403,8 +436,14 @@ ROWS: dict[str, dict[str, Any]] = {
         models=("models", "id"),
         renames=MAX_TOKENS,
     ),
-    # https://docs.x.ai/docs/api-reference
-    "xai": row("https://api.x.ai/v1", CHAT, OPEN),
+    # https://docs.x.ai/docs/api-reference, https://docs.x.ai/developers/model-capabilities/images/generation
+    "xai": row(
+        "https://api.x.ai/v1",
+        CHAT,
+        OPEN,
+        more_wires={"image": "images.hosts:XAIImages"},
+        quirks=images("quality", "user", ranges={"n": (1, 10)}),
+    ),
     # https://platform.xiaomimimo.com/docs/en-US/quick-start/error-codes
     "xiaomi": row(
         "https://api.xiaomimimo.com/v1",

@@ -16,6 +16,7 @@ class CohereProvider(Provider):
     name = "cohere"
     base_url = "https://api.cohere.com"
     key_env = ("CO_API_KEY", "COHERE_API_KEY")
+    more_wires = {"rerank": "rerank:CohereV2Rerank"}
     wires = {"chat": CohereChat, "embedding": CohereEmbed, "models": CohereModels}
 
     json_mode_support = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from muxi_llm.errors import InvalidModelError, InvalidRequestError
 from muxi_llm.providers.base import Provider
@@ -41,7 +41,7 @@ class OpenAICompatible(Provider, register=False):
     )  # strict services answer 400 to each of them: https://github.com/zed-industries/zed/issues/36215
 
     paths: ClassVar[Mapping[str, str]] = {}
-    """OpenAI's path → the one here, relative to the base URL."""
+    """OpenAI's path → the one here, relative to the base URL or a whole one; `{model}` may be in it."""
     closed: ClassVar[str] = ""
     """What became of a service that is no more. With a base URL, it is one like any other."""
 
@@ -76,7 +76,9 @@ class OpenAICompatible(Provider, register=False):
 
     def url_of(self, wire: Wire, *, stream: bool) -> str:
         """Where this attempt goes: by `paths`, if there is a row for it."""
-        path = self.paths.get(wire.path)
+        path = self.paths.get(wire.path, "").replace("{model}", quote(wire.model, safe="/"))
+        if "//" in path and self.base_url != type(self).base_url:
+            path = ""  # where the service is elsewhere, an address of one's own is not
         return urljoin(f"{self.base_url}/", path) if path else super().url_of(wire, stream=stream)
 
     def prepare(
@@ -100,10 +102,22 @@ def class_of(
     """The class a catalog row describes."""
     columns = {"name": name, "__module__": __name__, **row}
     if isinstance(row.get("wires"), str):
-        columns["wires"] = {endpoint: Provider.wires[endpoint] for endpoint in row["wires"].split()}
+        words = row["wires"].split()
+        columns["wires"] = {word: Provider.wires[word] for word in words if word not in MORE}
+        columns["more_wires"] = {word: MORE[word] for word in words if word in MORE} | row.get(
+            "more_wires", {}
+        )
     if "models" in row:
         items, field = columns.pop("models")
         listed = type("Models", (ModelsList,), {"items": items, "name": field})
         columns["wires"] = {**columns.get("wires", Provider.wires), "models": listed}
     title = "".join(word.capitalize() for word in re.split(r"\W|_", name))
     return type(f"{title}Provider", (base,), columns)
+
+
+MORE = {
+    "image": "openai.images:OpenAIImages",
+    "moderation": "openai.moderations:OpenAIModerations",
+    "rerank": "rerank:JinaRerank",
+}
+"""What a row may name besides what every provider has; see `Provider.more_wires`."""

@@ -1,4 +1,4 @@
-"""Services that embed texts and do nothing else (of what this library does)."""
+"""Services that embed texts and rank them, and do nothing else (of what this library does)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class VoyageProvider(Provider):
     base_url = "https://api.voyageai.com/v1"
     key_env = ("VOYAGE_API_KEY", "VOYAGEAI_API_KEY")
     wires = {"embedding": TextEmbeddings}
+    more_wires = {"rerank": "rerank:VoyageRerank"}
     renames = {"dimensions": "output_dimension"}
     drops = NO_USER
 
@@ -27,6 +28,7 @@ class JinaProvider(Provider):
     name = "jina"
     base_url = "https://api.jina.ai/v1"
     wires = {"embedding": JinaEmbeddings}
+    more_wires = {"rerank": "rerank:SeeingRerank"}
     drops = NO_USER
 
 

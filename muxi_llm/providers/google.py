@@ -7,15 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.providers.base import Provider, stored_in
+from muxi_llm.wire.base import Profile
 from muxi_llm.wire.gemini.embeddings import GeminiEmbeddings
 from muxi_llm.wire.gemini.generate_content import GenerateContent
 from muxi_llm.wire.models_list import ModelsList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from muxi_llm import errors
-    from muxi_llm.wire.base import Fault, Json, Reply, Wire
+    from muxi_llm.wire.base import Endpoint, Fault, Json, Reply, Wire
+
+
+AS_DATA = {"response_format": "b64_json"}
 
 
 class GeminiModels(ModelsList):
@@ -35,8 +39,18 @@ class GoogleProvider(Provider):
     base_url_env = ("GOOGLE_BASE_URL", "GEMINI_BASE_URL")
     key_env = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
     wires = {"chat": GenerateContent, "embedding": GeminiEmbeddings, "models": GeminiModels}
-    more_wires = stored_in("gemini.stored")
+    more_wires: Mapping[Endpoint, str] = {
+        **stored_in("gemini.stored"),
+        "image": "gemini.images:google_images",
+    }
     batch_lines = "gemini.stored:GeminiLines"
+    # https://ai.google.dev/gemini-api/docs/imagen, .../image-generation
+    quirks = {
+        "image": {
+            "imagen": Profile(takes=frozenset({"prompt", "n", "size"}), fixed=AS_DATA, ranges={"n": (1, 4)}),
+            "": Profile(takes=frozenset({"prompt", "n", "size"}), fixed=AS_DATA, ranges={"n": (1, 1)}),
+        }
+    }
 
     json_mode_support = True
     vision_support = True

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from muxi_llm.errors import InvalidRequestError
 from muxi_llm.providers.compatible import OpenAICompatible
-from muxi_llm.wire.feature_extraction import FeatureExtraction
+from muxi_llm.wire.base import Profile
+from muxi_llm.wire.feature_extraction import SERVED_BY, FeatureExtraction
 from muxi_llm.wire.models_list import ModelsList
 from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.openai.completions import OpenAICompletions
@@ -19,13 +21,24 @@ class HuggingFaceProvider(OpenAICompatible):
     """https://huggingface.co/docs/inference-providers. A model is `org/name`, or `org/name:provider` for one
     of the providers behind the router.
 
-    With a `base_url` of one's own (an Inference Endpoint: TGI, vLLM, TEI) every endpoint is OpenAI's.
+    With a `base_url` of one's own (an Inference Endpoint: TGI, vLLM, TEI) every endpoint is OpenAI's, but for
+    images, which the toolkit there makes of the same task, and reranking, which is TEI's alone.
     """
 
     name = "huggingface"
     base_url = "https://router.huggingface.co/v1"
     key_env = ("HF_TOKEN", "HUGGINGFACE_API_KEY", "HUGGING_FACE_HUB_TOKEN")
     wires = {"chat": OpenAIChat, "embedding": FeatureExtraction, "models": ModelsList}
+    more_wires = {"image": "images.inputs:TextToImage", "rerank": "rerank:TEIRerank"}
+    quirks = {
+        "image": {
+            "": Profile(
+                takes=frozenset({"prompt", "n", "size"}),
+                fixed={"response_format": "b64_json"},
+                ranges={"n": (1, 1)},
+            )
+        }
+    }
     namespaced_models = True
     vision_support = True
     json_schema_support = True
@@ -34,13 +47,21 @@ class HuggingFaceProvider(OpenAICompatible):
 
     def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
         """An endpoint of one's own talks OpenAI's wires throughout."""
-        own = DEDICATED.get(endpoint) if self.base_url != type(self).base_url else None
+        own = DEDICATED.get(endpoint) if self._is_dedicated else None
+        if endpoint == "rerank" and not self._is_dedicated:
+            where = "an endpoint of your own (text-embeddings-inference); pass base_url="
+            raise InvalidRequestError(f"huggingface: rerank needs {where}", param="base_url")
         return own(model, ledger, self.profile(model)) if own else super().wire_for(endpoint, model, ledger)
 
+    @property
+    def _is_dedicated(self) -> bool:
+        return self.base_url != type(self).base_url
+
     def url_of(self, wire: Wire, *, stream: bool) -> str:
-        """The task API stands beside the router's `/v1`, not below it."""
-        if isinstance(wire, FeatureExtraction):
-            return self.base_url.removesuffix("/v1") + wire.path
+        """The task API stands beside the router's `/v1`, not below it; of one's own, it is all there is."""
+        if wire.endpoint == "rerank" or wire.path.startswith(f"/{SERVED_BY}/"):
+            alone = wire.endpoint == "image" and self._is_dedicated
+            return self.base_url.removesuffix("/v1") + ("" if alone else wire.path)
         return super().url_of(wire, stream=stream)
 
 

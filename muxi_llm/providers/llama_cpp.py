@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from muxi_llm.errors import InvalidRequestError
 from muxi_llm.models import Completion
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.utils.streaming import collect, merge
@@ -18,7 +19,7 @@ from muxi_llm.wire.base import Reply, WireError, build_value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from muxi_llm.wire.base import Json, Wire, WireCall
+    from muxi_llm.wire.base import Endpoint, Json, Ledger, Wire, WireCall
 
 
 class LlamaCppProvider(OpenAICompatible):
@@ -36,7 +37,15 @@ class LlamaCppProvider(OpenAICompatible):
     prefill_support = True
     top_k_support = True
     one_system = True
+    more_wires = {"rerank": "rerank:JinaRerank"}
     settings_env = {"model_dir": ("LLAMA_CPP_MODEL_DIR",)}
+
+    def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
+        wire = super().wire_for(endpoint, model, ledger)
+        if endpoint == "rerank" and self._is_local(wire):
+            where = "a llama.cpp server (--reranking); pass base_url=, or a model's name without .gguf"
+            raise InvalidRequestError(f"llama_cpp: rerank needs {where}", param="base_url")
+        return wire
 
     def url_of(self, wire: Wire, *, stream: bool) -> str:
         if not self._is_local(wire):

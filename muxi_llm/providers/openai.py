@@ -58,9 +58,17 @@ class OpenAIProvider(OpenAICompatible):
     batch_lines = "batch_lines:Lines"
     quirks = {
         "image": {
-            "dall-e-2": Profile(ranges={"n": (1, 10)}, drops={**GPT_IMAGE_ONLY, "style": OF_DALL_E_3}),
-            "dall-e-3": Profile(ranges={"n": (1, 1)}, drops=GPT_IMAGE_ONLY),
-            "": Profile(ranges={"n": (1, 10)}, drops={"style": OF_DALL_E_3}, streams=True),
+            # Inside a name as well: Azure's deployments are named after their models.
+            "(?i).*dall-?e-?2": Profile(
+                ranges={"n": (1, 10)}, drops={**GPT_IMAGE_ONLY, "style": OF_DALL_E_3}
+            ),
+            "(?i).*dall-?e-?3": Profile(ranges={"n": (1, 1)}, drops=GPT_IMAGE_ONLY),
+            "": Profile(
+                ranges={"n": (1, 10)},
+                drops={"style": OF_DALL_E_3},
+                fixed={"response_format": "b64_json"},
+                streams=True,
+            ),
         }
     }
     foreign = frozenset()
@@ -85,7 +93,8 @@ class OpenAIProvider(OpenAICompatible):
         """
         self._is_openai = self.is_openais(model)
         if not self._is_openai:
-            vars(self).update(COMPATIBLE)
+            more_wires = {**type(self).more_wires, "rerank": "rerank:JinaRerank"}
+            vars(self).update(COMPATIBLE, more_wires=more_wires)
         return super().wire_for(endpoint, model, ledger)
 
     def is_openais(self, model: str) -> bool:
@@ -106,7 +115,7 @@ class OpenAIProvider(OpenAICompatible):
 HOMES = ("openai.com", "azure.com")
 
 COMPATIBLE = {
-    "more_wires": {**OpenAIProvider.more_wires, "rerank": "rerank:JinaRerank"},
+    "quirks": {"image": {"": Profile(streams=True)}},
     "wires": OpenAICompatible.wires,
     "own_tools": OpenAICompatible.own_tools,
     "server_tools": OpenAICompatible.server_tools,

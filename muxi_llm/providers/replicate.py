@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from muxi_llm import errors
 from muxi_llm.providers.base import Provider
-from muxi_llm.wire.base import Json, WireError, loads
+from muxi_llm.wire.base import Json, Profile, WireError, loads
 from muxi_llm.wire.replicate import ReplicateModels, ReplicatePrediction
 
 if TYPE_CHECKING:
@@ -30,6 +30,14 @@ class ReplicateProvider(Provider):
     base_url = "https://api.replicate.com/v1"
     key_env = ("REPLICATE_API_TOKEN", "REPLICATE_API_KEY")
     wires = {"chat": ReplicatePrediction, "models": ReplicateModels}
+    more_wires = {"image": "images.inputs:ReplicateImages"}
+    quirks = {
+        "image": {
+            "": Profile(
+                takes=frozenset({"prompt", "n", "size", "output_format"}), fixed={"response_format": "url"}
+            )
+        }
+    }
 
     namespaced_models = True
     vision_support = True

@@ -44,8 +44,11 @@ class VertexProvider(GoogleProvider):
         "embedding": wires.VertexEmbeddings,
         "models": wires.VertexModels,
     }
-
-    more_wires = stored_in("gemini.vertex_stored")
+    more_wires = {
+        **stored_in("gemini.vertex_stored"),
+        "image": "gemini.images:vertex_images",
+        "rerank": "gemini.ranking:VertexRanking",
+    }
     batch_lines = "gemini.vertex_stored:VertexLines"
 
     def wire_for(self, endpoint: Endpoint, model: str, ledger: Ledger) -> Wire:
@@ -79,6 +82,12 @@ class VertexProvider(GoogleProvider):
     def url_of(self, wire: Wire, *, stream: bool) -> str:
         """At the location's host, below its project."""
         location = self.settings.get("location", "global")
+        if wire.endpoint == "rerank":  # a service of its own, which is nowhere in particular
+            base = self.base_url if self.base_url != VertexProvider.base_url else RANKING
+            place = self._place("global")
+            if not place:
+                raise errors.InvalidRequestError(NO_PROJECT, param="model")
+            return f"{base}/v1{place}{wire.path}"
         base = self.base_url if self.base_url != VertexProvider.base_url else host_of(location)
         path = wire.path_for(stream=stream)
         if wire.storage and path.startswith(wire.storage):
@@ -134,6 +143,9 @@ def host_of(location: str) -> str:
 
 # ------------------------------------------------------------------------------------------- tables
 
+RANKING = "https://discoveryengine.googleapis.com"
+"""https://cloud.google.com/generative-ai-app-builder/docs/reference/rest#service-endpoint."""
+
 API_KEYS = ("AIza", "AQ.")
 UNKNOWN = "project-of-the-credentials"
 """Stands in the URL for what only the credentials know."""
@@ -152,7 +164,7 @@ SERVED: dict[str, tuple[type[Wire], str]] = {
 }
 """Publisher → its wire, and the provider that has its habits."""
 
-IDENTITY = {"name", "base_url", "wires", "verbatim", "namespaced_models"}
+IDENTITY = {"name", "base_url", "wires", "more_wires", "quirks", "verbatim", "namespaced_models"}
 HABITS = [
     name
     for name, value in vars(Provider).items()

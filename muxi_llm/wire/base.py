@@ -139,8 +139,12 @@ class Profile:
     """The only value taken."""
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """The least and the most a parameter may be."""
+    takes: frozenset[str] | None = None
+    """At an endpoint other than those of `SPOKEN`: the only parameters there are; `None`: all of OpenAI's."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """There: what is so without being asked for, and is not sent."""
     streams: bool = False
-    """At an endpoint other than those of `SPOKEN`: whether it does."""
+    """There: whether it does."""
     max_output_tokens: int | None = None
     """The most it can say; `None`: nobody knows."""
     thinking: Literal["none", "budget", "adaptive"] = "none"

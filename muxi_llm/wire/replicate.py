@@ -58,10 +58,8 @@ class ReplicatePrediction(Wire):
 
     def __init__(self, model: str, ledger: Ledger, profile: Profile) -> None:
         super().__init__(model, ledger, profile)
-        name, _, version = model.partition(":")
-        self._version = version or (name if "/" not in name else "")
-        kind = "" if name.startswith("deployments/") else "models/"
-        self.path = "/predictions" if self._version else f"/{kind}{quote(name)}/predictions"
+        name = model.partition(":")[0]
+        self.path, self._version = prediction_path(model)
         self._names = next(inputs for pattern, inputs in FAMILIES if re.match(pattern, name))
         self._input: Json = {}
 
@@ -158,6 +156,14 @@ class ReplicatePrediction(Wire):
 
     def stream_decoder(self, *, created: int) -> PredictionStreamDecoder:
         return PredictionStreamDecoder(model=self.model, created=created)
+
+
+def prediction_path(model: str) -> tuple[str, str]:
+    """Where predictions of *model* are created, and the version to name in them."""
+    name, _, version = model.partition(":")
+    version = version or (name if "/" not in name else "")
+    kind = "" if name.startswith("deployments/") else "models/"
+    return "/predictions" if version else f"/{kind}{quote(name)}/predictions", version
 
 
 class PredictionStreamDecoder(ChunkDecoder):

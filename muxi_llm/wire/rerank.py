@@ -65,13 +65,17 @@ class JinaRerank(Wire):
     def decode_response(self, data: bytes, *, created: int) -> RerankResponse:  # noqa: ARG002
         raw = loads(data)
         raise_in_band(raw)
-        rows = raw.get(self.rows) if isinstance(raw, dict) else None
-        return self.ranked(rows, raw)
-
-    def ranked(self, rows: Any, raw: Any) -> RerankResponse:
-        """The value of *rows*, whatever order they came in, and of what was told beside them."""
+        rows = self.rows_of(raw)
         if not isinstance(rows, list):
             raise WireError("malformed", f"the reply has no results: {str(raw)[:200]}")
+        return self._ranked(rows, raw if isinstance(raw, dict) else {})
+
+    def rows_of(self, raw: Any) -> Any:
+        """The results of a reply, each with its `index`."""
+        return raw.get(self.rows) if isinstance(raw, dict) else None
+
+    def _ranked(self, rows: list[Any], raw: Json) -> RerankResponse:
+        """The value of *rows*, whatever order they came in, and of what was told beside them."""
         documents = self._asked["documents"]
         results = [self._result(row, documents) for row in rows]
         if len({one["index"] for one in results}) != len(results):
@@ -115,5 +119,63 @@ class CohereRerank(JinaRerank):
         return {"search_units": units} if type(units) in {int, float} else None
 
 
-OURS = {"return_documents"}
-"""What is done here, whoever ranks: the documents are known."""
+class CohereV2Rerank(CohereRerank):
+    """By Cohere's own address, whose base URL holds no version."""
+
+    path = "/v2/rerank"
+
+
+class SeeingRerank(JinaRerank):
+    """Jina's own, and Together's, whose documents may be more than text.
+
+    https://api.jina.ai/redoc, https://github.com/togethercomputer/together-typescript (resources/rerank.ts).
+    """
+
+    takes_dicts = True
+
+
+class VoyageRerank(JinaRerank):
+    """https://docs.voyageai.com/reference/reranker-api."""
+
+    names = {"top_n": "top_k"}
+    rows = "data"
+
+
+class NvidiaRerank(JinaRerank):
+    """Scores are logits.
+
+    https://docs.nvidia.com/nim/nemo-retriever/text-reranking/latest/using-reranking.html
+    """
+
+    path = "/ranking"
+    takes = frozenset({"query", "documents"})
+    rows = "rankings"
+    score = "logit"
+
+    def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
+        encoded = super().encode_request(body, stream=stream)
+        passages = [{"text": text} for text in encoded.pop("documents")]
+        return {**encoded, "query": {"text": body["query"]}, "passages": passages}
+
+
+class TEIRerank(JinaRerank):
+    """Hugging Face's text-embeddings-inference, whose answer is a list.
+
+    https://huggingface.github.io/text-embeddings-inference/#/Text%20Embeddings%20Inference/rerank.
+    """
+
+    takes = frozenset({"query", "documents"})
+    names = {"documents": "texts"}
+    score = "score"
+
+    def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
+        encoded = super().encode_request(body, stream=stream)
+        del encoded["model"]
+        return encoded
+
+    def rows_of(self, raw: Any) -> Any:
+        return raw
+
+
+OURS = {"return_documents", "top_n"}
+"""What is done here, whoever ranks: the documents are known, and their order."""

@@ -9,8 +9,9 @@ import pytest
 
 from muxi_llm import InvalidModelError
 from muxi_llm.providers import registry
+from muxi_llm.providers.base import wire_at
 from muxi_llm.providers.catalog import LEVELS, ROWS
-from muxi_llm.providers.compatible import OpenAICompatible
+from muxi_llm.providers.compatible import MORE, OpenAICompatible
 from tests.core import ask, said, text_of
 
 COLUMNS = {name for name in dir(OpenAICompatible) if not name.startswith("_")} - {"name"} | {"models"}
@@ -79,8 +80,10 @@ def test_every_key_has_a_variable_of_its_own():
 @pytest.mark.parametrize("name", OPEN)
 def test_wires_of_a_row(name):
     kind, wires = registry.find(name), ROWS[name]["wires"].split()
-    assert set(kind.wires) == set(wires)
+    assert set(kind.wires) == set(wires) - set(MORE)
+    assert kind.endpoints() == {*wires, *kind.more_wires}
     assert all(wire.endpoint == endpoint for endpoint, wire in kind.wires.items())
+    assert all(wire_at(path).endpoint == endpoint for endpoint, path in kind.more_wires.items())
 
 
 @pytest.mark.parametrize("name", OPEN)

@@ -102,7 +102,7 @@ def test_token_lists_are_refused_before_anything_is_sent(driver, name, tokens):
 def test_they_do_not_chat(driver, name):
     error, _ = driver.scripted(ChatCompletion, model=f"{name}/model", messages=HELLO, api_key="k")
     assert isinstance(error, InvalidRequestError)
-    assert str(error) == f"{name} has no chat endpoint (it has: embedding)"
+    assert str(error).startswith(f"{name} has no chat endpoint (it has: embedding")
 
 
 def test_errors_of_fastapi(driver):

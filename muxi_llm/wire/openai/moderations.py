@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.base import Json, Wire, WireError, loads, raise_in_band
+from muxi_llm.wire.reading import reading
 from muxi_llm.wire.values import (
     ModerationCategories,
     ModerationCreateResponse,
@@ -32,6 +33,25 @@ class OpenAIModerations(Wire):
     def decode_response(self, data: bytes, *, created: int) -> ModerationCreateResponse:  # noqa: ARG002
         raw = loads(data)
         raise_in_band(raw)
+        return verdicts_of(raw, self._many, self.model)
+
+
+class MistralModerations(OpenAIModerations):
+    """https://docs.mistral.ai/usage/guardrailing: texts alone, by categories of its own, of which some are
+    OpenAI's under another name.
+    """
+
+    def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
+        texts = texts_of(body["input"], self.ledger.provider)
+        return super().encode_request({**body, "input": texts}, stream=stream)
+
+    def decode_response(self, data: bytes, *, created: int) -> ModerationCreateResponse:  # noqa: ARG002
+        raw = loads(data)
+        raise_in_band(raw)
+        with reading("no verdicts", data):
+            for row in raw["results"]:
+                for told in (row["categories"], row["category_scores"]):
+                    told.update({name: told[own] for own, name in OF_MISTRAL.items() if own in told})
         return verdicts_of(raw, self._many, self.model)
 
 
@@ -75,6 +95,13 @@ def verdicts_of(raw: Any, many: int, model: str) -> ModerationCreateResponse:
 def _is_verdict(row: Any) -> bool:
     return isinstance(row, dict) and isinstance(row.get("categories"), dict)
 
+
+OF_MISTRAL = {
+    "dangerous_and_criminal_content": "illicit",
+    "hate_and_discrimination": "hate",
+    "selfharm": "self-harm",
+    "violence_and_threats": "violence",
+}
 
 CATEGORIES = {f.alias or name: None for name, f in ModerationCategories.model_fields.items()}
 SCORES = {f.alias or name: None for name, f in ModerationScores.model_fields.items()}
