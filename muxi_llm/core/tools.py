@@ -64,10 +64,18 @@ class _Fitting:
         out["tools"] = [tool for tool in fit if tool is not None]
         self._choose(out)
         if not out["tools"]:
-            for name in ("tools", "tool_choice", "parallel_tool_calls"):
-                out.pop(name, None)
+            self._without_tools(out)
         out["messages"] = [self._message(message) for message in body["messages"]]
         return out
+
+    def _without_tools(self, out: Json) -> None:
+        """What is about tools is refused where there are none; whoever wanted a call does not get one."""
+        del out["tools"]
+        for name in ("tool_choice", "parallel_tool_calls"):
+            value = out.pop(name, None)
+            if value is not None:
+                wanted = name == "tool_choice" and value not in ("auto", "none")
+                self._ledger.dropped(name, "there are no tools", loss=wanted)
 
     # -------------------------------------------------------------------------------------- tools
 

@@ -33,12 +33,16 @@ def mend_answer(raw: Json) -> None:
         if choice["finish_reason"] is None:  # Snowflake: a whole answer has ended, and callers ask how
             choice["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
         _mend_said(message)
-        for tool_call in objects(message.get("tool_calls")):
+        calls = objects(message.get("tool_calls"))
+        for tool_call in calls:
             _as_texts(tool_call, "id")
             tool_call["id"] = tool_call.get("id") or ""
             _mend_call(tool_call, missing="{}")
-            if not tool_call.keys() & CALLED:
+        told = [tool_call for tool_call in calls if tool_call.keys() & CALLED]
+        if len(told) < len(calls):
+            if not told:
                 raise ValueError("a tool call calls nothing")
+            message["tool_calls"] = told
 
 
 def mend_chunk(raw: Json) -> None:

@@ -82,10 +82,30 @@ def test_words_nobody_here_knows_are_the_providers(tool):
     assert fit(tool, columns={"own_tools": "seek_.*"})[:2] == ({"messages": HELLO, "tools": [tool]}, [])
 
 
-def test_without_any_tool_left_there_is_nothing_to_choose():
-    body, told, _ = fit({"type": "mcp"}, tool_choice="auto", parallel_tool_calls=False)
+FORCED = {"type": "function", "function": {"name": "f"}}
+
+
+CHOICES = pytest.mark.parametrize(
+    ("choice", "loss"), [("auto", False), ("none", False), ("required", True), (FORCED, True)], ids=str
+)
+
+
+@CHOICES
+def test_without_any_tool_left_there_is_nothing_to_choose(choice, loss):
+    """Whoever wanted a call is told that there will be none."""
+    body, told, _ = fit({"type": "mcp"}, tool_choice=choice, parallel_tool_calls=False)
     assert body == {"messages": HELLO}
-    assert told == [("tools[0]", "dropped", True)]
+    of_tools, *others = told
+    assert of_tools == ("tools[0]", "dropped", True)
+    assert others == [("tool_choice", "dropped", loss), ("parallel_tool_calls", "dropped", False)]
+
+
+@CHOICES
+def test_a_list_of_no_tools_says_nothing(choice, loss):
+    """And neither does a word about them, but for one that wants a call."""
+    body, told, _ = fit(tool_choice=choice, parallel_tool_calls=False)
+    assert body == {"messages": HELLO}
+    assert told == [("tool_choice", "dropped", True)] * loss
 
 
 def test_a_provider_without_tools_can_be_asked_then(driver):

@@ -89,6 +89,12 @@ def test_a_call_of_nothing_is_no_call(call: Any) -> None:
         build_value(ChatCompletion, chat(tool_calls=[call]))
 
 
+def test_a_call_of_nothing_beside_a_call_is_left_out() -> None:
+    """Some servers send an empty one with each answer."""
+    value = build_value(ChatCompletion, chat(tool_calls=[{"id": "a"}, CALL]))
+    assert [call.id for call in value.choices[0].message.tool_calls or ()] == [CALL["id"]]
+
+
 COUNTS: dict[Any, int | None] = {
     5: 5, 6.0: 6, "5": 5, "\u0665": None, "5" * 400: None, 10**400: None, -1: None, float("nan"): None,
     float("inf"): None, None: None, "many": None,

@@ -97,7 +97,7 @@ class Parts:
         if url.startswith("data:image/"):
             return self._media("image", url, at)
         media = self._media("document", url, at)
-        media["document"]["name"] = self._name(file.get("filename") or "")
+        media["document"]["name"] = self._name(file.get("filename") or "", f"{at}.file.filename")
         return media
 
     def _anthropic_image(self, part: Json, at: str) -> Json:
@@ -110,7 +110,7 @@ class Parts:
         else:
             document = self._media("document", _data_url(source, at), at)["document"]
         kept = {name: part[name] for name in ("context", "citations") if part.get(name)}
-        return {"document": {**document, "name": self._name(part.get("title") or ""), **kept}}
+        return {"document": {**document, "name": self._name(part.get("title") or "", f"{at}.title"), **kept}}
 
     def _text_document(self, source: Json, *, cited: bool) -> Json:
         """Text is only taken as text where citations refer to it."""
@@ -145,11 +145,15 @@ class Parts:
             raise UnsupportedParameterError(f"{at}: Converse takes {wanted}, not {named}", param=at)
         return {kind: {"format": known, "source": source}}
 
-    def _name(self, filename: str) -> str:
+    def _name(self, filename: str, at: str) -> str:
         """A name as Converse takes it, and as no other document of the request has it."""
         stem = re.sub(r"\.\w{1,5}$", "", filename)
         clean = re.sub(r"[^a-zA-Z0-9\s()\[\]-]", "-", stem)
-        clean = re.sub(r"\s+", " ", clean).strip()[:190] or "document"
+        clean = re.sub(r"\s+", " ", clean).strip()[:MOST_OF_A_NAME] or "document"
+        if stem and clean != stem:
+            unsaid = re.search(r"[^\W_a-zA-Z0-9]", stem) or len(clean) == MOST_OF_A_NAME
+            why = "Converse's names have Latin letters, digits and few signs"
+            self._ledger.changed(at, why, loss=bool(unsaid))
         name, count = clean, 1
         while name in self._names:
             count += 1
@@ -171,6 +175,9 @@ def _data_url(source: Json, at: str) -> str:
 
 
 # ------------------------------------------------------------------------------------------ tables
+
+MOST_OF_A_NAME = 190
+"""Of 200 characters, with room for a number: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_DocumentBlock.html"""
 
 BLOCKS: dict[str, Callable[[Parts, Json, str], Json]] = {
     "image_url": Parts._image,  # noqa: SLF001 - its own methods

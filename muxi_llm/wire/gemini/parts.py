@@ -39,7 +39,7 @@ def _part(part: Json, at: str, ledger: Ledger) -> Json:
     if kind == "input_audio":
         return _inline(f"audio/{held['format']}", held["data"])
     if kind == "file":
-        return _file(held, at)
+        return _file(held, at, ledger)
     given = {"url": held} if isinstance(held, str) else held
     if given.get("detail") not in {None, "auto"}:
         why = "Gemini's resolution is the whole request's: generationConfig.mediaResolution"
@@ -47,8 +47,10 @@ def _part(part: Json, at: str, ledger: Ledger) -> Json:
     return _held_at(given["url"], given.get("format"), f"{at}.{kind}.url")
 
 
-def _file(file: Json, at: str) -> Json:
+def _file(file: Json, at: str, ledger: Ledger) -> Json:
     name = file.get("filename") or ""
+    if name:  # https://ai.google.dev/api/caching#Blob has none
+        ledger.dropped(f"{at}.file.filename", "Gemini's parts have no name; the type alone is read from it")
     media = file.get("format") or _media_type(name)
     if file.get("file_id"):
         uri = file["file_id"]

@@ -111,7 +111,7 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
         if choice.finish_reason in FAILURES:
             self.over = True
             return failed(choice.finish_reason)
-        if self._calls_nothing(choice.index):
+        if choice.finish_reason == "tool_calls" and self._calls_nothing(choice.index):
             self.over = True
             return WireError("malformed", CALLS_NOTHING)
         if chunk.usage is None and (told := vendor_usage(chunk)):
@@ -119,7 +119,8 @@ class OpenAIStreamDecoder(EventDecoder[Chunk]):
         return None
 
     def _calls_nothing(self, index: int) -> bool:
-        return index in self._calls and self._calls[index].nameless > 0
+        """Whether there were calls, but none that anything is called by."""
+        return index in self._calls and not self._calls[index].named
 
     def _no_object(self, data: bytes) -> Sequence[Chunk | WireError]:
         """The terminator; pings and comments, which say nothing; anything else makes no sense."""
@@ -196,15 +197,14 @@ class _CallPlaces:
     Gemini's compatible endpoint and its like give each parallel call index 0: a new id on an index in
     use is a new call, and gets a place of its own. So does, where there are no ids at all, a name behind
     arguments that are whole. waits: whether deltas before a call's name are told with that.
-    nameless: how many calls have no name yet.
+    named: how many calls have one.
     """
 
     def __init__(self, answer_id: str, *, waits: bool) -> None:
         self._answer_id = answer_id
         self._waits = waits
         self._open: dict[int, _Place] = {}
-        self._used = 0
-        self.nameless = 0
+        self.named = 0
 
     def settled(self, deltas: list[DeltaToolCall]) -> list[DeltaToolCall]:
         """Those that can be told, corrected in place."""
@@ -214,7 +214,6 @@ class _CallPlaces:
         place = self._open.get(delta.index)
         if place is None or self._is_other(place, delta):
             place = self._open[delta.index] = _Place(delta.id)
-            self.nameless += 1
         elif delta.id:
             place.call_id = delta.id
         if place.number is None:
@@ -231,9 +230,8 @@ class _CallPlaces:
         for name, value in place.told.items():
             if getattr(delta, name, None) is None:
                 setattr(delta, name, value)
-        place.number = self._used
-        self._used += 1
-        self.nameless -= 1
+        place.number = self.named
+        self.named += 1
         delta.id = delta.id or f"call_{self._answer_id}_{place.number}"  # its result will name it
 
     def _is_other(self, place: _Place, delta: DeltaToolCall) -> bool:

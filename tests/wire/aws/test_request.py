@@ -395,6 +395,17 @@ def test_names_of_documents_differ():
     assert codec.told == {"messages": ("added", False)}
 
 
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [("a-b.pdf", None), ("a.b_c.pdf", False), ("Ä.pdf", True), ("报告.pdf", True), ("a" * 300, True)],
+)
+def test_a_name_that_is_changed_is_told(name, loss):
+    """Where letters are gone, the model does not know it."""
+    codec = Codec([user([text("x"), file(filename=name)])])
+    told = {} if loss is None else {"messages[0].content[1].file.filename": ("changed", loss)}
+    assert codec.told == told
+
+
 # -------------------------------------------------------------------------------------- parameters
 
 

@@ -63,6 +63,12 @@ def test_pitfall_47_detail():
     assert codec.told == {"messages[0].content[0].image_url.detail": ("dropped", False)}
 
 
+def test_a_files_name():
+    """Gemini's parts have none, so the model does not know it."""
+    codec = Codec([user([file(file_data="aGk=", filename="a.pdf"), file(file_data="aGk=")])])
+    assert codec.told == {"messages[0].content[0].file.filename": ("dropped", True)}
+
+
 @pytest.mark.parametrize(
     ("part", "error", "says"),
     [

@@ -390,11 +390,15 @@ def test_a_name_that_comes_late() -> None:
     assert more.tool_calls[0].model_dump(exclude_none=True) == {**rest, "index": 0}
 
 
-@pytest.mark.parametrize("end", [(FINISH,), ()], ids=["finish", "[DONE]"])
+@pytest.mark.parametrize("end", [(chunk({}, finish="tool_calls"),), ()], ids=["finish", "[DONE]"])
 def test_a_call_of_nothing(end: tuple[Any, ...]) -> None:
-    """As in a whole reply: no answer that an agent could go on from."""
+    """As in a whole reply: no answer that an agent could go on from. Beside a call, or a text, it is nothing."""
     *_, error = streamed(*sse(HI, chunk({"tool_calls": [BARE]}), *end))
     assert error == WireError("malformed", "a tool call calls nothing")
+    *_, last = streamed(*sse(HI, chunk({"tool_calls": [BARE, {"index": 0, **CALL}]}), *end))
+    assert last.choices[0].finish_reason == "tool_calls"
+    *_, last = streamed(*sse(HI, chunk({"tool_calls": [BARE]}, finish="stop")))
+    assert (last.choices[0].finish_reason, last.choices[0].delta.tool_calls) == ("stop", None)
 
 
 def test_calls_without_ids_on_one_index() -> None:
