@@ -20,7 +20,6 @@ from muxi_llm.candidates import candidate_of, is_meant
 from muxi_llm.core.body import body_of
 from muxi_llm.core.call import TRACING
 from muxi_llm.core.options import KEYWORDS, limits_of, models_of, present
-from muxi_llm.core.plain import made_plain
 from muxi_llm.core.request import Candidate, ModelRef, Request
 from muxi_llm.errors import (
     LOCAL_URL,
@@ -164,7 +163,7 @@ class Exchange:
     """One request of a client, and the answer in the client's own wire."""
 
     def __init__(self, door: Door, content: bytes | Json, own: Own) -> None:
-        """content: the body, or what it would say. Raises before any I/O what no provider could answer.
+        """content: the body, or what it would say, made plain. Raises before any I/O what cannot be answered.
 
         is_own then: whether the client's own server alone is asked, and for just what it was given.
         is_plain: that, and nothing of ours is in it: the vendor's client by itself would do the same.
@@ -179,7 +178,7 @@ class Exchange:
             raise InvalidRequestError(error.message) from error
 
     def _prepare(self, door: Door, content: bytes | Json, own: Own) -> Prepared:
-        raw = loads(content) if isinstance(content, bytes) else made_plain(dict(content))
+        raw = loads(content) if isinstance(content, bytes) else dict(content)
         if not isinstance(raw, dict):
             raise WireError("malformed", "the request body is not a JSON object")
         settings = config.settings()

@@ -24,11 +24,12 @@ from muxi_llm import inbound, runtime
 from muxi_llm.clients import anthropic_answers as answers
 from muxi_llm.clients import anthropic_resources as resources
 from muxi_llm.clients.answers import REPORT, own_report, response, tell
-from muxi_llm.clients.options import Optioned, optioned, unloaded
+from muxi_llm.clients.options import Optioned, make_plain, optioned, unloaded
 from muxi_llm.clients.untouched import is_default, mark
 from muxi_llm.core.options import NO_TIMEOUT
+from muxi_llm.core.plain import unsendable_in
 from muxi_llm.core.step import run_sync
-from muxi_llm.errors import APIStatusError, MuxiLLMError
+from muxi_llm.errors import APIStatusError, InvalidRequestError, MuxiLLMError
 from muxi_llm.providers.anthropic import AnthropicProvider
 from muxi_llm.runtime import Prepared
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
@@ -97,6 +98,26 @@ class Routed(Optioned):
             port=client._port,
             options=ours,
         )
+
+    def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
+        """As the original, its body made plain once."""
+        try:
+            make_plain(options, ABSENT)
+        except InvalidRequestError as error:
+            raise self._refused(options, error) from error
+        return super().request(cast_to, options, **how)  # type: ignore[misc]
+
+    def _build_request(self, options: Any, **how: Any) -> Any:
+        try:
+            return super()._build_request(options, **how)  # type: ignore[misc]
+        except UnicodeEncodeError as error:
+            found = unsendable_in(options.json_data)
+            raise error if found is None else self._refused(options, found) from error
+
+    def _refused(self, options: Any, error: MuxiLLMError) -> Any:
+        """Anthropic's class for a request that cannot be built."""
+        bare = options.model_copy(update={"json_data": {}, "extra_json": None})
+        return self._raised(super()._build_request(bare), error)
 
     def _validate_headers(self, headers: Any, omitted: Any) -> None:
         # The mark is on what may be for another provider, whose key it needs then, and not Anthropic's.
@@ -235,3 +256,8 @@ def _is_base_client(client: object) -> bool:
 
 _asked_of_theirs = vendor._is_base_client
 vendor._is_base_client = _is_base_client
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+ABSENT = (anthropic.NotGiven, anthropic.Omit)

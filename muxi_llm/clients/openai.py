@@ -22,10 +22,11 @@ from openai._models import FinalRequestOptions
 from muxi_llm import inbound, models, runtime
 from muxi_llm.clients import models_list, resources
 from muxi_llm.clients.answers import REPORT, local, own_report, response, tell, telling
-from muxi_llm.clients.options import CARRIER, Optioned, optioned, taken_from, unloaded
+from muxi_llm.clients.options import CARRIER, Optioned, make_plain, optioned, taken_from, unloaded
 from muxi_llm.clients.untouched import Road, is_default, mark
 from muxi_llm.core.body import named
 from muxi_llm.core.options import NO_TIMEOUT
+from muxi_llm.core.plain import made_plain, unsendable_in
 from muxi_llm.kept import requests as kept_requests
 from muxi_llm.kept import store
 from muxi_llm.providers.openai import OpenAIProvider
@@ -112,11 +113,13 @@ class Routed(Optioned):
         timeout = body.pop("timeout", self.timeout)  # type: ignore[attr-defined]
         seconds = timeout if isinstance(timeout, float | int) else getattr(timeout, "read", None)
         options = {**self._options_of_ours, **taken_from(body)}
+        body = made_plain(body)
         base = self._base
         own = self._own(base, base + path, self._headers(path, timeout), seconds, options)
         exchange = inbound.Exchange(inbound.OPENAI_DOORS["POST", path], body, own)
         if exchange.is_plain:
             if exchange.prepared.request.stream:  # the original's business, to the last event
+                params.update(body)  # iterators in it are spent
                 return None
             exchange.prepared.candidates[0].provider.lenient = True  # type: ignore[attr-defined]
         return exchange
@@ -154,13 +157,17 @@ class Routed(Optioned):
         if isinstance(wanted, dict) and (fitting := named(wanted)) is not wanted:
             # `parse` names a schema for its class, and OpenAI takes no `Page[int]`.
             options = options.model_copy(update={"json_data": {**body, "response_format": fitting}})
-        request = super()._build_request(options, **how)  # type: ignore[misc]
+        try:
+            request = super()._build_request(options, **how)  # type: ignore[misc]
+        except UnicodeEncodeError as error:
+            raise unsendable_in(options.json_data) or error from None
         if carried:
             request.extensions = {**request.extensions, CARRIER: carried}
         return request
 
     def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
         """As the original; what `parse` makes of an answer tells of its call as well."""
+        make_plain(options, ABSENT)
         if not isinstance(options.post_parser, ABSENT):
             options.post_parser = telling(options.post_parser)
         return super().request(cast_to, options, **how)  # type: ignore[misc]

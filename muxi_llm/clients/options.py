@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from muxi_llm.core.plain import made_plain
 from muxi_llm.inbound import OPTIONS
 
 if TYPE_CHECKING:
@@ -101,6 +102,21 @@ def unloaded(request: Any) -> tuple[Mapping[str, Any], Any]:
             rest = {name: value for name, value in body.items() if name != CARRIER}
             return body[CARRIER].options, request.model_copy(update={place: rest or None})
     return {}, request
+
+
+def make_plain(request: Any, absent: tuple[type, ...]) -> None:
+    """Bring a vendor's request options into plain JSON data, for all tries: the first spends iterators.
+
+    absent: the vendor's classes for arguments that are not given, which it removes itself.
+    Raises `InvalidRequestError` for what JSON has no form for.
+    """
+    for place in () if request.files else ("json_data", "extra_json"):
+        body = getattr(request, place)
+        if isinstance(body, dict):
+            kept = {name: body[name] for name in body if isinstance(body[name], (Carried, *absent))}
+            rest = {name: body[name] for name in body if name not in kept}
+            if (made := made_plain(rest)) is not rest:
+                setattr(request, place, {**made, **kept})
 
 
 def taking_options(theirs: type, name: str) -> Any:

@@ -114,8 +114,19 @@ def unsendable(request: Request) -> InvalidRequestError:
         "extra_body": request.extra_body,
         "provider_options": request.provider_options,
     }
+    return unsendable_in(given) or _no_text("a parameter")
+
+
+def unsendable_in(given: Any) -> InvalidRequestError | None:
+    """What of *given*, a request's body, is no text, if anything."""
+    if not isinstance(given, Mapping):
+        return None
     found = (where for name, value in given.items() if (where := _broken_text(value, name)) is not None)
-    where = next(found, "a parameter")
+    where = next(found, None)
+    return None if where is None else _no_text(where)
+
+
+def _no_text(where: str) -> InvalidRequestError:
     return InvalidRequestError(
         f"{where} holds half of a surrogate pair: a cut through an emoji, or bytes read as text", param=where
     )
