@@ -64,17 +64,21 @@ def claude(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def equal(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cell], Any]:
-    """Does a cell with the original's clients and with ours: one value, and the same requests."""
+def equal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Does a cell with the original's clients and with ours: one value, and the same requests.
 
-    def both(cell: Cell) -> Any:
+    ordered: whether they come in the same order, as all but those of several threads do.
+    """
+
+    def both(cell: Cell, *, ordered: bool = True) -> Any:
         ends = []
         for module in (openai, muxi_llm):
             with Upstream(model.answer) as upstream:
                 monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
                 monkeypatch.setenv("OPENAI_BASE_URL", f"{upstream.url}/v1")
                 value = cell(module)
-                ends.append((value, [(seen.method, seen.path, seen.json) for seen in upstream.requests]))
+                requests = [(seen.method, seen.path, seen.json) for seen in upstream.requests]
+                ends.append((value, requests if ordered else sorted(requests, key=str)))
         assert ends[1] == ends[0]
         assert ends[0][1], "nothing was asked"
         return value
