@@ -117,7 +117,7 @@ class Routed(Optioned):
     def _refused(self, options: Any, error: MuxiLLMError) -> Any:
         """Anthropic's class for a request that cannot be built."""
         bare = options.model_copy(update={"json_data": {}, "extra_json": None})
-        return self._raised(super()._build_request(bare), error)
+        return self._raised(super()._build_request(bare), error)  # type: ignore[misc]
 
     def _validate_headers(self, headers: Any, omitted: Any) -> None:
         # The mark is on what may be for another provider, whose key it needs then, and not Anthropic's.
@@ -140,7 +140,7 @@ class Routed(Optioned):
         try:
             runtime.check_kill_switch()
         except MuxiLLMError as error:
-            raise self._raised(self._build_request(options), error) from error  # type: ignore[attr-defined]
+            raise self._raised(self._build_request(options), error) from error
         return False
 
     def _raised(self, request: Any, error: MuxiLLMError) -> Any:
