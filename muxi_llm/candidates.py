@@ -61,22 +61,22 @@ def candidate_of(
     prefix = model.partition("/")[0]
     known = _known.get(asked)
     named = registry.find(prefix)
-    if known is not None and known[3] is named and config.credentials(known[0]) == known[1]:
+    if known is not None and known[3] is named and config.traces(known[0]) == known[1]:
         return known[2]
     ref = ModelRef.parse(model, registry.find, default=default, hint=registry.hint)
-    made = _made(ref, api_key, base_url)
+    kind, traces, candidate = _made(ref, api_key, base_url)
     if len(_known) >= KNOWN:
         _known.clear()
-    _known[asked] = *made, named
-    return made[2]
+    _known[asked] = kind, traces, candidate, named
+    return candidate
 
 
 def _made(
     ref: ModelRef, api_key: str | None, base_url: str | None
-) -> tuple[type[Provider], config.Credentials, Candidate]:
+) -> tuple[type[Provider], tuple[Any, ...], Candidate]:
     kind = registry.find(ref.provider)
     assert kind is not None  # parse only lets known providers through
-    found = config.credentials(kind)
+    traces, found = config.traces(kind), config.credentials(kind)
     keys = () if api_key else found.keys
     provider = kind(
         api_key=api_key or found.api_key or (keys[0] if keys else None),
@@ -89,7 +89,7 @@ def _made(
         _check_key(key, kind, given=bool(api_key))
     if provider.base_url != kind.base_url:
         _check_url(provider.base_url, kind, given=bool(base_url))
-    return kind, found, Candidate(ref, provider)
+    return kind, traces, Candidate(ref, provider)
 
 
 def _check_key(key: object, kind: type[Provider], *, given: bool) -> None:
@@ -148,7 +148,7 @@ def any_key() -> bool:
 KNOWN = 512
 """How many candidates are kept at most: who brings thousands of keys must not fill the memory."""
 
-_known: dict[tuple[str, Any, Any, Any], tuple[type[Provider], config.Credentials, Candidate, Any]] = {}
+_known: dict[tuple[str, Any, Any, Any], tuple[type[Provider], tuple[Any, ...], Candidate, Any]] = {}
 """By what was asked for: the candidate, and what it was made of."""
 
 UNFIT_FOR_A_KEY = re.compile(r"[^!#-&(-~]")

@@ -23,6 +23,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
@@ -231,6 +232,23 @@ def credentials(kind: type[ProviderFacts]) -> Credentials:
     )
 
 
+def traces(kind: type[ProviderFacts]) -> tuple[Any, ...]:
+    """All that `credentials` reads, as it stands there: while this is equal, so are they."""
+    names, variables = _sources(kind)
+    package = vars(sys.modules[__package__])
+    pool = package.get(f"{kind.name}_keys")
+    pool = tuple(pool) if isinstance(pool, list) else pool  # which may be changed in place
+    return (pool, *map(package.get, names), *map(_behind, variables))
+
+
+@lru_cache(maxsize=512)
+def _sources(kind: type[ProviderFacts]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    names = ("api_key", "base_url", *kind.settings_env)
+    settings = (variable for variables in kind.settings_env.values() for variable in variables)
+    variables = (*kind.key_env, *kind.keys_env, *kind.base_url_env, *kind.header_env.values(), *settings)
+    return tuple(f"{kind.name}_{name}" for name in names), variables
+
+
 def _keys(name: str, given: object) -> tuple[str, ...]:
     if not given:
         return ()
@@ -281,20 +299,24 @@ def _first(variables: tuple[str, ...]) -> str | None:
 
 
 def _read(variable: str) -> str:
-    """A variable of now, without the blanks and quotes that files of variables leave around values.
-
-    Most are not set, and `os.environ` raises and catches two exceptions to say so: what is behind it is
-    asked first, where there is such a thing.
-    """
-    behind = getattr(os.environ, "_data", None)
-    if behind is not None:
-        key = _keys_behind.get(variable)
-        if key is None:
-            key = _keys_behind[variable] = os.environ.encodekey(variable)
-        if key not in behind:
-            return ""
+    """A variable of now, without the blanks and quotes that files of variables leave around values."""
+    if _behind(variable) is None:
+        return ""
     value = os.environ.get(variable, "").strip()
     return value[1:-1].strip() if value[:1] in QUOTES and value[:1] == value[-1:] else value
+
+
+def _behind(variable: str) -> object:
+    """A variable as it stands, `None` where it is not set. Most are not, and `os.environ` raises and catches
+    two exceptions to say so: what is behind it is asked, where there is such a thing.
+    """
+    behind = getattr(os.environ, "_data", None)
+    if behind is None:
+        return os.environ.get(variable)
+    key = _keys_behind.get(variable)
+    if key is None:
+        key = _keys_behind[variable] = os.environ.encodekey(variable)
+    return behind.get(key)
 
 
 _keys_behind: dict[str, Any] = {}

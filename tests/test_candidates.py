@@ -91,6 +91,11 @@ def test_a_provider_is_used_again_until_something_it_was_made_of_changes(monkeyp
         other = candidate_of("openai/m")
         assert other is not first
         first = other
+    muxi_llm.openai_keys = ["sk-5"]
+    assert candidate_of("openai/m").provider.keys == ("sk-5",)
+    muxi_llm.openai_keys.append("sk-6")
+    assert candidate_of("openai/m").provider.keys == ("sk-5", "sk-6")
+    muxi_llm.openai_keys = None
     muxi_llm.openai_api_key = "sk-3"
     assert candidate_of("openai/m", api_key="sk-4").provider.api_key == "sk-4"
     monkeypatch.delenv("OPENAI_KEYS")

@@ -99,8 +99,9 @@ class OpenAIProvider(OpenAICompatible):
 
     def is_openais(self, model: str) -> bool:
         """Whether *model* is OpenAI's, or the server is."""
-        host = urlsplit(self.base_url).hostname or ""
-        return host.endswith(HOMES) or self._openais.match(model) is not None
+        if self._openais.match(model) is not None:
+            return True
+        return (urlsplit(self.base_url).hostname or "").endswith(HOMES)
 
     def profile(self, model: str) -> Profile:
         """Of the model a fine-tuned one or a deployment is named for."""
