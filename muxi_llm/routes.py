@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from muxi_llm.core.plan import Outcome
-    from muxi_llm.providers.base import Provider
     from muxi_llm.routing.deployments import Deployment, Needs
     from muxi_llm.routing.facts import Facts
     from muxi_llm.routing.router import Route, Rules
@@ -58,10 +57,8 @@ class Routes:
         with self.lock:
             return self.router.route(model, needs, self.clock(), self._chance)
 
-    def choose(
-        self, model: object, needs: Needs, dress: Callable[[Provider], Provider] | None = None
-    ) -> list[Candidate]:
-        """The candidates for *model*, in order. dress: what is done to their providers for this request.
+    def choose(self, model: object, needs: Needs) -> list[Candidate]:
+        """The candidates for *model*, in order.
 
         Raises `NotFoundError` where there is no such model, `InvalidRequestError` where none of its
         deployments can do what is asked, `RateLimitError` where all are at their limits.
@@ -71,14 +68,18 @@ class Routes:
         route = self.explain(model, needs)
         if not route.chosen:
             raise unroutable(model, route)
-        return [self._candidate(one, needs, dress) for one in route.chosen]
+        return [self._candidate(one, model, needs) for one in route.chosen]
 
-    def _candidate(
-        self, facts: Facts, needs: Needs, dress: Callable[[Provider], Provider] | None
-    ) -> Candidate:
+    def _candidate(self, facts: Facts, model: str, needs: Needs) -> Candidate:
         candidate = self.places[facts.deployment.name].candidate
-        provider = candidate.provider if dress is None else dress(candidate.provider)
-        return Candidate(candidate.ref, provider, Watching(self, facts, needs))
+        ref = candidate.ref
+        if ref.name == ANY:
+            ref = ref._replace(name=model.removeprefix(f"{ref.provider}/"))
+        return Candidate(ref, candidate.provider, Watching(self, facts, needs))
+
+
+ANY = "*"
+"""The model of a deployment that has whichever is asked for."""
 
 
 class Watching:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm import __version__, runtime
 from muxi_llm.commands import batch, harness, kill_switch
+from muxi_llm.commands.gateway import check, serve
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.providers import registry
 from muxi_llm.providers.catalog import ROWS
@@ -65,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true", help="as JSON: provider → models")
     models.set_defaults(run=_models)
 
+    serve.add(commands.add_parser("serve", help="the gateway: OpenAI's and Anthropic's protocols in"))
+    check.add(commands.add_parser("check", help="what a gateway's configuration says, and what is wrong"))
     batch.add(commands.add_parser("batch", help="many prompts from a file, answers to a file"))
     kill_switch.add(
         commands.add_parser(

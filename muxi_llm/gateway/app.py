@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from muxi_llm.gateway.admission import Admission
     from muxi_llm.gateway.doors import Send
+    from muxi_llm.gateway.reload import Reloader
     from muxi_llm.gateway.requests import Receive
     from muxi_llm.gateway.state import State
 
@@ -25,16 +26,22 @@ class Gateway:
 
     def __init__(self, state: State, admission: Admission | None = None) -> None:
         """admission: who may; `None`: as the configuration says."""
-        self.state = state
-        self._admission = admission
+        self._given = admission
+        self.is_draining = False
+        self.reloader: Reloader | None = None
+        self._open: set[Visit] = set()
+        self.replace(state)
 
-    @property
-    def admission(self) -> Admission:
-        """Who may."""
-        if self._admission is not None:
-            return self._admission
-        tokens = self.state.settings.tokens
-        return Tokens(tokens) if tokens else Anybody()
+    def replace(self, state: State) -> None:
+        """Go on with *state*."""
+        self.state = state
+        tokens = state.settings.tokens
+        self.admission = self._given or (Tokens(tokens) if tokens else Anybody())
+
+    def end_open(self) -> None:
+        """The time is up: whatever is still open ends with an error of its protocol's."""
+        for visit in list(self._open):
+            visit.end()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -52,17 +59,24 @@ class Gateway:
             await answer(send, 404 if path not in DOORS else 405, unknown(incoming))
             return
         visit = Visit(state, incoming, send, ANYBODY)
+        self._open.add(visit)
         try:
             visit.told.principal = await self.admission.admit(incoming.headers)
             await visit()
         except MuxiLLMError as error:
             await visit.refuse(error)
         finally:
+            self._open.discard(visit)
             self.admission.settle(visit.told.principal, visit.told)
 
     async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
-        while (message := await receive())["type"] != "lifespan.shutdown":
-            await send({"type": f"{message['type']}.complete"})
+        await receive()
+        if self.reloader is not None:
+            self.reloader.begin()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        if self.reloader is not None:
+            self.reloader.end()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
@@ -74,6 +88,16 @@ class Gateway:
 
     async def _live(self, send: Send) -> None:
         await answer(send, 200, {"status": "ok"})
+
+    async def _ready(self, send: Send) -> None:
+        """Whether to send requests here, and why not. Deployments that cool down are told, and are no reason:
+        the next gateway would not have others.
+        """
+        routes = self.state.routes
+        now = routes.clock()
+        cooled = {name: one.cooled_for for name, one in routes.router.facts.items() if one.is_cooled(now)}
+        value = {"status": "draining" if self.is_draining else "ok", "cooling": cooled}
+        await answer(send, 503 if self.is_draining else 200, value)
 
 
 def path_of(path: str, prefix: str) -> str:
@@ -100,5 +124,6 @@ async def answer(send: Send, status: int, value: object) -> None:
 
 OWN: dict[tuple[str, str], Callable[[Gateway, Send], Coroutine[Any, Any, None]]] = {
     ("GET", "/health/live"): Gateway._live,  # noqa: SLF001 - its own table
+    ("GET", "/health/ready"): Gateway._ready,  # noqa: SLF001
 }
 PROTOCOLS = {"http": Gateway._http, "lifespan": Gateway._lifespan, "websocket": Gateway._websocket}  # noqa: SLF001

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 from muxi_llm.core.stream import AsyncStream
-from muxi_llm.errors import LOCAL_URL, MuxiLLMError
+from muxi_llm.errors import LOCAL_URL, MuxiLLMError, refusal
 from muxi_llm.gateway.alive import COMMENT, PINGS, Alive
 from muxi_llm.gateway.passing import Passing, forwarded
 from muxi_llm.gateway.refusals import body_of, headers_of, status_of
@@ -40,6 +40,11 @@ DOORS: dict[str, Door] = {
 """By path, below the prefix and `/v1`."""
 
 
+def ended() -> MuxiLLMError:
+    """The error of an answer that the gateway's end cut short."""
+    return refusal(503, "the gateway is shutting down; ask again", type="server_error", retry_after=1)
+
+
 @dataclass(slots=True)
 class Told:
     """What a request came to, for whoever keeps account. report: `None` where nobody was asked."""
@@ -64,6 +69,8 @@ class Visit:
         self._send = send
         self._door = DOORS[incoming.path]
         self._passing = Passing(incoming.path, forwarded(incoming.headers), incoming.query)
+        self._work: asyncio.Task[Any] | None = None
+        self._is_ended = False
         self._passed: set[str] = set()
         """The models that are asked in the client's own words."""
         self.told = Told(incoming.path, principal)
@@ -72,7 +79,7 @@ class Visit:
         """Answer, whatever happens; raises only what is a bug."""
         try:
             content = await self._incoming.body()
-            work = asyncio.current_task()
+            self._work = work = asyncio.current_task()
             assert work is not None
             watch = asyncio.ensure_future(self._incoming.gone())
             watch.add_done_callback(partial(self._left, work))
@@ -83,8 +90,16 @@ class Visit:
         except ClientGoneError:
             self.told.gone = True
         except asyncio.CancelledError:
-            if not self.told.gone:
+            if not (self.told.gone or self._is_ended):
                 raise
+            if self._is_ended:
+                await self.refuse(ended())
+
+    def end(self) -> None:
+        """Answer with an error now: the gateway goes."""
+        self._is_ended = True
+        if self._work is not None:
+            self._work.cancel()
 
     def _left(self, work: asyncio.Task[Any], watch: asyncio.Future[None]) -> None:
         """The client hung up: nothing is worth going on with."""
@@ -151,13 +166,21 @@ class Visit:
                     alive.told()
                     await self._send({"type": "http.response.body", "body": data, "more_body": True})
             await self._send({"type": "http.response.body", "body": b""})
-        except MuxiLLMError as error:  # in the middle: the protocol's own error event ends it
-            self.told.error = error
-            data = exchange.wire.encode_fault(cast("APIError", error))
-            await self._send({"type": "http.response.body", "body": data})
+        except MuxiLLMError as error:
+            await self._broken(exchange, error)
+        except asyncio.CancelledError:
+            if not self._is_ended:
+                raise
+            await self._broken(exchange, ended())
         finally:
             alive.over()
             await stream.close()
+
+    async def _broken(self, exchange: Exchange, error: MuxiLLMError) -> None:
+        """In the middle of a stream: the protocol's own error event ends it."""
+        self.told.error = error
+        data = exchange.wire.encode_fault(cast("APIError", error))
+        await self._send({"type": "http.response.body", "body": data})
 
     async def refuse(self, error: MuxiLLMError) -> None:
         """Tell the client what became of it, in its own protocol."""

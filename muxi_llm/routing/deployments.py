@@ -21,11 +21,11 @@ class Window(NamedTuple):
 class Deployment:
     """A named place requests may go to.
 
-    name: its own, of which there is one. model: `provider/model`. serves: shell patterns of the models people
-    ask for, small letters. weight: its share, among others; rpm, tpm: requests and tokens a minute it may
-    take. context: tokens a request and its answer may have, `None` if that is not known. vision, tools,
-    schema, thinking: what it can do. windows: requests within longer times. price: USD for a token in and
-    for one out, `None` if that is not known.
+    name: its own, of which there is one. model: `provider/model`, `provider/*` for whichever is asked for.
+    serves: shell patterns of the models people ask for, in small letters. weight: its share, among others;
+    rpm, tpm: requests and tokens a minute it may take. context: tokens a request and its answer may have,
+    `None` if that is not known. vision, tools, schema, thinking: what it can do. windows: requests within
+    longer times. price: USD for a token in and for one out, `None` if that is not known.
     """
 
     name: str

@@ -27,7 +27,8 @@ class Rules:
 
     strategy: one of `STRATEGIES`; strategies: the same for some models alone. fallbacks: the model people ask
     for → those to go on with. cooling: seconds a deployment is left alone. smoothing: the weight of the
-    latest attempt in the averages. has_affinity: whether a session stays where it is.
+    latest attempt in the averages. has_affinity: whether a session stays where it is. preferred: the provider
+    whose deployments come before all others, "" for none.
     """
 
     strategy: str = "simple-shuffle"
@@ -36,6 +37,7 @@ class Rules:
     cooling: float = 60.0
     smoothing: float = 0.1
     has_affinity: bool = True
+    preferred: str = ""
 
 
 class Refusal(NamedTuple):
@@ -133,6 +135,8 @@ class Router:
         if strategy == "round-robin":
             self._turns[model] = turn + 1
         ordered = STRATEGIES[strategy](fit, Moment(now, random, needs.stream, turn))
+        if self.rules.preferred:
+            ordered.sort(key=lambda one: not one.deployment.model.startswith(f"{self.rules.preferred}/"))
         if needs.session and self.rules.has_affinity and strategy != "in-order":
             first = pinned(fit, needs.session)[0]
             ordered = [first, *(one for one in ordered if one is not first)]

@@ -1,0 +1,82 @@
+"""`muxi-llm serve`, and the same as `llmux start --config …` and `llmux --config …`."""
+
+# ruff: noqa: T201 - printing is what a command is for
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `serve`."""
+    parser.add_argument("--config", metavar="FILE", default="", help=f"a .toml or .yaml file; {WITHOUT}")
+    parser.add_argument("--host", help="address to listen on, instead of the file's")
+    parser.add_argument("--port", type=int, help="port to listen on, 0 for any")
+    parser.add_argument("--workers", type=int, help="processes on that port")
+    parser.add_argument("--no-auth", action="store_true", help="let anybody ask who reaches the address")
+    parser.add_argument("--https", action="store_true", help="with the certificate given, or the file's")
+    parser.add_argument("--ssl-key", metavar="FILE", help="the certificate's private key")
+    parser.add_argument("--ssl-cert", metavar="FILE", help="the certificate, its chain behind it")
+    parser.add_argument("--verbose", action="store_true", help="log each attempt")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Serve; 2 where that cannot be."""
+    try:
+        from muxi_llm.gateway import serve as gateway  # noqa: PLC0415 - an extra, and nothing else needs it
+        from muxi_llm.gateway.settings.reading import ConfigurationError  # noqa: PLC0415
+    except ImportError as error:
+        print(f"muxi-llm: the gateway needs {error.name}: pip install 'muxi-llm[gateway]'", file=sys.stderr)
+        return 2
+    logging.basicConfig(
+        level=logging.DEBUG if given.verbose else logging.INFO, format="%(message)s", stream=sys.stderr
+    )
+    if given.verbose:
+        logging.getLogger("muxi_llm").setLevel(logging.DEBUG)
+    try:
+        return gateway.serve(given.config, server_of(given), print)
+    except ConfigurationError as error:
+        for finding in error.findings:
+            print(f"muxi-llm: {finding}", file=sys.stderr)
+        return 2
+
+
+def server_of(given: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of the server."""
+    said = {
+        "host": given.host,
+        "port": given.port,
+        "workers": given.workers,
+        "tls_key": given.ssl_key,
+        "tls_cert": given.ssl_cert,
+        "is_open": given.no_auth or None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def llmux(arguments: Sequence[str] | None = None) -> int:
+    """The command `llmux`: `start` is the only one there is, and may be left out."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] in (["start"], ["s"]):
+        given = ["start", *given[1:]]
+    elif given[:1] not in (["-h"], ["--help"]):
+        given = ["start", *given]
+    parser = argparse.ArgumentParser(prog="llmux", description="The gateway of muxi-llm.")
+    start = parser.add_subparsers(title="commands", required=True).add_parser(
+        "start", help="start the gateway"
+    )
+    add(start)
+    start.set_defaults(config="config.toml")
+    read = parser.parse_args(given)
+    status: int = read.run(read)
+    return status
+
+
+WITHOUT = "without one, every provider whose key is in the environment, on this machine alone"

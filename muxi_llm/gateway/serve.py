@@ -1,0 +1,187 @@
+"""From a configuration to a server that runs: uvicorn, the signal to end held until the balancer has left.
+
+SIGTERM ─► readiness says 503 ── pause ─► listener closed ── drain ─► open answers end with the protocol's
+error event ─► exit 0
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from muxi_llm.gateway.app import Gateway
+from muxi_llm.gateway.reload import Reloader
+from muxi_llm.gateway.settings import files
+from muxi_llm.gateway.settings.reading import ConfigurationError, Finding
+from muxi_llm.gateway.state import State
+from muxi_llm.gateway.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+
+    from muxi_llm.gateway.settings.model import Settings
+
+GRACE = 10.0
+"""Seconds between our own deadline and the server's, which cancels what is left without a word."""
+
+
+def settings_of(path: str, given: Mapping[str, Any]) -> Settings:
+    """The file's settings (of the environment where there is no file), with what the command line says of the
+    server laid over. Raises `ConfigurationError`, for one that would let strangers in too.
+    """
+    settings = files.read(path)[0] if path else files.of_environment()
+    given = dict(given)
+    is_open = given.pop("is_open", settings.is_open)
+    token = given.pop("token", "")
+    server = replace(settings.server, **given)
+    settings = replace(settings, server=server, is_open=is_open, source=path)
+    if token and not settings.tokens:
+        settings = replace(settings, tokens={"one-time": token})
+    check_open(settings)
+    return settings
+
+
+def check_open(settings: Settings) -> None:
+    """Without tokens a gateway is for its own machine, unless somebody says otherwise in so many words."""
+    if settings.tokens or settings.is_open or settings.server.is_loopback:
+        return
+    why = "there are no tokens, so anybody who reaches this address could spend the providers' keys"
+    raise ConfigurationError(
+        [
+            Finding(
+                "host", f"{settings.server.host}: {why}; give tokens, listen on 127.0.0.1, or say --no-auth"
+            )
+        ]
+    )
+
+
+# ---------------------------------------------------------------------------------------- the server
+
+
+class HeldServer(uvicorn.Server):
+    """uvicorn's server; the signal to end is ours first."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(uvicorn.Config(gateway, **options_of(gateway.state.settings)))
+        self._gateway = gateway
+        self._leaves: float | None = None
+        """When the listener closes."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's own shape
+        """Hold it. A second one never makes it longer; a second Ctrl-C ends everything at once."""
+        if self._leaves is None:
+            self._gateway.is_draining = True
+            waits = 0.0 if sig == signal.SIGINT else self._gateway.state.settings.server.pause
+            self._leaves = time.monotonic() + waits
+        elif sig == signal.SIGINT:
+            self.should_exit = self.force_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to go."""
+        if self._leaves is not None and time.monotonic() >= self._leaves:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listener, and end what is still open at the deadline."""
+        drain = self._gateway.state.settings.server.drain
+        asyncio.get_running_loop().call_later(drain, self._gateway.end_open)
+        await super().shutdown(sockets)
+
+
+def application() -> Gateway:
+    """The gateway that the environment describes: what each worker is made by."""
+    path, given = json.loads(os.environ[DESCRIBED])
+
+    def read() -> Settings:
+        return settings_of(path, given)
+
+    gateway = Gateway(State(read()))
+    gateway.reloader = Reloader(gateway, read, path)
+    return gateway
+
+
+def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None]) -> int:
+    """Serve until told to end; the exit status.
+
+    path: the configuration, "" for the environment's providers. given: settings of the server that win over
+    the file's. tell: where a line for people goes. Raises `ConfigurationError`.
+    """
+    if not path and "token" not in given:
+        given = {**given, "token": secrets.token_urlsafe(24)}
+        tell(f"a token for this run: {given['token']}")
+    settings = settings_of(path, given)
+    os.environ[DESCRIBED] = json.dumps([path, dict(given)])
+    server = settings.server
+    listener = bound(server.host, server.port)
+    scheme = "https" if server.tls_cert else "http"
+    tell(f"listening on {scheme}://{server.host}:{listener.getsockname()[1]}{server.prefix}")
+    if not settings.tokens:
+        tell(
+            "no tokens: anybody on this machine may ask"
+            if server.is_loopback
+            else "no tokens: ANYBODY may ask"
+        )
+    sys.stdout.flush()
+    if server.workers > 1:
+        return Workers(server.workers, listener.fileno()).run()
+    run(application(), listener)
+    return 0
+
+
+def run(gateway: Gateway, listener: socket.socket) -> None:
+    """Serve in this process, until told to end."""
+    HeldServer(gateway).run(sockets=[listener])
+
+
+def options_of(settings: Settings) -> dict[str, Any]:
+    """Uvicorn's own settings."""
+    server = settings.server
+    return {
+        "ssl_keyfile": server.tls_key or None,
+        "ssl_certfile": server.tls_cert or None,
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": bool(server.proxies),
+        "forwarded_allow_ips": list(server.proxies),
+        "h11_max_incomplete_event_size": server.limits.header,
+        "timeout_graceful_shutdown": int(server.drain + GRACE),
+        "timeout_keep_alive": 75,
+    }
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listener. Raises `ConfigurationError` where there can be none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            [Finding("port", f"cannot listen on {host}:{port}: {error.strerror}")]
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+DESCRIBED = "MUXI_LLM_GATEWAY"
+"""The variable that tells workers what to serve."""
+
+
+if __name__ == "__main__":  # a worker
+    run(application(), socket.socket(fileno=int(sys.argv[1])))

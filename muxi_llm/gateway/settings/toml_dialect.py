@@ -1,0 +1,111 @@
+"""The TOML dialect: backends in the order they are tried, each with what it can do.
+
+[provider.NAME]  [[backend]]  [tokens]  and the server's own keys at the top
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from muxi_llm.gateway.settings.deployments import rewriting_of, windows_of
+from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Server, Settings
+from muxi_llm.gateway.settings.reading import flag, one_of, seconds, secrets, table, text, whole
+from muxi_llm.providers import registry
+from muxi_llm.routing.deployments import Deployment
+from muxi_llm.routing.router import Rules
+
+if TYPE_CHECKING:
+    from muxi_llm.gateway.settings.reading import Section
+
+
+def settings_of(top: Section) -> Settings:
+    """What the file says; what is wrong in it goes to its findings."""
+    providers = {
+        name: provider_of(name, top.section("provider").section(name)) for name in top.table("provider")
+    }
+    backends = tuple(
+        backend
+        for index, section in enumerate(top.sections("backend"))
+        if (backend := backend_of(section, index, providers)) is not None
+    )
+    if not backends:
+        top.error("backend", 'there is none; write [[backend]] and model = "provider:model" below it')
+    settings = Settings(
+        providers=providers,
+        deployments=backends,
+        server=server_of(top),
+        rules=Rules("in-order", cooling=top.take("cooldown", seconds, 60.0)),
+        tokens=top.take("tokens", secrets) or {},
+        retries=top.take("max_retries", whole, 2),
+        timeout=top.take("request_timeout", seconds, 90.0),
+        mode=top.take("mode", one_of("adapt", "strict"), "adapt"),
+        log_level=top.take("log_level", text, "INFO").upper(),
+        windows=top.take("windows_file", text, "llmux-windows.sqlite3"),
+    )
+    top.section("log").take("request_details", flag)
+    top.end()
+    return settings
+
+
+def server_of(top: Section) -> Server:
+    """Where it listens."""
+    has_tls = top.take("https_enabled", flag, False)
+    key, certificate = top.take("ssl_key_file", text, ""), top.take("ssl_cert_file", text, "")
+    top.skip("ssl_ca_file")
+    if has_tls and not (key and certificate):
+        top.error("https_enabled", "wants ssl_key_file and ssl_cert_file")
+    return Server(
+        host=top.take("host", text, "127.0.0.1"),
+        port=top.take("port", whole, 8082),
+        prefix=top.take("prefix", text, ""),
+        tls_key=key if has_tls else "",
+        tls_cert=certificate if has_tls else "",
+    )
+
+
+def provider_of(name: str, section: Section) -> ProviderSettings:
+    """A provider: a registered one by its name, or any server that speaks OpenAI's wire."""
+    version = section.take("api_version", text)
+    kind = registry.find("azure" if version else name)
+    settings = ProviderSettings(
+        name=name,
+        kind=kind.name if kind else "",
+        api_key=section.take("api_key", text),
+        base_url=section.take("base_url", text),
+        settings={"api_version": version} if version else {},
+    )
+    if not (settings.kind or settings.base_url):
+        section.error("base_url", f"is missing: {name} is no provider that is known here")
+    section.end()
+    return settings
+
+
+def backend_of(
+    section: Section, index: int, providers: dict[str, ProviderSettings]
+) -> DeploymentSettings | None:
+    """One backend; `None` where it is not said which."""
+    asked = section.take("model", text, "")
+    provider, colon, model = asked.partition(":")
+    if not (colon and model):
+        section.error("model", 'must be "provider:model"')
+    elif provider not in providers:
+        section.error(
+            "model", f"there is no [provider.{provider}]; there are: {', '.join(providers) or 'none'}"
+        )
+    patterns = section.strings("model_match")
+    deployment = Deployment(
+        name=f"{provider}/{model}" if index == 0 else f"{provider}/{model}#{index + 1}",
+        model=f"{provider}/{model}",
+        serves=tuple(pattern.lower() for pattern in patterns) or ("*",),
+        context=section.take("context", whole),
+        vision=section.take("vision", flag, False),
+        thinking=section.take("thinking", flag, False),
+        windows=windows_of(section),
+    )
+    rewriting = rewriting_of(section)
+    price = section.take("price", table)
+    section.skip("weight")
+    section.end()
+    if provider not in providers or not model:
+        return None
+    return DeploymentSettings(deployment, provider, rewriting, price)

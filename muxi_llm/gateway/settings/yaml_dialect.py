@@ -1,0 +1,207 @@
+"""The YAML dialect: providers with their models, and a strategy that chooses among those of one name.
+
+A model is its name, or a table that says more of it: `{name: fast, model: gpt-4o, weight: 3, rpm: 100}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from muxi_llm.gateway.settings.deployments import rewriting_of, windows_of
+from muxi_llm.gateway.settings.model import DeploymentSettings, Limits, ProviderSettings, Server, Settings
+from muxi_llm.gateway.settings.reading import (
+    Section,
+    flag,
+    number,
+    one_of,
+    seconds,
+    secrets,
+    strings,
+    table,
+    text,
+    whole,
+)
+from muxi_llm.providers import registry
+from muxi_llm.routing.deployments import Deployment
+from muxi_llm.routing.router import Rules
+from muxi_llm.routing.strategies import STRATEGIES
+
+
+def settings_of(top: Section) -> Settings:
+    """What the file says; what is wrong in it goes to its findings."""
+    providers: dict[str, ProviderSettings] = {}
+    deployments: list[DeploymentSettings] = []
+    for section in top.sections("providers"):
+        provider = provider_of(section, providers)
+        deployments += models_of(section, provider, {one.deployment.name for one in deployments})
+        section.end()
+    if not deployments:
+        top.error("providers", "there is no model; give each provider a list of `models`")
+    routing, metrics, logging = top.section("routing"), top.section("metrics"), top.section("logging")
+    auth = top.section("auth")
+    settings = Settings(
+        providers=providers,
+        deployments=tuple(deployments),
+        server=server_of(top.section("server")),
+        rules=rules_of(routing, providers),
+        tokens=auth.take("tokens", secrets) or {},
+        retries=routing.take("retry_count", whole, 3) if routing.take("fallback_enabled", flag, True) else 0,
+        mode=routing.take("mode", one_of("adapt", "strict"), "adapt"),
+        log_level=logging.take("level", text, "INFO").upper(),
+        metrics=metrics.take("path", text, "/metrics") if metrics.take("enabled", flag, True) else "",
+        redis=redis_of(top, is_shared=routing.take("distributed", flag, False)),
+    )
+    if auth.take("enabled", flag, False) and not settings.tokens:
+        auth.error("tokens", "auth is enabled, and nobody has a token: write `tokens: {name: secret}`")
+    mode = top.section("deployment").take("mode", one_of(*MODES), "standalone")
+    if mode == "distributed" and not settings.redis:
+        top.error("deployment.mode", "distributed wants routing.distributed: true and a redis")
+    logging.skip("format")
+    routing.skip("retry_backoff", "retry_max_backoff", "retry_jitter")
+    for section in (routing, metrics, logging, auth):
+        section.end()
+    top.skip(*LATER)
+    top.end()
+    return settings
+
+
+def server_of(section: Section) -> Server:
+    """Where it listens. Its time-outs are a socket's: an answer takes as long as its provider does."""
+    tls = section.section("tls")
+    limits = section.section("limits")
+    server = Server(
+        host=section.take("host", text, "127.0.0.1"),
+        port=section.take("port", whole, 8080),
+        prefix=section.take("prefix", text, ""),
+        tls_key=tls.take("key_file", text, ""),
+        tls_cert=tls.take("cert_file", text, ""),
+        workers=section.take("workers", whole, 1),
+        limits=Limits(
+            limits.take("body", whole, Limits().body),
+            limits.take("decoded", whole, Limits().decoded),
+            limits.take("header", whole, Limits().header),
+        ),
+        proxies=section.strings("trusted_proxies"),
+        origins=section.strings("cors_origins"),
+        pause=section.take("drain_pause", seconds, 5.0),
+        drain=section.take("drain_timeout", seconds, 45.0),
+    )
+    for name in ("read_timeout", "write_timeout", "idle_timeout"):
+        section.take(name, seconds)
+    section.skip("admin_port")
+    for each in (tls, limits, section):
+        each.end()
+    return server
+
+
+def rules_of(routing: Section, providers: dict[str, ProviderSettings]) -> Rules:
+    """How one is chosen."""
+    strategy = one_of(*STRATEGIES)
+    default = routing.take("default_provider", text)
+    if default is not None and default not in providers:
+        routing.error(
+            "default_provider", f"there is no provider {default!r}; there are: {', '.join(providers)}"
+        )
+    fallbacks = {model: strings(names) for model, names in routing.table("fallbacks").items()}
+    return Rules(
+        strategy=routing.take("strategy", strategy, "simple-shuffle"),
+        strategies={model: strategy(name) for model, name in routing.table("strategies").items()},
+        fallbacks=fallbacks,
+        cooling=routing.take("cooldown_period", seconds, 60.0),
+        smoothing=routing.take("ewma_alpha", number, 0.1),
+        has_affinity=routing.take("session_affinity", flag, True),
+        preferred=default or "",
+    )
+
+
+def provider_of(section: Section, known: dict[str, ProviderSettings]) -> ProviderSettings:
+    """A provider, added to those that are *known*."""
+    name = section.take("name", text, "")
+    asked = section.take("type", text, name)
+    kind = registry.find(asked)
+    settings = ProviderSettings(
+        name=name,
+        kind=kind.name if kind else "",
+        api_key=section.take("api_key", text),
+        base_url=section.take("base_url", text),
+        headers=section.take("headers", secrets) or {},
+        timeout=section.take("timeout", seconds),
+        at_once=section.take("max_concurrent", whole),
+    )
+    if not name:
+        section.error("name", "is missing")
+    elif name in known:
+        section.error("name", f"there are two providers called {name!r}")
+    if not (settings.kind or settings.base_url):
+        section.error("type", f"{registry.hint(asked)}; any server of OpenAI's wire will do with a base_url")
+    section.skip("allow_private_base_url")
+    known[name] = settings
+    return settings
+
+
+def models_of(section: Section, provider: ProviderSettings, taken: set[str]) -> list[DeploymentSettings]:
+    """The provider's models."""
+    out: list[DeploymentSettings] = []
+    for index, item in enumerate(section.items("models")):
+        raw: Any = {"name": item} if isinstance(item, str) else item
+        if not isinstance(raw, dict):
+            section.error(f"models[{index}]", "must be a model's name, or a table with one")
+            continue
+        model = model_of(Section(raw, f"{section.at('models')}[{index}]", section.findings), provider, taken)
+        taken.add(model.deployment.name)
+        out.append(model)
+    return out
+
+
+def model_of(section: Section, provider: ProviderSettings, taken: set[str]) -> DeploymentSettings:
+    """A model: its name for those who ask, and what it is called at the provider."""
+    name = section.take("name", text, "")
+    model = section.take("model", text, name)
+    if not name:
+        section.error("name", "is missing")
+    unique = f"{provider.name}/{name}"
+    while unique in taken:
+        unique += "'"
+    price = section.take("price", table)
+    deployment = Deployment(
+        name=section.take("id", text, unique),
+        model=f"{provider.name}/{model}",
+        serves=tuple(each.lower() for each in (name, f"{provider.name}/{name}", *section.strings("aliases"))),
+        weight=section.take("weight", number),
+        rpm=section.take("rpm", whole),
+        tpm=section.take("tpm", whole),
+        context=section.take("context", whole),
+        vision=section.take("vision", flag, True),
+        tools=section.take("tools", flag, True),
+        schema=section.take("json_schema", flag, True),
+        thinking=section.take("thinking", flag, True),
+        windows=windows_of(section),
+        price=None if price is None else (float(price.get("input", 0)), float(price.get("output", 0))),
+    )
+    rewriting = rewriting_of(section)
+    section.end()
+    return DeploymentSettings(deployment, provider.name, rewriting, price)
+
+
+def redis_of(top: Section, *, is_shared: bool) -> str:
+    """The Redis that gateways share, "" where they share none."""
+    section = top.section("redis")
+    address, password = section.take("addr", text, ""), section.take("password", text, "")
+    database = section.take("db", whole, 0)
+    section.end()
+    if not is_shared:
+        return ""
+    if not address:
+        top.error("routing.distributed", "wants a redis: `redis: {addr: host:6379}`")
+    secret = f":{password}@" if password else ""
+    return f"redis://{secret}{address}/{database}"
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+MODES = ("standalone", "distributed", "development")
+LATER = (
+    *("stream", "rate_limit", "governance", "tracing", "observability", "cors", "database", "cache"),
+    *("healthcheck", "mcp", "vault", "pricing_file"),
+)
+"""Sections of other parts of that dialect."""

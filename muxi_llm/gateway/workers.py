@@ -1,0 +1,50 @@
+"""Several workers on one listener: started, started again when one dies, told to end together."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+PATIENCE = 0.5
+"""Seconds between two looks at the workers, and before a dead one is started again."""
+
+
+class Workers:
+    """So many processes that serve what is described in the environment, on a listener they inherit."""
+
+    def __init__(self, count: int, listener: int) -> None:
+        self._count = count
+        self._listener = listener
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._ending = threading.Event()
+
+    def run(self) -> int:
+        """Until a signal to end, and then until all of them are gone; 0 if all ended well."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGHUP, self._pass_on)
+        while not self._ending.is_set():
+            self._running = [one for one in self._running if one.poll() is None]
+            self._running += [self._started() for _ in range(self._count - len(self._running))]
+            self._ending.wait(PATIENCE)
+        return max(abs(one.wait()) for one in self._running)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "muxi_llm.gateway.serve", str(self._listener)]
+        # A session of its own: Ctrl-C is the parent's to hear, and comes to a worker as its parent says it.
+        return subprocess.Popen(command, pass_fds=[self._listener], start_new_session=True)  # noqa: S603
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._pass_on(number, frame)
+        self._ending.set()
+
+    def _pass_on(self, number: int, _: FrameType | None) -> None:
+        for one in self._running:
+            if one.poll() is None:
+                one.send_signal(number)

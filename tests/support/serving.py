@@ -1,0 +1,79 @@
+"""`muxi-llm serve` as a process of its own, for what only a process has: signals, workers, an exit status."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from tests.support.patience import LIFETIME, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Serving:
+    """`with Serving(config) as served`: its `url`, what it `said`, `tell` it a signal, `ended` for its status."""
+
+    def __init__(self, config: Path, *arguments: str, **environment: str) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "muxi_llm",
+            "serve",
+            "--config",
+            str(config),
+            "--port",
+            "0",
+            *arguments,
+        ]
+        self.said: list[str] = []
+        self._process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
+        )
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        self.said.extend(iter(self._process.stdout.readline, ""))
+
+    @property
+    def url(self) -> str:
+        found = re.search(r"listening on (\S+)", "".join(self.said))
+        return found[1] if found else ""
+
+    def __enter__(self) -> Serving:
+        until(lambda: self._process.poll() is not None or (self.url and self._answers()))
+        assert self._process.poll() is None, "".join(self.said)
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            return httpx2.get(f"{self.url}/health/live").status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def tell(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def ended(self) -> int:
+        return self._process.wait(LIFETIME)
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._listening.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
