@@ -10,11 +10,11 @@ import os
 import shutil
 import sys
 import textwrap
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm import __version__, runtime
 from muxi_llm.commands import batch, harness, kill_switch
-from muxi_llm.commands.gateway import check, serve
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.providers import registry
 from muxi_llm.providers.catalog import ROWS
@@ -27,10 +27,17 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+ROOMS = {
+    "serve": ("gateway", "the gateway: OpenAI's and Anthropic's protocols in, any provider out"),
+    "check": ("gateway", "what a gateway's configuration says, and what is wrong in it"),
+}
+"""Commands whose room is an extra, and is loaded when they are asked for."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
-    given = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    given = _parser(words[0] if words else "").parse_args(words)
     try:
         status: int = given.run(given)
         sys.stdout.flush()
@@ -48,7 +55,15 @@ def _give_up_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser() -> argparse.ArgumentParser:
+def _room(name: str, room: str) -> Any:
+    """The module of a command that wants an extra. Ends the program where that is not installed."""
+    try:
+        return import_module(f"muxi_llm.commands.{room}.{name}")
+    except ModuleNotFoundError as error:
+        sys.exit(_complain(f"{name} needs {error.name}: pip install 'muxi-llm[{room}]'", 2))
+
+
+def _parser(chosen: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="muxi-llm", description="Every model provider, one interface.")
     parser.add_argument("--version", action="version", version=f"muxi-llm {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -66,8 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true", help="as JSON: provider → models")
     models.set_defaults(run=_models)
 
-    serve.add(commands.add_parser("serve", help="the gateway: OpenAI's and Anthropic's protocols in"))
-    check.add(commands.add_parser("check", help="what a gateway's configuration says, and what is wrong"))
+    for name, (room, about) in ROOMS.items():
+        command = commands.add_parser(name, help=about)
+        if chosen == name:
+            _room(name, room).add(command)
     batch.add(commands.add_parser("batch", help="many prompts from a file, answers to a file"))
     kill_switch.add(
         commands.add_parser(

@@ -1,1 +1,1 @@
-"""The gateway's commands: `muxi-llm serve` and `check`, and `llmux` as the gateways before it were called."""
+"""The gateway's commands, for who has its extra."""

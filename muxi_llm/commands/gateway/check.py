@@ -7,6 +7,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from muxi_llm.gateway.serve import check_open
+from muxi_llm.gateway.settings import files
+from muxi_llm.gateway.settings.reading import ConfigurationError
+from muxi_llm.gateway.state import State, provider_of
 from muxi_llm.routing.deployments import CAPABILITIES
 from muxi_llm.routing.facts import span
 
@@ -25,11 +29,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Explain; 0 if it can be served, 1 if that would surprise somebody, 2 if it cannot be."""
-    from muxi_llm.gateway.serve import check_open  # noqa: PLC0415 - an extra, and nothing else needs it
-    from muxi_llm.gateway.settings import files  # noqa: PLC0415
-    from muxi_llm.gateway.settings.reading import ConfigurationError  # noqa: PLC0415
-    from muxi_llm.gateway.state import State  # noqa: PLC0415
-
     try:
         settings, findings = files.read(given.config)
         check_open(settings)
@@ -94,8 +93,6 @@ LIMITS = ("context", "rpm", "tpm", "weight")
 
 def keyless(settings: Settings) -> list[str]:
     """Providers that want a key and have none."""
-    from muxi_llm.gateway.state import provider_of  # noqa: PLC0415 - an extra, and nothing else needs it
-
     missing = []
     for one in settings.providers.values():
         provider = provider_of(one)

@@ -1,16 +1,18 @@
-"""`muxi-llm serve`, and the same as `llmux start --config …` and `llmux --config …`."""
+"""`muxi-llm serve`: the gateway."""
 
 # ruff: noqa: T201 - printing is what a command is for
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
+from muxi_llm.gateway import serve as gateway
+from muxi_llm.gateway.settings.reading import ConfigurationError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -29,12 +31,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Serve; 2 where that cannot be."""
-    try:
-        from muxi_llm.gateway import serve as gateway  # noqa: PLC0415 - an extra, and nothing else needs it
-        from muxi_llm.gateway.settings.reading import ConfigurationError  # noqa: PLC0415
-    except ImportError as error:
-        print(f"muxi-llm: the gateway needs {error.name}: pip install 'muxi-llm[gateway]'", file=sys.stderr)
-        return 2
     logging.basicConfig(
         level=logging.DEBUG if given.verbose else logging.INFO, format="%(message)s", stream=sys.stderr
     )
@@ -59,24 +55,6 @@ def server_of(given: argparse.Namespace) -> dict[str, Any]:
         "is_open": given.no_auth or None,
     }
     return {name: value for name, value in said.items() if value is not None}
-
-
-def llmux(arguments: Sequence[str] | None = None) -> int:
-    """The command `llmux`: `start` is the only one there is, and may be left out."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] in (["start"], ["s"]):
-        given = ["start", *given[1:]]
-    elif given[:1] not in (["-h"], ["--help"]):
-        given = ["start", *given]
-    parser = argparse.ArgumentParser(prog="llmux", description="The gateway of muxi-llm.")
-    start = parser.add_subparsers(title="commands", required=True).add_parser(
-        "start", help="start the gateway"
-    )
-    add(start)
-    start.set_defaults(config="config.toml")
-    read = parser.parse_args(given)
-    status: int = read.run(read)
-    return status
 
 
 WITHOUT = "without one, every provider whose key is in the environment, on this machine alone"
