@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from muxi_llm import runtime as runtime
     from muxi_llm import types as types
     from muxi_llm import utils as utils
+    from muxi_llm.audio_transcription import AudioTranscription as AudioTranscription
+    from muxi_llm.audio_translation import AudioTranslation as AudioTranslation
     from muxi_llm.batch import Batch as Batch
     from muxi_llm.chat_completion import ChatCompletion as ChatCompletion
     from muxi_llm.clients.anthropic import Anthropic as Anthropic
@@ -53,12 +55,15 @@ if TYPE_CHECKING:
     from muxi_llm.providers.compatible import OpenAICompatible as OpenAICompatible
     from muxi_llm.rerank import Rerank as Rerank
     from muxi_llm.runtime import AdaptationWarning as AdaptationWarning
+    from muxi_llm.speech import Speech as Speech
     from muxi_llm.types.raised import *  # noqa: F403 - the tree, whole
     from muxi_llm.types.settings import *  # noqa: F403 - what may be set of each provider
     from muxi_llm.types.theirs import *  # noqa: F403 - what is not ours, see `aliases`
 
 _HOMES = {
     "batch": ("Batch",),
+    "audio_transcription": ("AudioTranscription",),
+    "audio_translation": ("AudioTranslation",),
     "clients.anthropic": ("Anthropic", "AsyncAnthropic"),
     "chat_completion": ("ChatCompletion",),
     "clients.openai": (
@@ -82,6 +87,7 @@ _HOMES = {
     "providers.compatible": ("OpenAICompatible",),
     "rerank": ("Rerank",),
     "runtime": ("AdaptationWarning",),
+    "speech": ("Speech",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = {

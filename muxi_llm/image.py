@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from muxi_llm.runtime import prepare
-from muxi_llm.types.common import ImageParams
+from muxi_llm.types.common import ImageEditParams, ImageParams
 from muxi_llm.types.signatures import shows
 
 if TYPE_CHECKING:
@@ -60,3 +60,53 @@ class Image:
     async def acreate(cls, model: Model, prompt: str, stream: bool = False, **params: Any) -> Any:
         """The images (see the class), async."""
         return await prepare("image", {**params, "model": model, "prompt": prompt, "stream": stream}).arun()
+
+    @overload
+    @classmethod
+    def edit(
+        cls,
+        model: Model,
+        image: Any,
+        prompt: str,
+        stream: Literal[False] = False,
+        **params: Unpack[ImageEditParams],
+    ) -> ImagesResponse: ...
+
+    @overload
+    @classmethod
+    def edit(
+        cls, model: Model, image: Any, prompt: str, stream: Literal[True], **params: Unpack[ImageEditParams]
+    ) -> Stream[ImageEvent | PartialImageEvent]: ...
+
+    @classmethod
+    @shows(ImageEditParams, "ImagesResponse | Stream[ImageEvent | PartialImageEvent]")
+    def edit(cls, model: Model, image: Any, prompt: str, stream: bool = False, **params: Any) -> Any:
+        """*image*, or several, made into what *prompt* says, sync. A file is given as to
+        `AudioTranscription`; the rest is as with `create`.
+        """
+        params.update(model=model, image=image, prompt=prompt, stream=stream)
+        return prepare("image_edit", params).run()
+
+    @overload
+    @classmethod
+    async def aedit(
+        cls,
+        model: Model,
+        image: Any,
+        prompt: str,
+        stream: Literal[False] = False,
+        **params: Unpack[ImageEditParams],
+    ) -> ImagesResponse: ...
+
+    @overload
+    @classmethod
+    async def aedit(
+        cls, model: Model, image: Any, prompt: str, stream: Literal[True], **params: Unpack[ImageEditParams]
+    ) -> AsyncStream[ImageEvent | PartialImageEvent]: ...
+
+    @classmethod
+    @shows(ImageEditParams, "ImagesResponse | AsyncStream[ImageEvent | PartialImageEvent]")
+    async def aedit(cls, model: Model, image: Any, prompt: str, stream: bool = False, **params: Any) -> Any:
+        """`edit`, async."""
+        params.update(model=model, image=image, prompt=prompt, stream=stream)
+        return await prepare("image_edit", params).arun()

@@ -166,7 +166,12 @@ def current_port(*, blocking: bool) -> IO:
 def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
     """A face's keyword arguments → everything the call needs. Raises before any I/O."""
     check_keywords(endpoint, given)
-    return prepared_of(endpoint, present(given))
+    given = present(given)
+    if endpoint in WITH_FILES:
+        from muxi_llm.transport import files  # noqa: PLC0415 - for those who send some
+
+        given = files.with_files(endpoint, given)
+    return prepared_of(endpoint, given)
 
 
 def prepared_of(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
@@ -295,5 +300,8 @@ def _callers_level() -> int:
         level, frame = level + 1, frame.f_back
     return level
 
+
+WITH_FILES = {"transcription", "translation", "image_edit", "file.create"}
+"""Endpoints that take files."""
 
 OUR_FRAMES = {"muxi_llm", "openai", "anthropic"}

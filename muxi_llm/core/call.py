@@ -28,6 +28,7 @@ from muxi_llm.utils.streaming import chunks_of, collect
 from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
 from muxi_llm.wire.json_text import UnsendableTextError
 from muxi_llm.wire.reading import SENSELESS, senseless, usage_in
+from muxi_llm.wire.upload import in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -140,6 +141,7 @@ async def _exchange(
         request, calls = fitted(request, provider, ledger)
     body, stream = adapt(request, provider, wire.profile, ledger)
     extras = _extras_of(request, candidate.ref.provider)
+    body = await _with_contents(io, body, wire)
     try:
         outgoing = provider.prepare(wire, body, stream=stream, extra=extras.body)
     except UnsendableTextError:
@@ -187,6 +189,19 @@ def _following(provider: Provider, wire: Wire, outgoing: WireCall, reply: Reply)
     except SENSELESS as error:
         found = senseless("a reply that makes no sense", error, reply.content)
         raise provider.error_of(found, url=outgoing.url, reply=reply) from error
+
+
+async def _with_contents(io: IO, body: Mapping[str, Any], wire: Wire) -> Mapping[str, Any]:
+    """*body* with its files in memory, for a wire that has them inside of JSON."""
+    if not wire.inlines:
+        return body
+    try:
+        return await io.run(partial(in_memory, body, wire.inlines))
+    except UnreadableError as error:
+        raise errors.InvalidRequestError(error.message, param=error.param) from error
+    except ValueError as error:
+        message = f"{wire.ledger.provider} takes files up to {wire.inlines:,} bytes; {error}"
+        raise errors.InvalidRequestError(message, param=str(error).partition(" ")[0]) from None
 
 
 def missing_credentials(candidate: Candidate) -> errors.MissingCredentialsError:

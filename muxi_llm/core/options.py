@@ -19,10 +19,14 @@ from muxi_llm.types.common import (
     EmbeddingParams,
     FileListParams,
     FileParams,
+    ImageEditParams,
     ImageParams,
     ListParams,
     RerankParams,
+    SpeechParams,
     StoredParams,
+    TranscriptionParams,
+    TranslationParams,
 )
 
 if TYPE_CHECKING:
@@ -171,6 +175,10 @@ KEYWORDS: dict[Endpoint, frozenset[str]] = {
     "embedding": frozenset(EmbeddingParams.__annotations__) | {"model", "input"},
     "image": frozenset(ImageParams.__annotations__) | {"model", "prompt", "stream"},
     "moderation": frozenset(CallParams.__annotations__) | {"model", "input"},
+    "image_edit": frozenset(ImageEditParams.__annotations__) | {"model", "image", "prompt", "stream"},
+    "transcription": frozenset(TranscriptionParams.__annotations__) | {"model", "file", "stream"},
+    "translation": frozenset(TranslationParams.__annotations__) | {"model", "file"},
+    "speech": frozenset(SpeechParams.__annotations__) | {"model", "input", "voice", "stream"},
     "rerank": frozenset(RerankParams.__annotations__) | {"model", "query", "documents"},
     "file.create": frozenset(FileParams.__annotations__) | {"file", "purpose"},
     "file.list": frozenset(FileListParams.__annotations__),

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from muxi_llm.providers.base import STORED
 from muxi_llm.providers.openai import OPENAIS, OpenAIProvider
 from muxi_llm.providers.tokens import left
+from muxi_llm.providers.voices import OPENAI_AUDIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,11 @@ class AzureProvider(OpenAIProvider):
         "ad_token_provider": (),
         "content_safety_endpoint": ("AZURE_CONTENT_SAFETY_ENDPOINT", "CONTENT_SAFETY_ENDPOINT"),
     }
-    more_wires = {"image": "openai.images:OpenAIImages", "moderation": "content_safety:ContentSafety"}
+    more_wires = {
+        "image": "openai.images:OpenAIImages",
+        "moderation": "content_safety:ContentSafety",
+        **OPENAI_AUDIO,
+    }
     realtime_support = False
 
     _openais = re.compile(rf"(.*[^a-z0-9])?{OPENAIS.pattern}")
@@ -113,7 +118,7 @@ class AzureProvider(OpenAIProvider):
 
 OF_NO_DEPLOYMENT = {"models", *STORED}
 TARGET = re.compile(
-    r"(?P<base>https?://[^?]+?)(?:/chat/completions|/completions|/embeddings|/responses)?"
+    r"(?P<base>https?://[^?]+?)(?:/chat/completions|/completions|/embeddings|/responses|/audio/\w+|/images/\w+)?"
     r"(?:\?(?:.*&)?api-version=(?P<version>[\w.-]+).*)?"
 )
 """Endpoints as they stand in Azure's portal, to be copied: with the last words of the path, and a version."""

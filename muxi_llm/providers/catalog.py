@@ -10,6 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 from muxi_llm.providers.base import stored_in
+from muxi_llm.providers.voices import (
+    FEW_FORMATS,
+    GROQ_QUIRKS,
+    HEARS,
+    OF_OPENAI,
+    OPENAI_AUDIO,
+    STREAMS,
+    WITHOUT_INSTRUCTIONS,
+)
 from muxi_llm.wire.anthropic.thinking import BUDGETS
 from muxi_llm.wire.base import Profile
 
@@ -60,6 +69,11 @@ def images(*others: str, **quirks: Any) -> dict[str, dict[str, Profile]]:
 
 
 STRICT_ASSISTANT = frozenset({"role", "content", "tool_calls"})
+
+FIREWORKS_AUDIO = {
+    "whisper-v3-turbo": "https://audio-turbo.api.fireworks.ai/v1",
+    "": "https://audio-prod.api.fireworks.ai/v1",
+}
 
 ROWS: dict[str, dict[str, Any]] = {
     # https://docs.ai21.com/reference/jamba-1-6-api-ref
@@ -151,9 +165,17 @@ ROWS: dict[str, dict[str, Any]] = {
         renames=MAX_TOKENS,
         effort_fields=THREE_LEVELS,
         tool_choices={"required": "any"},
-        more_wires={"image": "images.inputs:FireworksImages"},
+        more_wires={
+            "image": "images.inputs:FireworksImages",
+            **{name: OPENAI_AUDIO[name] for name in ("transcription", "translation")},
+        },
         # https://docs.fireworks.ai/api-reference/generate-a-new-image-from-a-text-prompt
-        quirks=images(fixed={"response_format": "b64_json"}, ranges={"n": (1, 1)}),
+        quirks={
+            **images(fixed={"response_format": "b64_json"}, ranges={"n": (1, 1)}),
+            "transcription": {"": HEARS},
+        },
+        # https://docs.fireworks.ai/api-reference/audio-transcriptions, .../audio-translations
+        bases={"transcription": FIREWORKS_AUDIO, "translation": FIREWORKS_AUDIO},
     ),
     # https://friendli.ai/docs/openapi/model-apis/chat-completions
     "friendli": row(
@@ -176,12 +198,14 @@ ROWS: dict[str, dict[str, Any]] = {
         CHAT,
         f"{OPEN} reasoning_replay",
         # https://console.groq.com/docs/batch, .../docs/api-reference#batches
-        more_wires=stored_in("stored"),
+        more_wires={**stored_in("stored"), **FEW_FORMATS},
         batch_lines="openai.batches:GroqLines",
         drops=refused("logprobs", "top_logprobs", "logit_bias", "n"),
         effort_fields=THREE_LEVELS,
         message_drops={"name": NO_SUCH_PARAMETER},
         stop_limit=4,
+        # https://console.groq.com/docs/api-reference#audio
+        quirks=GROQ_QUIRKS,
         # https://console.groq.com/docs/reasoning; strict: https://github.com/tashfeenahmed/freellmapi/issues/1070
         reasoning_field="reasoning",
         assistant_fields=STRICT_ASSISTANT | {"name", "reasoning", "function_call"},
@@ -239,6 +263,7 @@ ROWS: dict[str, dict[str, Any]] = {
                 BatchCancel="openai.batches:MistralCancel",
             ),
             "moderation": "openai.moderations:MistralModerations",
+            "transcription": "mistral:MistralTranscription",
         },
         batch_lines="openai.batches:MistralLines",
         renames={**MAX_TOKENS, "seed": "random_seed"},
@@ -248,6 +273,8 @@ ROWS: dict[str, dict[str, Any]] = {
             **{level: {"reasoning_effort": "high"} for level in ("low", "medium", "xhigh")},
         },
         tool_call_id="[a-zA-Z0-9]{9}",
+        # https://docs.mistral.ai/api/endpoint/audio/transcriptions
+        quirks={"transcription": {"": STREAMS}},
         # https://docs.mistral.ai/api/ (AssistantMessage); no user behind a tool:
         # https://github.com/mistralai/mistral-common/issues/169
         assistant_fields=STRICT_ASSISTANT | {"prefix"},
@@ -383,12 +410,18 @@ ROWS: dict[str, dict[str, Any]] = {
             ),
             "image": "images.hosts:TogetherImages",
             "rerank": "rerank:SeeingRerank",
+            **FEW_FORMATS,
         },
         batch_lines="openai.batches:TogetherLines",
         namespaced_models=True,
         renames=MAX_TOKENS,
         effort_fields={**THREE_LEVELS, "none": {"reasoning": {"enabled": False}}},
-        quirks=images("output_format"),
+        # https://docs.together.ai/reference/audio-transcriptions, .../audio-translations, .../audio-speech
+        quirks={
+            **images("output_format"),
+            "transcription": {"": HEARS},
+            "speech": {"": Profile(streams=True, drops=WITHOUT_INSTRUCTIONS)},
+        },
     ),
     # https://developers.upstage.ai/docs/apis/chat, .../docs/capabilities/generate/reasoning: low is none
     "upstage": row(
@@ -414,6 +447,9 @@ ROWS: dict[str, dict[str, Any]] = {
         f"{ALL} rerank",
         "vision audio_input audio_url video_input json_schema reasoning_replay top_k",
         key_required=False,
+        # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html#transcriptions-api
+        more_wires={name: OPENAI_AUDIO[name] for name in ("transcription", "translation")},
+        quirks={"transcription": {"": Profile(streams=True, drops=OF_OPENAI)}},
         # One system message: https://github.com/vllm-project/vllm/issues/41114
         one_system=True,
         prefill={"continue_final_message": True, "add_generation_prompt": False},
@@ -441,8 +477,12 @@ ROWS: dict[str, dict[str, Any]] = {
         "https://api.x.ai/v1",
         CHAT,
         OPEN,
-        more_wires={"image": "images.hosts:XAIImages"},
-        quirks=images("quality", "user", ranges={"n": (1, 10)}),
+        # https://docs.x.ai/developers/model-capabilities/images/editing
+        more_wires={"image": "images.hosts:XAIImages", "image_edit": "openai.images:InlineImageEdits"},
+        quirks={
+            **images("quality", "user", ranges={"n": (1, 10)}),
+            "image_edit": {"": Profile(ranges={"n": (1, 10)})},
+        },
     ),
     # https://platform.xiaomimimo.com/docs/en-US/quick-start/error-codes
     "xiaomi": row(

@@ -42,6 +42,8 @@ class OpenAICompatible(Provider, register=False):
 
     paths: ClassVar[Mapping[str, str]] = {}
     """OpenAI's path → the one here, relative to the base URL or a whole one; `{model}` may be in it."""
+    bases: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Endpoint → pattern of a model's name → its own base URL, unless the caller has given one."""
     closed: ClassVar[str] = ""
     """What became of a service that is no more. With a base URL, it is one like any other."""
 
@@ -76,6 +78,10 @@ class OpenAICompatible(Provider, register=False):
 
     def url_of(self, wire: Wire, *, stream: bool) -> str:
         """Where this attempt goes: by `paths`, if there is a row for it."""
+        if wire.endpoint in self.bases and self.base_url == type(self).base_url:
+            rows = self.bases[wire.endpoint].items()
+            base = next((base for pattern, base in rows if re.match(pattern, wire.model)), self.base_url)
+            return base + wire.path_for(stream=stream)
         path = self.paths.get(wire.path, "").replace("{model}", quote(wire.model, safe="/"))
         if "//" in path and self.base_url != type(self).base_url:
             path = ""  # where the service is elsewhere, an address of one's own is not

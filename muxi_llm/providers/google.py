@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.providers.base import Provider, stored_in
+from muxi_llm.providers.voices import GEMINI_VOICES, STREAMS
 from muxi_llm.wire.base import Profile
 from muxi_llm.wire.gemini.embeddings import GeminiEmbeddings
 from muxi_llm.wire.gemini.generate_content import GenerateContent
@@ -42,6 +43,8 @@ class GoogleProvider(Provider):
     more_wires: Mapping[Endpoint, str] = {
         **stored_in("gemini.stored"),
         "image": "gemini.images:google_images",
+        "transcription": "gemini.audio:GeminiTranscription",
+        "speech": "gemini.audio:GeminiSpeech",
     }
     batch_lines = "gemini.stored:GeminiLines"
     # https://ai.google.dev/gemini-api/docs/imagen, .../image-generation
@@ -49,7 +52,9 @@ class GoogleProvider(Provider):
         "image": {
             "imagen": Profile(takes=frozenset({"prompt", "n", "size"}), fixed=AS_DATA, ranges={"n": (1, 4)}),
             "": Profile(takes=frozenset({"prompt", "n", "size"}), fixed=AS_DATA, ranges={"n": (1, 1)}),
-        }
+        },
+        "transcription": {"": STREAMS},
+        "speech": {"": Profile(voices=GEMINI_VOICES)},
     }
 
     json_mode_support = True

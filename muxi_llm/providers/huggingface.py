@@ -29,7 +29,11 @@ class HuggingFaceProvider(OpenAICompatible):
     base_url = "https://router.huggingface.co/v1"
     key_env = ("HF_TOKEN", "HUGGINGFACE_API_KEY", "HUGGING_FACE_HUB_TOKEN")
     wires = {"chat": OpenAIChat, "embedding": FeatureExtraction, "models": ModelsList}
-    more_wires = {"image": "images.inputs:TextToImage", "rerank": "rerank:TEIRerank"}
+    more_wires = {
+        "image": "images.inputs:TextToImage",
+        "rerank": "rerank:TEIRerank",
+        "transcription": "speech_recognition:SpeechRecognition",
+    }
     quirks = {
         "image": {
             "": Profile(
@@ -60,7 +64,7 @@ class HuggingFaceProvider(OpenAICompatible):
     def url_of(self, wire: Wire, *, stream: bool) -> str:
         """The task API stands beside the router's `/v1`, not below it; of one's own, it is all there is."""
         if wire.endpoint == "rerank" or wire.path.startswith(f"/{SERVED_BY}/"):
-            alone = wire.endpoint == "image" and self._is_dedicated
+            alone = wire.endpoint in {"image", "transcription"} and self._is_dedicated
             return self.base_url.removesuffix("/v1") + ("" if alone else wire.path)
         return super().url_of(wire, stream=stream)
 

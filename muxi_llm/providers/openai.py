@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from muxi_llm.providers.base import stored_in
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.providers.profiles import profile_within
+from muxi_llm.providers.voices import OPENAI_AUDIO, OPENAI_QUIRKS, STREAMS
 from muxi_llm.wire.base import Profile
 from muxi_llm.wire.responses.instead import ChatOrResponses
 
@@ -54,6 +55,7 @@ class OpenAIProvider(OpenAICompatible):
         "image": "openai.images:OpenAIImages",
         "moderation": "openai.moderations:OpenAIModerations",
         **stored_in("stored"),
+        **OPENAI_AUDIO,
     }
     batch_lines = "batch_lines:Lines"
     quirks = {
@@ -69,7 +71,16 @@ class OpenAIProvider(OpenAICompatible):
                 fixed={"response_format": "b64_json"},
                 streams=True,
             ),
-        }
+        },
+        # https://platform.openai.com/docs/api-reference/images/createEdit
+        "image_edit": {
+            "dall-e-2": Profile(
+                ranges={"n": (1, 10)},
+                drops={**GPT_IMAGE_ONLY, "input_fidelity": GPT_IMAGE_ONLY["background"]},
+            ),
+            "": Profile(ranges={"n": (1, 10)}, streams=True),
+        },
+        **OPENAI_QUIRKS,
     }
     foreign = frozenset()
     # Of its own tools those that it runs; of the others the caller could not be told the calls.
@@ -116,7 +127,12 @@ class OpenAIProvider(OpenAICompatible):
 HOMES = ("openai.com", "azure.com")
 
 COMPATIBLE = {
-    "quirks": {"image": {"": Profile(streams=True)}},
+    "quirks": {
+        "image": {"": Profile(streams=True)},
+        "image_edit": {"": STREAMS},
+        "transcription": {"": STREAMS},
+        "speech": {"": STREAMS},
+    },
     "wires": OpenAICompatible.wires,
     "own_tools": OpenAICompatible.own_tools,
     "server_tools": OpenAICompatible.server_tools,

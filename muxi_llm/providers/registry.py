@@ -28,6 +28,8 @@ NATIVE = {
     "bedrock": "muxi_llm.providers.amazon_bedrock",
     "cohere": "muxi_llm.providers.cohere",
     "databricks": "muxi_llm.providers.databricks",
+    "deepgram": "muxi_llm.providers.audio_services",
+    "elevenlabs": "muxi_llm.providers.audio_services",
     "google": "muxi_llm.providers.google",
     "huggingface": "muxi_llm.providers.huggingface",
     "jina": "muxi_llm.providers.embedding_services",

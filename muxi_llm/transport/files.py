@@ -15,18 +15,32 @@ import re
 import tempfile
 import threading
 import weakref
+from collections.abc import Mapping
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.core.port import UnreadableError
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.transport.media_types import types_of
+from muxi_llm.transport.uploads import PIECE
 from muxi_llm.wire.upload import File
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PIECE = 262_144
+    from muxi_llm.wire.base import Endpoint
+
+
+def with_files(endpoint: Endpoint, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """*given* with the files among the arguments of *endpoint* taken as such; several of one in a list."""
+    taken = {
+        name: [file_of(one, f"{name}[{at}]") for at, one in enumerate(given[name])]
+        if isinstance(given[name], list)
+        else file_of(given[name], name)
+        for name in FILES.get(endpoint, ())
+        if name in given
+    }
+    return {**given, **taken} if taken else given
 
 
 def file_of(given: Any, param: str) -> File:
@@ -42,7 +56,7 @@ def file_of(given: Any, param: str) -> File:
     begin = source[:64] if isinstance(source, bytes) else source.begin
     name = _checked_name(name, param) or _name_of(given) or f"upload{_ending_of(begin)}"
     media_type = media_type or mimetypes.guess_type(name)[0] or next(iter(types_of(begin)), OCTETS)
-    return File(name, _sent(media_type, param), source, _headers(headers or (), param))
+    return File(name, _sent(media_type, param), source, _headers(headers or {}, param))
 
 
 def _taken_apart(given: Any, param: str) -> tuple[Any, Any, Any, Any]:
@@ -204,7 +218,9 @@ def _sent(media_type: Any, param: str) -> str:
 
 def _headers(headers: Any, param: str) -> tuple[tuple[str, str], ...]:
     """Further headers of a file's part: the fourth of a tuple, as OpenAI's and httpx2's files have it."""
-    pairs = tuple(dict(headers).items())
+    if not isinstance(headers, Mapping):
+        raise _bad(param, "has headers that are none")
+    pairs = tuple(headers.items())
     for name, value in pairs:
         if not HEADER_NAME.fullmatch(str(name)) or not HEADER_VALUE.fullmatch(str(value)):
             raise _bad(param, "has headers that are none")
@@ -224,6 +240,14 @@ def _why(error: Exception) -> str:
     """Without the path: it is the caller's, and may be in a log that is not."""
     return getattr(error, "strerror", None) or type(error).__name__
 
+
+FILES: Mapping[Endpoint, tuple[str, ...]] = {
+    "transcription": ("file",),
+    "translation": ("file",),
+    "image_edit": ("image", "mask", "markup"),
+    "file.create": ("file",),
+}
+"""The arguments of an endpoint that are files."""
 
 OCTETS = "application/octet-stream"
 ENDINGS = {

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from secrets import token_hex
+import os
 from typing import TYPE_CHECKING
 
 from muxi_llm.core.port import UnreadableError
-from muxi_llm.transport.files import PIECE
 from muxi_llm.wire.upload import Upload
 
 if TYPE_CHECKING:
@@ -18,6 +17,10 @@ if TYPE_CHECKING:
     from muxi_llm.wire.upload import Source
 
 
+PIECE = 262_144
+"""Bytes read at a time."""
+
+
 class Outgoing:
     """An `Upload` opened: iterate as often as need be.
 
@@ -26,7 +29,7 @@ class Outgoing:
 
     def __init__(self, upload: Upload) -> None:
         """Blocks where its files are not in memory. Raises `UnreadableError`."""
-        boundary = token_hex(16)
+        boundary = os.urandom(16).hex()
         self._layout = upload.layout(boundary)
         self.is_in_memory = upload.is_in_memory
         self._sizes = [len(part) if isinstance(part, bytes) else part.size for part in self._layout]

@@ -219,3 +219,57 @@ class RerankParams(CallParams, total=False):
     max_tokens_per_doc: int | None
     return_documents: bool | None
     top_n: int | None
+
+
+class ImageEditParams(CallParams, total=False):
+    """Parameters of an image edit, besides `model`, `image`, `prompt` and `stream`."""
+
+    background: str | None
+    complexity: str | None
+    frame_count: int | None
+    frame_duration_ms: int | None
+    input_fidelity: str | None
+    markup: Any
+    mask: Any
+    n: int | None
+    output_compression: int | None
+    output_format: str | None
+    partial_images: int | None
+    quality: str | None
+    response_format: Literal["url", "b64_json"] | None
+    safety_identifier: str | None
+    size: str | None
+    svg: Mapping[str, Any] | None
+    user: str | None
+
+
+class TranslationParams(CallParams, total=False):
+    """Parameters of a translation of speech, besides `model` and `file`."""
+
+    prompt: str | None
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] | None
+    temperature: float | None
+
+
+class TranscriptionParams(CallParams, total=False):
+    """Parameters of a transcription, besides `model`, `file` and `stream`."""
+
+    chunking_strategy: Any
+    include: Sequence[str] | None
+    keywords: Sequence[str] | None
+    known_speaker_names: Sequence[str] | None
+    known_speaker_references: Sequence[str] | None
+    language: str | None
+    languages: Sequence[str] | None
+    prompt: str | None
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] | None
+    temperature: float | None
+    timestamp_granularities: Sequence[Literal["word", "segment"]] | None
+
+
+class SpeechParams(CallParams, total=False):
+    """Parameters of a speech call, besides `model`, `input`, `voice` and `stream`."""
+
+    instructions: str | None
+    response_format: str | None
+    speed: float | None

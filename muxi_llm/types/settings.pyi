@@ -32,6 +32,7 @@ anyscale_keys: list[str] | str | None
 azure_api_key: str | None
 azure_api_version: str | None
 azure_base_url: str | None
+azure_content_safety_endpoint: str | None
 azure_keys: list[str] | str | None
 azure_resource: str | None
 baseten_api_key: str | None
@@ -73,12 +74,18 @@ databricks_client_id: str | None
 databricks_client_secret: str | None
 databricks_host: str | None
 databricks_keys: list[str] | str | None
+deepgram_api_key: str | None
+deepgram_base_url: str | None
+deepgram_keys: list[str] | str | None
 deepinfra_api_key: str | None
 deepinfra_base_url: str | None
 deepinfra_keys: list[str] | str | None
 deepseek_api_key: str | None
 deepseek_base_url: str | None
 deepseek_keys: list[str] | str | None
+elevenlabs_api_key: str | None
+elevenlabs_base_url: str | None
+elevenlabs_keys: list[str] | str | None
 featherless_api_key: str | None
 featherless_base_url: str | None
 featherless_keys: list[str] | str | None

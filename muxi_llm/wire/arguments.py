@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muxi_llm.errors import InvalidRequestError, shown
+from muxi_llm.wire.upload import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,12 +80,35 @@ def _are_strings(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(one, str) for one in (*value, *value.values()))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_voice(value: Any) -> bool:
+    return is_text(value) or (isinstance(value, dict) and is_text(value.get("id")))
+
+
+def _are_images(value: Any) -> bool:
+    return isinstance(value, File) or listing(File)(value)
+
+
 # ------------------------------------------------------------------------------------------ tables
 
 TEXT = Argument("a string", is_text)
 NEEDED_TEXT = TEXT._replace(needed=True)
 STRINGS = Argument("a string or a list", _is_input, needed=True)
 COUNT = Argument("a whole number from 1", within(1))
+
+NUMBER = Argument("a number", _is_number)
+FILE = Argument("a path, bytes, an open file or (name, content)", lambda value: isinstance(value, File))
+
+# https://platform.openai.com/docs/api-reference/audio/createTranslation
+TRANSLATION = {
+    "file": FILE._replace(needed=True),
+    "prompt": TEXT,
+    "response_format": one_of("json", "text", "srt", "verbose_json", "vtt"),
+    "temperature": NUMBER,
+}
 
 ARGUMENTS: dict[Endpoint, dict[str, Argument]] = {
     "completion": {"prompt": STRINGS},
@@ -117,6 +141,42 @@ ARGUMENTS: dict[Endpoint, dict[str, Argument]] = {
     "batch.list": {"limit": COUNT},
     "batch.retrieve": {"batch_id": NEEDED_TEXT},
     "batch.cancel": {"batch_id": NEEDED_TEXT},
+    # https://platform.openai.com/docs/api-reference/images/createEdit
+    "image_edit": {
+        "image": Argument(f"{FILE.wanted}, or a list of them", _are_images, needed=True),
+        "prompt": NEEDED_TEXT,
+        "mask": FILE,
+        "markup": FILE,
+        "n": COUNT,
+        "size": TEXT,
+        "quality": TEXT,
+        "background": TEXT,
+        "output_format": TEXT,
+        "input_fidelity": TEXT,
+        "response_format": one_of("url", "b64_json"),
+        "output_compression": Argument("a whole number from 0 to 100", within(0, 100)),
+        "partial_images": Argument("a whole number from 0 to 3", within(0, 3)),
+    },
+    "translation": TRANSLATION,
+    # https://platform.openai.com/docs/api-reference/audio/createTranscription
+    "transcription": {
+        **TRANSLATION,
+        "language": TEXT,
+        "response_format": one_of("json", "text", "srt", "verbose_json", "vtt", "diarized_json"),
+        "include": Argument("a list of strings", listing(str)),
+        "timestamp_granularities": Argument(
+            "a list of 'word' and 'segment'",
+            lambda value: isinstance(value, list) and all(one in ("word", "segment") for one in value),
+        ),
+    },
+    # https://platform.openai.com/docs/api-reference/audio/createSpeech
+    "speech": {
+        "input": NEEDED_TEXT,
+        "voice": Argument("a voice's name, or {'id': ...}", _is_voice),
+        "instructions": TEXT,
+        "response_format": TEXT,
+        "speed": NUMBER,
+    },
     # https://platform.openai.com/docs/api-reference/moderations/create
     "moderation": {
         "input": Argument(

@@ -143,6 +143,8 @@ class Profile:
     """At an endpoint other than those of `SPOKEN`: the only parameters there are; `None`: all of OpenAI's."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """There: what is so without being asked for, and is not sent."""
+    voices: tuple[str, ...] = ()
+    """Those it speaks with; empty: nobody knows."""
     streams: bool = False
     """There: whether it does."""
     max_output_tokens: int | None = None
@@ -246,6 +248,8 @@ class Wire:
     """Whether another request goes before the one that is answered by a stream."""
     binary: ClassVar[bool] = False
     """Whether its stream is of bytes, whatever type they say they are."""
+    inlines: ClassVar[int] = 0
+    """Bytes of a file it takes inside of JSON; such files are read before they are encoded."""
 
     def __init__(self, model: str, ledger: Ledger, profile: Profile) -> None:
         self.model = model

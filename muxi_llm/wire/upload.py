@@ -11,7 +11,7 @@ fields keep the line ends they have.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from muxi_llm.wire.json_text import UnsendableTextError
@@ -105,6 +105,24 @@ def form_of(body: Mapping[str, Any]) -> Upload:
     holds, `true` and `false`. Files are parts, several of one argument too.
     """
     return Upload(tuple(part for name, value in body.items() for part in _parts(name, value)))
+
+
+def in_memory(body: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """*body* with the contents of its files. Blocks; raises `UnreadableError`, and `ValueError` for one of
+    more than *most* bytes.
+    """
+    return {name: _held(name, value, most) for name, value in body.items()}
+
+
+def _held(name: str, value: Any, most: int) -> Any:
+    if isinstance(value, list):
+        return [_held(name, one, most) for one in value]
+    if not isinstance(value, File):
+        return value
+    size = len(value.source) if isinstance(value.source, bytes) else value.source.size
+    if size > most:
+        raise ValueError(f"{name} has {size:,}")
+    return replace(value, source=value.read())
 
 
 def _parts(name: str, value: Any) -> Iterator[Part]:

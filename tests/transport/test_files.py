@@ -134,6 +134,7 @@ def _closed() -> io.BytesIO:
         ((1, b"x"), "has a name that is no string but int"),
         (("a", b"x", "text/plain\r\nx: y"), "has a type that no header can hold"),
         (("a", b"x", 5), "has a type that no header can hold"),
+        (("a", b"x", None, 5), "has headers that are none"),
         (("a", b"x", None, {"x y": "1"}), "has headers that are none"),
         (("a", b"x", None, {"x": "1\r\ny: 2"}), "has headers that are none"),
     ],
@@ -162,6 +163,8 @@ def test_a_path_that_is_gone_cannot_be_read(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(UnreadableError, match="cannot be read any more"):
         taken.read()
+    with pytest.raises(UnreadableError, match="cannot be read any more"):
+        taken.source.size  # type: ignore[union-attr]  # noqa: B018
 
 
 def test_a_path_of_bytes(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from muxi_llm import InvalidRequestError
 from muxi_llm.core.body import body_of
+from muxi_llm.wire.upload import File
 
 PROMPT = {"prompt": "a red dot"}
+HEARD = {"file": File("a.mp3", "audio/mpeg", b"ID3")}
 ASKED = {"query": "q", "documents": ["a", "b"]}
 
 
@@ -39,6 +41,25 @@ ASKED = {"query": "q", "documents": ["a", "b"]}
         ("rerank", {"query": "q", "documents": [1]}, "documents", "must be a list of strings or dicts"),
         ("rerank", {**ASKED, "top_n": 0}, "top_n", "top_n must be a whole number from 1, not 0"),
         ("rerank", {**ASKED, "return_documents": "yes"}, "return_documents", "must be True or False"),
+        ("speech", {}, "input", "input is empty; give a string"),
+        ("speech", {"input": "a", "speed": "2"}, "speed", "speed must be a number"),
+        ("speech", {"input": "a", "speed": True}, "speed", "speed must be a number"),
+        ("transcription", {}, "file", "file is empty; give a path, bytes, an open file or"),
+        ("transcription", {**HEARD, "temperature": "0"}, "temperature", "temperature must be a number"),
+        ("transcription", {**HEARD, "response_format": "xml"}, "response_format", "one of json, text, srt"),
+        ("transcription", {**HEARD, "include": "logprobs"}, "include", "must be a list of strings"),
+        (
+            "transcription",
+            {**HEARD, "timestamp_granularities": ["letter"]},
+            "timestamp_granularities",
+            "list of",
+        ),
+        (
+            "translation",
+            {**HEARD, "response_format": "diarized_json"},
+            "response_format",
+            "one of json, text",
+        ),
         ("embedding", {"input": ""}, "input", "input is empty; give a string or a list"),
         ("completion", {"prompt": 5}, "prompt", "prompt must be a string or a list, not 5"),
     ],
@@ -59,7 +80,7 @@ def test_what_is_wrong_for_everybody(endpoint: Any, given: dict[str, Any], param
         ("moderation", {"input": [{"type": "text", "text": "a"}]}),
         ("rerank", {"query": "q", "documents": ["a", {"text": "b"}], "top_n": 5, "return_documents": False}),
         ("rerank", {"query": "q", "documents": ("a", "b")}),
-        ("speech", {"anything": 1}),
+        ("file.list", {"anything": 1}),
     ],
 )
 def test_what_is_right(endpoint: Any, given: dict[str, Any]) -> None:

@@ -4,20 +4,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.base import Json, Wire, WireError, build_value, fault_of, loads, raise_in_band
 from muxi_llm.wire.event_decoder import EventDecoder
+from muxi_llm.wire.upload import form_of
 from muxi_llm.wire.values import ImageEvent, ImagesResponse, PartialImageEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from muxi_llm.wire.base import Endpoint
+    from muxi_llm.wire.upload import File, Upload
+
 
 class OpenAIImages(Wire):
     """OpenAI images."""
 
-    endpoint = "image"
+    endpoint: ClassVar[Endpoint] = "image"
     path = "/images/generations"
     stream_headers = {"accept": "text/event-stream"}
     _many = 1
@@ -36,6 +42,40 @@ class OpenAIImages(Wire):
 
     def stream_decoder(self, *, created: int) -> ImageStreamDecoder:  # noqa: ARG002 - in the events
         return ImageStreamDecoder(self._many)
+
+
+class OpenAIImageEdits(OpenAIImages):
+    """OpenAI's edits of images: a form. Source: https://platform.openai.com/docs/api-reference/images/createEdit."""
+
+    endpoint = "image_edit"
+    path = "/images/edits"
+
+    def content_of(self, body: Json) -> bytes | Upload:
+        return form_of(body)
+
+
+class InlineImageEdits(OpenAIImages):
+    """The same as JSON, the images inside. Source: https://docs.x.ai/developers/model-capabilities/images."""
+
+    endpoint = "image_edit"
+    path = "/images/edits"
+    inlines = 20_000_000
+
+    def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:
+        for name in body.keys() & {"mask", "markup"}:
+            why = f"{self.ledger.provider} edits by words alone"
+            raise UnsupportedParameterError(f"{name}: {why}", param=name)
+        given = super().encode_request(body, stream=stream)
+        images = given.pop("image")
+        if isinstance(images, list) and len(images) > 1:
+            given["images"] = [_inlined(one) for one in images]
+        else:
+            given["image"] = _inlined(images[0] if isinstance(images, list) else images)
+        return given
+
+
+def _inlined(file: File) -> Json:
+    return {"type": "image_url", "url": f"data:{file.type};base64,{b64encode(file.read()).decode()}"}
 
 
 def images_of(raw: Any, created: int) -> ImagesResponse:
