@@ -207,7 +207,7 @@ class Stay:
 
     def _rests(self, io: IO, step: Attempt) -> MuxiLLMError | None:
         """Whether to wait for the place is out of the question."""
-        if not (self.place.paces and self._harness.is_paced):
+        if not (self.place.has_refused and self._harness.is_paced):
             return None
         now, seconds = io.now(), self.rest(io)
         longest = PATIENCE if not (self._is_alone or self.is_last) else min(RETRY_AFTER_CAP, step.ends - now)
@@ -283,7 +283,7 @@ class Stay:
                 self._key = ring.select(now, self._model) or ring.select(now)
             if self._key is None and not self._spare():
                 return KeyPoolExhaustedError(len(self._pool.ring))
-        if not (self.place.paces and self._harness.is_paced):
+        if not (self.place.has_refused and self._harness.is_paced):
             return None
         with self.place.lock:
             pace = self.place.paces.get((self._key or credential_of(self._candidate), io.now))

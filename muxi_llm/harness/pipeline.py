@@ -185,17 +185,16 @@ class Harness:
         if error is None:
             tokens = getattr(getattr(outcome.value, "usage", None), "total_tokens", None)
             pause = pause_of(outcome.headers, tokens if isinstance(tokens, int) else 0)
-            if not (pause or place.paces):
-                return  # what a place stands is learnt from its first refusal on
             with place.lock:
                 pace = place.pace(key, clock)
                 pace.answered(now)
                 if pause:
                     pace.spent(now, pause)
+                    place.has_refused = True
         elif getattr(error, "status_code", None) == 429:
             with place.lock:
                 place.pace(key, clock).refused(now, error.retry_after, sent=sent)
-            self.places.have_refused = True
+            self.places.have_refused = place.has_refused = True
         else:
             return
         place.catch_up()

@@ -46,6 +46,8 @@ class Place:
         self.provider = provider
         self.base_url = base_url
         self.model = model
+        self.has_refused = False
+        """Whether it has ever asked for a rest: before that nobody looks for one."""
         self.looked = float("-inf")
         """When other processes were last asked about it."""
         self.lock = Lock()
