@@ -16,7 +16,7 @@ from muxi_llm.errors import (
     InvalidRequestError,
 )
 from muxi_llm.inbound import FRAMING
-from muxi_llm.models import Reported
+from muxi_llm.models import ReportedModel
 from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, dumps, loads
@@ -31,13 +31,13 @@ ERROR = "muxi_llm.error"
 """The response extension that carries our error to the one Anthropic's client makes of the response."""
 
 
-class Message(Reported, AnthropicMessage):
+class Message(ReportedModel, AnthropicMessage):
     """A message."""
 
     __slots__ = ("_muxi", "_wire_bytes")
 
 
-class BetaMessage(Reported, AnthropicBetaMessage):
+class BetaMessage(ReportedModel, AnthropicBetaMessage):
     """A message with what is in beta."""
 
     __slots__ = ("_muxi", "_wire_bytes")

@@ -85,6 +85,23 @@ def test_values_of_the_clients(call: str, how: str, server: Upstream) -> None:
         assert again.choices[0].message.parsed == Person(name="Ada")
 
 
+MESSAGE = {"max_tokens": 9, "messages": HELLO}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("model", ["claude-new", "groq/llama"])
+@pytest.mark.parametrize("beta", [False, True])
+def test_anthropics_messages(beta: bool, model: str, how: str, world: Upstream) -> None:
+    with muxi_llm.Anthropic() as client:
+        messages = client.beta.messages if beta else client.messages
+        value = messages.create(model=model, **MESSAGE)
+        with messages.stream(model=model, **MESSAGE) as stream:
+            streamed = stream.get_final_message()
+    for one in (value, streamed):
+        again = COPIES[how](one)
+        assert (again, again.muxi) == (one, one.muxi)
+
+
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("how", ["pickle", "copy", "deepcopy"])
 @pytest.mark.parametrize("fallbacks", [[], ["groq/llama"]])

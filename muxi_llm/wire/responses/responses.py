@@ -120,7 +120,9 @@ class OpenAIResponses(Wire):
     def decode_response(self, data: bytes, *, created: int) -> ChatCompletion:
         raw = loads(data)
         if isinstance(raw, dict) and raw.get("status") in {"failed", "cancelled"}:
-            raise failure(raw)
+            with reading("not a response", data):
+                said, _ = message_of(raw.get("output") or [], self.ledger.provider, legacy=self._legacy)
+            raise failure(raw, said.get("content"))
         raise_in_band(raw)
         with reading("not a response", data):
             return build_value(ChatCompletion, self._value_of(raw, created))

@@ -31,13 +31,13 @@ Place = tuple[int, str, int]
 """Where a text stands: the item's index, what it is, the part's index."""
 
 
-def failure(response: Mapping[str, Any]) -> WireError:
-    """The error of a response that failed."""
+def failure(response: Mapping[str, Any], said: str | None = None) -> WireError:
+    """The error of a response that failed, having *said* so much."""
     error = response.get("error") or {"message": f"the response was {response.get('status')}"}
     code = error.get("code") if isinstance(error, dict) else None
     status = 500 if code in (None, "server_error", "vector_store_timeout") else 400
     fault = fault_of(status, {"error": error})
-    return WireError("fault", fault.message, fault)
+    return WireError("fault", fault.message, fault, partial=said or None)
 
 
 class ResponsesStreamDecoder(ChunkDecoder):

@@ -183,6 +183,7 @@ def test_pitfall_16_failures(error, status, message):
     raw = response("a", status="failed", error=error)
     with pytest.raises(WireError) as caught:
         Codec().whole(raw)
+    assert caught.value.partial == "a"
     *chunks, last = Codec().items(*told(raw))
     assert last == caught.value
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "a"
