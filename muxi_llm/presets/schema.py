@@ -5,7 +5,8 @@ The schemas are in `schemas`. Messages say what must be, never what was there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,28 +15,42 @@ try:
 except ImportError as error:  # pragma: no cover - tests have every extra
     raise ImportError("presets need jsonschema: pip install 'muxi-llm[presets]'") from error
 
-from muxi_llm.presets.schemas import DATE_TIME, SCHEMAS, TEXTS, URI
+from muxi_llm.presets.schemas import DATE_TIME, LLMIX_CODES, SCHEMAS, TEXTS, URI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jsonschema.exceptions import ValidationError
 
-Kind = Literal["source", "SKILL.md", "AGENTS.md", "MCP-SERVER.md", "relationship", "policy"]
+Kind = Literal[
+    "source", "SKILL.md", "AGENTS.md", "MCP-SERVER.md", "relationship", "policy", "llmix", "llmix-loaded",
+    "fixture", "plan", "manifest",
+]  # fmt: skip
 MOST_FAULTS = 5
 """How many faults of one document are told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong. where: a JSON pointer, empty for the whole. rule: where in the schema it says so."""
+    """What is wrong. where: a JSON pointer, empty for the whole. keyword: of the schema; rule: its place there."""
 
     where: str
+    keyword: str
     text: str
     rule: str
 
     def __str__(self) -> str:
         return f"{self.where or '(root)'} {self.text}"
+
+
+def namespace_faults(said: dict[str, Any], kind: Literal["llmix", "llmix-loaded"]) -> list[tuple[str, Fault]]:
+    """What is wrong with LLMix's part of a front matter: `mda`'s code for it, and what it is."""
+    found = []
+    for fault in faults(said, kind):
+        told = f"{fault.where} {fault.keyword} {fault.text}"
+        code = next(code for pattern, code in LLMIX_CODES if re.match(pattern, told))
+        found.append((code, replace(fault, where=f"/metadata/snoai-llmix{fault.where}")))
+    return found
 
 
 def faults(value: Any, kind: Kind) -> list[Fault]:
@@ -64,7 +79,16 @@ def _told(error: ValidationError) -> Iterator[Fault]:
     value: Any = error.validator_value
     if error.validator == "required":
         value = error.message.split("'")[1]  # one error for each that is missing
+    if error.validator == "additionalProperties":
+        value = _additional(error.instance, error.schema)
     if isinstance(value, list):
         value = ",".join(map(str, value))
     rule = "/".join(str(part) for part in error.absolute_schema_path)
-    yield Fault(where, said.replace("{}", str(value).replace(r"\Z", "$")), f"#/{rule}")
+    yield Fault(where, str(error.validator), said.replace("{}", str(value).replace(r"\Z", "$")), f"#/{rule}")
+
+
+def _additional(instance: Any, schema: Any) -> list[str]:
+    """The names that may not be there, as far as they fit into a message."""
+    patterns = "|".join(schema.get("patternProperties", ["(?!)"]))
+    extra = [name for name in instance if name not in schema["properties"] and not re.search(patterns, name)]
+    return [name[:40] for name in extra[:3]]

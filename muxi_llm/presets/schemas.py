@@ -146,12 +146,154 @@ WITH_SIGSTORE: Schema = {
     "required": ["trustedSigners"],
 }
 
+PROVIDERS = (
+    "openai", "anthropic", "google", "deepseek", "openrouter", "deepinfra", "novita", "together", "sno-gpu",
+)  # fmt: skip
+STRATEGIES = ("native", "gateway", "disabled", "redis", "redis-or-memory", "memory")
+NAMES = {
+    "module": "_default|[a-z][a-z0-9_]{0,63}",
+    "preset": "_base[a-z0-9_]*|[a-z][a-z0-9_]{0,63}",
+    "scope": "_default|[a-z][a-z0-9_-]{0,63}",
+}
+POSITIVE: Schema = {"type": "integer", "minimum": 1}
+FLAG: Schema = {"type": "boolean"}
+LLMIX: Schema = {
+    "module": _text(NAMES["module"]),
+    "preset": _text(NAMES["preset"]),
+    "common": _object(
+        {
+            "provider": {"enum": list(PROVIDERS)},
+            "model": _text(r"(?s:.*\S.*)"),
+            "maxOutputTokens": POSITIVE,
+            "temperature": {"type": "number", "minimum": 0, "maximum": 2},
+            "topP": {"type": "number", "minimum": 0, "maximum": 1},
+            "topK": POSITIVE,
+            "presencePenalty": {"type": "number"},
+            "frequencyPenalty": {"type": "number"},
+            "stopSequences": _list(_text()),
+            "seed": {"type": "integer"},
+            "maxRetries": {"type": "integer", "minimum": 0},
+            "enableThinking": FLAG,
+            "keepThinkingOutput": FLAG,
+        },
+        "provider",
+        "model",
+    ),
+    "providerOptions": _object({name: {"type": "object"} for name in PROVIDERS}),
+    "caching": _object(
+        {"strategy": {"enum": list(STRATEGIES)}, "key": _text(), "ttl": POSITIVE, "maxItems": POSITIVE},
+        "strategy",
+    ),
+}
+LOADED: Schema = {
+    "timeout": {"type": "object"},
+    "description": _text(),
+    "deprecated": FLAG,
+    "tags": _list(_text()),
+    "bypassGateway": FLAG,
+}
+"""What loaders take beside it, and `mda validate` does not."""
+
+LLMIX_CODES = (
+    (" required .*'common'|/common type", "llmix.missing_common"),
+    (" additionalProperties", "llmix.unknown_namespace_key"),
+    ("/common additionalProperties", "llmix.unknown_common_key"),
+    ("/caching additionalProperties", "llmix.unknown_caching_key"),
+    ("/(module|preset) ", "llmix.invalid_identifier"),
+    ("/common(/provider | required .*'provider')", "llmix.invalid_provider"),
+    ("/common(/model | required .*'model')", "llmix.invalid_model"),
+    ("/common/", "llmix.invalid_common"),
+    ("/providerOptions", "llmix.invalid_provider_options"),
+    ("/caching", "llmix.invalid_caching"),
+    ("", "llmix.invalid_namespace"),
+)
+"""What `mda` calls a fault in LLMix's namespace, by where it is, its keyword, and what is said of it."""
+
+FIXTURE = _object(
+    {
+        **{name: _text(minLength=1) for name in ("issuer", "subject", "workflow", "keyId", "publicKeyPem")},
+        "repository": _text("[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"),
+        "ref": _text("refs/(heads|tags)/.+"),
+        "algorithm": {"const": "ed25519"},
+        "expectedPayloadDigest": ANY_DIGEST,
+        "rekor": _object(
+            {
+                "url": _text(minLength=1),
+                "logId": _text(minLength=1),
+                "logIndex": {"type": "integer", "minimum": 0},
+                "payloadDigest": ANY_DIGEST,
+            },
+            *("url", "logId", "logIndex", "payloadDigest"),
+        ),
+    },
+    *("issuer", "subject", "repository", "workflow", "ref", "keyId", "algorithm", "publicKeyPem"),
+    *("expectedPayloadDigest", "rekor"),
+    additionalProperties=True,
+)
+
+NULLABLE: Schema = {"type": ["string", "null"]}
+PLAN = _object(
+    {
+        "kind": {"const": "llmix-release-plan"},
+        "version": {"const": 1},
+        "sourceSetDigest": ANY_DIGEST,
+        "sources": _list(
+            _object(
+                {
+                    "module": _text(NAMES["module"]),
+                    "preset": _text(NAMES["preset"]),
+                    "sourcePath": _text(minLength=1),
+                    "rawSourceDigest": ANY_DIGEST,
+                    "expectedRegistryEntryIdentity": _text(minLength=1),
+                },
+                *("module", "preset", "sourcePath", "rawSourceDigest", "expectedRegistryEntryIdentity"),
+                additionalProperties=True,
+            )
+        ),
+    },
+    *("kind", "version", "sourceSetDigest", "sources"),
+    additionalProperties=True,
+)
+MANIFEST = _object(
+    {
+        "kind": {"const": "llmix-trust-manifest"},
+        "version": {"const": 1},
+        "expectedRootDigest": ANY_DIGEST,
+        "sourceSetDigest": ANY_DIGEST,
+        "releasePlanDigest": ANY_DIGEST,
+        **dict.fromkeys(("minimumRevision", "minimumPublishedAt", "highWatermark"), NULLABLE),
+        "registryRoot": _object(
+            {
+                "path": _text(minLength=1),
+                "revision": _text(minLength=1),
+                "publishedAt": DATE,
+                "highWatermark": _text(minLength=1),
+            },
+            *("path", "revision", "publishedAt", "highWatermark"),
+            additionalProperties=True,
+        ),
+        "releasePlan": _object(
+            {"path": _text(minLength=1), "sourceCount": {"type": "integer", "minimum": 0}},
+            *("path", "sourceCount"),
+            additionalProperties=True,
+        ),
+    },
+    *("kind", "version", "expectedRootDigest", "sourceSetDigest", "releasePlanDigest"),
+    *("registryRootTrustPolicy", "registryRoot", "releasePlan"),
+    additionalProperties=True,
+)
+
 SCHEMAS: dict[str, Schema] = {
     "source": _object({**OPEN, **EXTENDED, "allowed-tools": _text()}, **SIGNED),
     "SKILL.md": _object({**OPEN, "allowed-tools": _text()}, "name", "description", **SIGNED),
     "AGENTS.md": _object(OPEN, **SIGNED),
     "MCP-SERVER.md": _object(OPEN, "name", "description", **SIGNED),
     "relationship": RELATIONSHIP,
+    "llmix": _object(LLMIX, "common"),
+    "llmix-loaded": _object({**LLMIX, **LOADED}, "common"),
+    "fixture": FIXTURE,
+    "plan": PLAN,
+    "manifest": MANIFEST,
     "policy": _object(
         {
             "version": {"type": "integer", "const": 1},
@@ -169,7 +311,7 @@ SCHEMAS: dict[str, Schema] = {
 TEXTS = {
     "type": "must be {}",
     "required": "must have required property '{}'",
-    "additionalProperties": "must NOT have additional properties",
+    "additionalProperties": "must NOT have additional properties ({})",
     "enum": "must be equal to one of the allowed values",
     "const": "must be equal to constant",
     "pattern": 'must match pattern "{}"',

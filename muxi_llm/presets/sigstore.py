@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from muxi_llm.presets import keys
-from muxi_llm.presets.canonical import is_digest, pae
+from muxi_llm.presets import keys, schema
+from muxi_llm.presets.canonical import pae
 from muxi_llm.presets.errors import MdaError
 from muxi_llm.presets.trust import Claim, Identity, failed, signers_of
 
@@ -197,26 +197,10 @@ class SigstoreFixture:
 
 def fixture(value: Any) -> SigstoreFixture:
     """A fixture file's value. Raises `MdaError` (`sigstore.fixture_invalid`) for one that is incomplete."""
-    log = value.get("rekor") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(log, dict):
-        raise _bad_fixture("Sigstore fixture and its rekor must be JSON objects")
-    for name in ("issuer", "subject", "repository", "workflow", "ref", "keyId", "publicKeyPem"):
-        if not isinstance(value.get(name), str) or not value[name]:
-            raise _bad_fixture(f"{name} must be a non-empty string")
-    if value.get("algorithm") != "ed25519":
-        raise _bad_fixture("algorithm must be ed25519")
-    index = log.get("logIndex")
-    if not all(isinstance(log.get(name), str) and log[name] for name in ("url", "logId")):
-        raise _bad_fixture("rekor.url and rekor.logId must be non-empty strings")
-    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-        raise _bad_fixture("rekor.logIndex must be a non-negative integer")
-    if not is_digest(value.get("expectedPayloadDigest")) or not is_digest(log.get("payloadDigest")):
-        raise _bad_fixture("expectedPayloadDigest and rekor.payloadDigest must be digests")
+    if wrong := schema.faults(value, "fixture"):
+        text, code = "; ".join(map(str, wrong)), "sigstore.fixture_invalid"
+        raise MdaError("signature-verification-failure", text, code=code)
     return SigstoreFixture(value)
-
-
-def _bad_fixture(text: str) -> MdaError:
-    return MdaError("signature-verification-failure", text, code="sigstore.fixture_invalid")
 
 
 TEXTS = {

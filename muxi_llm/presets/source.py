@@ -15,6 +15,7 @@ from typing import Any
 
 from muxi_llm.presets import canonical, schema, yaml
 from muxi_llm.presets.errors import MdaError, SecurityError
+from muxi_llm.presets.schemas import NAMES
 
 SOURCE_BYTES = 1 << 20
 """How large a document may be."""
@@ -204,8 +205,8 @@ def preset_of(
     said = namespace(found.front)
     if said is None:
         raise MdaError("project-schema-violation", f"metadata.{NAMESPACE} is required")
-    if wrong := namespace_faults(found.front, wide=True):
-        raise MdaError("project-schema-violation", "; ".join(text for _, text in wrong[: schema.MOST_FAULTS]))
+    if wrong := schema.namespace_faults(said, "llmix-loaded"):
+        raise MdaError("project-schema-violation", "; ".join(str(fault) for _, fault in wrong))
     for word, path, own in (("module", module, said.get("module")), ("preset", preset, said.get("preset"))):
         if path is not None and own not in {None, path}:
             raise MdaError(
@@ -252,144 +253,10 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else deepcopy(value)
 
 
-# ---------------------------------------------------------------------------------- LLMix's own rules
-
-
 def check_name(word: str, value: str) -> None:
     """Raises `SecurityError` unless *value* can be a `module`, `preset` or `scope`: it becomes a path."""
-    if re.search(r"[/\\~$`]|\.\.", value) or not NAMES[word].fullmatch(value):
-        raise SecurityError(f"{word} must be {NAMED[word]}")
+    if re.search(r"[/\\~$`]|\.\.", value) or not re.fullmatch(NAMES[word], value):
+        raise SecurityError(f"a {word} must match {NAMES[word]}")
 
 
-def namespace_faults(front: dict[str, Any], *, wide: bool = False) -> list[tuple[str, str]]:
-    """What is wrong with LLMix's part: codes and texts. *wide* takes the names that only loaders know."""
-    said = namespace(front)
-    if said is None:
-        return []
-    where = f"metadata.{NAMESPACE}"
-    known = {*KEYS, *(WIDE if wide else ())}
-    found = [
-        ("llmix.unknown_namespace_key", f"{where}.{key} is not a supported key")
-        for key in said
-        if key not in known
-    ]
-    for word in ("module", "preset"):
-        name = said.get(word)
-        if name is not None and not (isinstance(name, str) and NAMES[word].fullmatch(name)):
-            found.append(("llmix.invalid_identifier", f"{where}.{word} must be {NAMED[word]}"))
-    found += _common_faults(said.get("common"), f"{where}.common")
-    found += _provider_faults(said.get("providerOptions"), f"{where}.providerOptions")
-    found += _caching_faults(said.get("caching"), f"{where}.caching")
-    if wide:
-        found += [("llmix.invalid_namespace", f"{where}.{fault}") for fault in _field_faults(said, WIDE, "")]
-    return found
-
-
-def _common_faults(common: Any, where: str) -> list[tuple[str, str]]:
-    if not isinstance(common, dict):
-        return [("llmix.missing_common", f"{where} is required")]
-    known = {"provider", "model", *COMMON}
-    found = [
-        ("llmix.unknown_common_key", f"{where}.{key} is not supported") for key in common if key not in known
-    ]
-    if common.get("provider") not in PROVIDERS:
-        found.append(("llmix.invalid_provider", f"{where}.provider must be a supported provider"))
-    if not isinstance(common.get("model"), str) or not common["model"].strip():
-        found.append(("llmix.invalid_model", f"{where}.model must be a non-empty string"))
-    return found + [("llmix.invalid_common", fault) for fault in _field_faults(common, COMMON, f"{where}.")]
-
-
-def _provider_faults(options: Any, where: str) -> list[tuple[str, str]]:
-    code = "llmix.invalid_provider_options"
-    if options is None:
-        return []
-    if not isinstance(options, dict):
-        return [(code, f"{where} must be an object")]
-    return [
-        (code, f"{where}.{name} must be a supported provider object")
-        for name, value in options.items()
-        if name not in PROVIDERS or not isinstance(value, dict)
-    ]
-
-
-def _caching_faults(caching: Any, where: str) -> list[tuple[str, str]]:
-    if caching is None:
-        return []
-    if not isinstance(caching, dict):
-        return [("llmix.invalid_caching", f"{where} must be an object")]
-    known = {"strategy", *CACHING}
-    found = [
-        ("llmix.unknown_caching_key", f"{where}.{key} is not supported")
-        for key in caching
-        if key not in known
-    ]
-    if caching.get("strategy") not in STRATEGIES:
-        found.append(("llmix.invalid_caching", f"{where}.strategy must be a supported strategy"))
-    return found + [
-        ("llmix.invalid_caching", fault) for fault in _field_faults(caching, CACHING, f"{where}.")
-    ]
-
-
-def _field_faults(said: dict[str, Any], fields: dict[str, tuple[Any, str]], where: str) -> list[str]:
-    return [
-        f"{where}{name} must be {text}"
-        for name, (is_right, text) in fields.items()
-        if name in said and not is_right(said[name])
-    ]
-
-
-# ------------------------------------------------------------------------------------------- tables
-
-
-def _number(low: float, high: float) -> tuple[Any, str]:
-    text = "a number" if high > 1e9 else f"a number from {low:g} to {high:g}"
-    return lambda v: isinstance(v, int | float) and not isinstance(v, bool) and low <= v <= high, text
-
-
-def _integer(low: int, text: str) -> tuple[Any, str]:
-    return lambda v: isinstance(v, int | float) and not isinstance(v, bool) and v == v // 1 and v >= low, text
-
-
-FLAG = (lambda v: isinstance(v, bool), "true or false")
-TEXT = (lambda v: isinstance(v, str), "a string")
-TEXTS = (lambda v: isinstance(v, list) and all(isinstance(item, str) for item in v), "a list of strings")
-POSITIVE = _integer(1, "a positive integer")
-ANY_NUMBER = _number(-1e308, 1e308)
-
-COMMON = {
-    "maxOutputTokens": POSITIVE,
-    "temperature": _number(0, 2),
-    "topP": _number(0, 1),
-    "topK": POSITIVE,
-    "presencePenalty": ANY_NUMBER,
-    "frequencyPenalty": ANY_NUMBER,
-    "stopSequences": TEXTS,
-    "seed": _integer(-(2**53), "an integer"),
-    "maxRetries": _integer(0, "a non-negative integer"),
-    "enableThinking": FLAG,
-    "keepThinkingOutput": FLAG,
-}
-CACHING = {"key": TEXT, "ttl": POSITIVE, "maxItems": POSITIVE}
-WIDE = {
-    "timeout": (lambda v: isinstance(v, dict), "an object"),
-    "description": TEXT,
-    "deprecated": FLAG,
-    "tags": TEXTS,
-    "bypassGateway": FLAG,
-}
-KEYS = ("module", "preset", "common", "providerOptions", "caching")
 COPIED = ("providerOptions", "caching", "timeout", "deprecated", "bypassGateway")
-PROVIDERS = (
-    "openai", "anthropic", "google", "deepseek", "openrouter", "deepinfra", "novita", "together", "sno-gpu",
-)  # fmt: skip
-STRATEGIES = ("native", "gateway", "disabled", "redis", "redis-or-memory", "memory")
-NAMES = {
-    "module": re.compile(r"_default|[a-z][a-z0-9_]{0,63}"),
-    "preset": re.compile(r"_base[a-z0-9_]*|[a-z][a-z0-9_]{0,63}"),
-    "scope": re.compile(r"_default|[a-z][a-z0-9_-]{0,63}"),
-}
-NAMED = {
-    "module": "_default or a lowercase snake_case identifier",
-    "preset": "_base* or a lowercase snake_case identifier",
-    "scope": "_default or a lowercase identifier",
-}

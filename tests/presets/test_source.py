@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from muxi_llm.presets import canonical, source
 from muxi_llm.presets.errors import MdaError, SecurityError
-from muxi_llm.presets.source import check, check_name, document, namespace_faults, read_preset, split
-from muxi_llm.presets.yaml import read_yaml
+from muxi_llm.presets.schema import namespace_faults
+from muxi_llm.presets.source import check, check_name, document, read_preset, split
 
 SEED = b"""---
 name: openai_fast
@@ -176,32 +176,51 @@ def test_a_config_is_a_copy() -> None:
     assert preset.id is None
 
 
+GOOD = {"provider": "openai", "model": "m"}
+
+
 @pytest.mark.parametrize(
-    ("namespace", "said"),
+    ("namespace", "said", "code"),
     [
-        ({"module": "a", "preset": "p"}, "module must be that of the path"),
-        ({"module": "m", "preset": "b"}, "preset must be that of the path"),
-        ({"module": "M"}, "module must be _default or a lowercase"),
-        ({"preset": 5}, r"preset must be _base\* or a lowercase"),
-        ({"odd": 1}, "odd is not a supported key"),
-        ({"common": None}, "common is required"),
-        ({"common": {"provider": "acme", "model": " "}}, "provider must be a supported.*model must be a non-empty"),
-        ({"common": {"provider": "openai", "model": "m", "temprature": 1}}, "temprature is not supported"),
-        ({"common": {"provider": "openai", "model": "m", "temperature": 3}}, "temperature must be a number from 0 to 2"),
-        ({"common": {"provider": "openai", "model": "m", "topK": True}}, "topK must be a positive integer"),
-        ({"common": {"provider": "openai", "model": "m", "seed": 1.5}}, "seed must be an integer"),
-        ({"common": {"provider": "openai", "model": "m", "stopSequences": [1]}}, "stopSequences must be a list of"),
-        ({"providerOptions": []}, "providerOptions must be an object"),
-        ({"providerOptions": {"acme": {}}}, "providerOptions.acme must be a supported provider"),
-        ({"caching": "memory"}, "caching must be an object"),
-        ({"caching": {"strategy": "disk", "size": 1, "ttl": 0}}, "size is not.*strategy must be.*ttl must be a positive"),
-        ({"timeout": 5, "deprecated": "no"}, "timeout must be an object.*deprecated must be true or false"),
+        ({"module": "M"}, "/module must match pattern", "llmix.invalid_identifier"),
+        ({"preset": 5}, "/preset must be string", "llmix.invalid_identifier"),
+        ({"odd": 1}, "must NOT have additional properties .odd", "llmix.unknown_namespace_key"),
+        ({"common": None}, "/common must be object", "llmix.missing_common"),
+        ({"common": {"provider": "acme", "model": "m"}}, "/provider must be equal to one of", "llmix.invalid_provider"),
+        ({"common": {"model": "m"}}, "must have required property 'provider'", "llmix.invalid_provider"),
+        ({"common": {**GOOD, "model": " "}}, "/model must match", "llmix.invalid_model"),
+        ({"common": {"provider": "openai"}}, "must have required property 'model'", "llmix.invalid_model"),
+        ({"common": {**GOOD, "temprature": 1}}, "additional properties .temprature", "llmix.unknown_common_key"),
+        ({"common": {**GOOD, "temperature": 3}}, "/temperature must be <= 2", "llmix.invalid_common"),
+        ({"common": {**GOOD, "topK": True}}, "/topK must be integer", "llmix.invalid_common"),
+        ({"common": {**GOOD, "seed": 1.5}}, "/seed must be integer", "llmix.invalid_common"),
+        ({"common": {**GOOD, "stopSequences": [1]}}, "/stopSequences/0 must be string", "llmix.invalid_common"),
+        ({"providerOptions": []}, "/providerOptions must be object", "llmix.invalid_provider_options"),
+        ({"providerOptions": {"acme": {}}}, "additional properties .acme", "llmix.invalid_provider_options"),
+        ({"providerOptions": {"openai": 5}}, "/openai must be object", "llmix.invalid_provider_options"),
+        ({"caching": "memory"}, "/caching must be object", "llmix.invalid_caching"),
+        ({"caching": {"strategy": "disk"}}, "/caching/strategy must be equal", "llmix.invalid_caching"),
+        ({"caching": {}}, "must have required property 'strategy'", "llmix.invalid_caching"),
+        ({"caching": {"strategy": "memory", "size": 1}}, "additional properties .size", "llmix.unknown_caching_key"),
+        ({"timeout": 5}, "/timeout must be object", "llmix.invalid_namespace"),
     ],
 )  # fmt: skip
-def test_no_preset(namespace: dict[str, Any], said: str) -> None:
+def test_no_preset(namespace: dict[str, Any], said: str, code: str) -> None:
+    data = preset_text(**namespace)
     with pytest.raises(MdaError, match=said) as caught:
-        read_preset(preset_text(**namespace), module="m", preset="p")
+        read_preset(data)
     assert caught.value.category == "project-schema-violation"
+    front = source.namespace(document(data).front)
+    assert front is not None
+    assert [found for found, _ in namespace_faults(front, "llmix-loaded")] == [code]
+
+
+def test_a_preset_is_what_its_path_says() -> None:
+    for word in ("module", "preset"):
+        with pytest.raises(MdaError, match=f"{word} must be that of the path"):
+            read_preset(preset_text(**{word: "other"}), module="m", preset="p")
+    assert read_preset(preset_text(), module="m", preset="p").id == "m/p"
+    assert read_preset(preset_text(module="m", preset="p")).id == "m/p"
 
 
 def test_a_document_that_is_no_preset() -> None:
@@ -216,12 +235,19 @@ def test_a_document_that_is_no_preset() -> None:
 
 
 def test_what_only_loaders_know_is_not_for_validation() -> None:
-    front = read_yaml(split(preset_text(timeout={"totalTime": 5})).front or "")
-    assert namespace_faults(front, wide=True) == []
-    assert namespace_faults(front) == [
-        ("llmix.unknown_namespace_key", "metadata.snoai-llmix.timeout is not a supported key")
-    ]
-    assert namespace_faults({"metadata": {"snoai-llmix": 5}}) == []
+    said = source.namespace(document(preset_text(timeout={"totalTime": 5})).front)
+    assert said is not None
+    assert namespace_faults(said, "llmix-loaded") == []
+    ((code, fault),) = namespace_faults(said, "llmix")
+    assert (code, str(fault)) == (
+        "llmix.unknown_namespace_key",
+        "/metadata/snoai-llmix must NOT have additional properties (timeout)",
+    )
+
+
+def test_a_namespace_without_common() -> None:
+    ((code, _),) = namespace_faults({}, "llmix")
+    assert code == "llmix.missing_common"
 
 
 def test_names_that_become_paths() -> None:
