@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm import __version__, runtime
-from muxi_llm.commands import batch, harness, kill_switch
+from muxi_llm.commands import batch, harness, kill_switch, mda
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.providers import registry
 from muxi_llm.providers.catalog import ROWS
@@ -36,7 +36,9 @@ ROOMS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["mda"]:  # it has its own way with options
+        return mda.main(words[1:])
     given = _parser(words[0] if words else "").parse_args(words)
     try:
         status: int = given.run(given)
@@ -95,6 +97,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
         )
     )
     harness.add(commands.add_parser("harness", help="what a Redis cache holds, and emptying it"))
+    commands.add_parser("mda", help="presets as documents: digests, signatures, and the papers of a release")
     return parser
 
 

@@ -14,6 +14,11 @@ Modules and names are LLMix's. Left out are what is only for its own clients (`p
 `provider_urls`, `lazy_import`, `model_capabilities`), and of `http2` what httpx2 does by itself.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from muxi_llm.errors import CircuitOpenError, KeyPoolExhaustedError, KillSwitchActiveError
 from muxi_llm.llmix.adaptive_semaphore import AdaptiveSemaphore, parse_openai_ratelimit_headers
 from muxi_llm.llmix.batch import BatchProcessor, BatchResult, BatchStatus
@@ -70,6 +75,15 @@ from muxi_llm.llmix.values import (
     ProviderResult,
 )
 
+if TYPE_CHECKING:
+    from muxi_llm.llmix.mda_loader import (
+        MdaConfigLoadOptions,
+        build_mda_config_file_path,
+        load_mda_config,
+        load_mda_config_from_file,
+        load_mda_config_preset,
+    )
+
 __all__ = [
     "MODEL_PRICING",
     "PROVIDER_KWARGS_REGISTRY",
@@ -97,6 +111,7 @@ __all__ = [
     "LLMUsage",
     "LLMixPathConfig",
     "LLMixTelemetryProvider",
+    "MdaConfigLoadOptions",
     "ModelPricing",
     "PipelineConfig",
     "ProviderError",
@@ -108,6 +123,7 @@ __all__ = [
     "TwoTierCache",
     "anthropic_dispatch",
     "apply_transform_kwargs",
+    "build_mda_config_file_path",
     "calculate_cost",
     "calculate_rerank_cost",
     "create_client_for_provider",
@@ -118,6 +134,9 @@ __all__ = [
     "get_provider_transport",
     "is_retryable",
     "load_keys_from_env",
+    "load_mda_config",
+    "load_mda_config_from_file",
+    "load_mda_config_preset",
     "normalize_model_name",
     "novita_dispatch",
     "openai_dispatch",
@@ -130,3 +149,23 @@ __all__ = [
     "strip_thinking",
     "together_dispatch",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs the extra `presets` is loaded for those who ask for it."""
+    module = next((module for module, names in LAZY.items() if name in names), None)
+    if module is None:
+        raise AttributeError(f"module 'muxi_llm.llmix' has no attribute {name!r}")
+    return getattr(import_module(f"muxi_llm.llmix.{module}"), name)
+
+
+LAZY = {
+    "mda_loader": (
+        "MdaConfigLoadOptions",
+        "build_mda_config_file_path",
+        "load_mda_config",
+        "load_mda_config_from_file",
+        "load_mda_config_preset",
+    ),
+}
+"""Modules, and the names of theirs that are the package's as well."""

@@ -28,6 +28,9 @@ JSON_PARTS = 50_000
 has 5,001, its signed root 10,005. Both are counted before anything is parsed.
 """
 
+COLLATION = "_-:./0123456789abcdefghijklmnopqrstuvwxyz"
+"""ICU's order of what may be in a preset's name and path."""
+
 SEPARATE = ("integrity", "signatures")
 """What a digest is not over: itself, and who has signed it."""
 
@@ -96,6 +99,11 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
+def collated(name: str) -> list[int]:
+    """A key by which names of presets come in the order of JavaScript's `localeCompare`."""
+    return [COLLATION.index(letter) for letter in name]
+
+
 def canonical(front: Mapping[str, Any], body: str) -> bytes:
     """The bytes a document's digest is over."""
     kept = {name: value for name, value in front.items() if name not in SEPARATE}
@@ -115,7 +123,8 @@ def plain_body(body: str) -> str:
 def digest(data: bytes, algorithm: str = "sha256") -> str:
     """`sha256:…`. Raises `MdaError` for an algorithm that is none of `ALGORITHMS`."""
     if algorithm not in ALGORITHMS:
-        raise MdaError("schema-violation", f"integrity.algorithm must be one of {', '.join(ALGORITHMS)}")
+        text = f"integrity.algorithm must be one of {', '.join(ALGORITHMS)}"
+        raise MdaError("schema-violation", text, code="integrity.unsupported_algorithm")
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "source", "SKILL.md", "AGENTS.md", "MCP-SERVER.md", "relationship", "policy", "llmix", "llmix-loaded",
-    "fixture", "plan", "manifest",
+    "fixture", "plan", "root", "manifest",
 ]  # fmt: skip
 MOST_FAULTS = 5
 """How many faults of one document are told."""
@@ -32,7 +32,7 @@ MOST_FAULTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong. where: a JSON pointer, empty for the whole. keyword: of the schema; rule: its place there."""
+    """What is wrong. where: a JSON pointer, empty for the whole. keyword, rule: of the schema, and where."""
 
     where: str
     keyword: str

@@ -254,6 +254,23 @@ PLAN = _object(
     *("kind", "version", "sourceSetDigest", "sources"),
     additionalProperties=True,
 )
+ROOT = _object(
+    {
+        "revision": _text("[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"),
+        "published_at": DATE,
+        "files": _list(
+            _object(
+                {"path": _text(), "sha256": _text("[0-9a-f]{64}"), "role": {"enum": ["source", "resolved"]}},
+                "path",
+                "sha256",
+                "role",
+            ),
+            minItems=1,
+        ),
+    },
+    *("revision", "published_at", "files"),
+    additionalProperties=True,
+)
 MANIFEST = _object(
     {
         "kind": {"const": "llmix-trust-manifest"},
@@ -293,6 +310,7 @@ SCHEMAS: dict[str, Schema] = {
     "llmix-loaded": _object({**LLMIX, **LOADED}, "common"),
     "fixture": FIXTURE,
     "plan": PLAN,
+    "root": ROOT,
     "manifest": MANIFEST,
     "policy": _object(
         {

@@ -167,28 +167,26 @@ class SigstoreFixture:
             _is_bound(signer, said) for signer in signers_of(claim.policy, "sigstore-oidc", claim.name)
         )
         place = (entry.get("rekor-log-id"), entry.get("rekor-log-index"))
-        for is_right, code in (
-            (
-                bound and said["issuer"] == claim.name and said["keyId"] == entry["key-id"],
-                "sigstore.identity_mismatch",
-            ),
-            (claim.policy["rekor"]["url"] == log["url"], "rekor.policy_mismatch"),
-            (self.is_over(entry["payload-digest"]), "sigstore.fixture_digest_mismatch"),
-            (None not in place, "rekor.evidence_missing"),
-            (place == (log["logId"], log["logIndex"]), "rekor.evidence_mismatch"),
-        ):
-            if not is_right:
-                raise MdaError("signature-verification-failure", TEXTS[code], code=code)
+        is_own = bound and said["issuer"] == claim.name and said["keyId"] == entry["key-id"]
+        self.check(is_own, "sigstore.identity_mismatch")
+        self.check(claim.policy["rekor"]["url"] == log["url"], "rekor.policy_mismatch")
+        self.check(self.is_over(entry["payload-digest"]), "sigstore.fixture_digest_mismatch")
+        self.check(None not in place, "rekor.evidence_missing")
+        self.check(place == (log["logId"], log["logIndex"]), "rekor.evidence_mismatch")
         key = keys.public_pem(said["publicKeyPem"])
-        if not said["algorithm"] == entry["algorithm"] == keys.algorithm_of(key):
-            code = "signature.unsupported_algorithm"
-            raise MdaError("signature-verification-failure", TEXTS[code], code=code)
+        is_kind = said["algorithm"] == entry["algorithm"] == keys.algorithm_of(key)
+        self.check(is_kind, "signature.unsupported_algorithm")
         signature = keys.decoded(entry["signature"])
         if not any(keys.is_signed(key, signature, pae(claim.payload_type, each)) for each in claim.payloads):
             raise failed(claim)
         return claim.identity(
             subject=said["subject"], rekor_log_id=log["logId"], rekor_log_index=log["logIndex"]
         )
+
+    def check(self, is_right: bool, code: str) -> None:
+        """Raises `MdaError` with that code and its text, unless it is right."""
+        if not is_right:
+            raise MdaError("signature-verification-failure", TEXTS[code], code=code)
 
     def is_over(self, digest: str) -> bool:
         """Whether the fixture is for the document of that digest."""
@@ -204,6 +202,7 @@ def fixture(value: Any) -> SigstoreFixture:
 
 
 TEXTS = {
+    "sigstore.fixture_invalid": "Sigstore fixture public key does not match private key",
     "sigstore.identity_mismatch": "Sigstore fixture identity does not match the signature and trust policy",
     "rekor.policy_mismatch": "Trust policy Rekor URL does not match the Sigstore fixture",
     "sigstore.fixture_digest_mismatch": "Sigstore fixture digest does not match the integrity digest",

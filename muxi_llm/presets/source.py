@@ -103,12 +103,12 @@ def document(data: bytes) -> Document:
     return Document(front, parts.body, parts)
 
 
-def check(found: Document, *, strict: bool = False) -> tuple[str, ...]:
+def check(found: Document, kind: schema.Kind = "source", *, strict: bool = False) -> tuple[str, ...]:
     """What upstream would refuse and we take. Raises `MdaError` for what MDA's schema does not allow.
 
     The one thing is a `name` with underscores, such as `openai_fast`; *strict* refuses it as well.
     """
-    wrong = schema.faults(found.front, "source")
+    wrong = schema.faults(found.front, kind)
     lenient = [fault for fault in wrong if _is_underscore(fault, found.front)]
     if refused := wrong if strict else [fault for fault in wrong if fault not in lenient]:
         raise MdaError("schema-violation", "; ".join(map(str, refused)), faults=refused)

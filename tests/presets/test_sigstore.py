@@ -60,7 +60,7 @@ class Fulcio:
         self.who = who
 
     def verify(self, entry: Any, claim: Any, pae_bytes: bytes) -> Any:
-        assert pae_bytes.startswith(b"DSSEv1 34 ")
+        assert pae_bytes.startswith(b"DSSEv1 ")
         if isinstance(self.who, Exception):
             raise self.who
         return self.who
