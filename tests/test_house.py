@@ -80,7 +80,8 @@ SWITCHED_ON = tuple(
     f"transport/{name}" for name in ("addresses", "fast", "fetch", "llama_cpp", "media_types")
 )
 ROOMS = {
-    "presets": (2500, ("presets/", "commands/mda", "commands/llmix")),
+    "presets": (2500, ("presets/",)),
+    "mda and llmix": (1200, ("commands/mda", "commands/llmix")),
     "endpoints beside chat": (
         900,
         (

@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.llmix.spelling import snake_case
 from muxi_llm.presets.errors import InvalidConfigError
 from muxi_llm.presets.loading import LoadOptions as MdaConfigLoadOptions
 from muxi_llm.presets.loading import inside, load, load_as
 from muxi_llm.presets.source import check_name
+from muxi_llm.providers.spelling import snake_case
 
 if TYPE_CHECKING:
     LLMConfig = dict[str, Any]

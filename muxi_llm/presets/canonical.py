@@ -28,9 +28,6 @@ JSON_PARTS = 50_000
 has 5,001, its signed root 10,005. Both are counted before anything is parsed.
 """
 
-COLLATION = "_-:./0123456789abcdefghijklmnopqrstuvwxyz"
-"""ICU's order of what may be in a preset's name and path."""
-
 SEPARATE = ("integrity", "signatures")
 """What a digest is not over: itself, and who has signed it."""
 
@@ -97,11 +94,6 @@ def jcs(value: Any) -> bytes:
 def pretty(value: Any) -> str:
     """*value* as the files of a release are written: two spaces, a final newline, names in their order."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def collated(name: str) -> list[int]:
-    """A key by which names of presets come in the order of JavaScript's `localeCompare`."""
-    return [COLLATION.index(letter) for letter in name]
 
 
 def canonical(front: Mapping[str, Any], body: str) -> bytes:

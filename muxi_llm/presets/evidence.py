@@ -11,7 +11,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.presets import canonical, schema
+from muxi_llm.presets import canonical, root, schema
 from muxi_llm.presets.errors import MdaError
 from muxi_llm.presets.schemas import DATE_TIME
 
@@ -46,7 +46,7 @@ def plan_source(name: tuple[str, str], path: str, data: bytes, found: Document, 
 
 def plan(source_dir: str, registry_dir: str, policy: str, sources: Iterable[Value]) -> Value:
     """The plan of a release: the same for the same sources, whenever it is made."""
-    ordered = sorted(sources, key=lambda each: canonical.collated(each["expectedRegistryEntryIdentity"]))
+    ordered = sorted(sources, key=lambda each: root.collated(each["expectedRegistryEntryIdentity"]))
     done = ("source-validation", "integrity-verification", "signature-verification")
     reason = "Publish with LLMix trustedRuntime=true using this verified source set."
     return {
@@ -121,16 +121,16 @@ def coverage_faults(plan: Value, revision: str, files: Mapping[str, str]) -> Fau
 
 
 def manifest(
-    plan: tuple[str, Value], root: Value, policy: Value, signer: Identity, floor: Mapping[str, str | None]
+    plan: tuple[str, Value], signed: Value, policy: Value, signer: Identity, floor: Mapping[str, str | None]
 ) -> Value:
-    """The trust manifest of a release. plan: its path, and the plan. root: `path`, `digest`, `revision` and
+    """The trust manifest of a release. plan: its path, and the plan. signed: `path`, `digest`, `revision` and
     `published_at` of the signed root. floor: `minimumRevision`, `minimumPublishedAt`, `highWatermark`.
     """
-    revision = root["revision"]
+    revision = signed["revision"]
     return {
         "version": 1,
         "kind": "llmix-trust-manifest",
-        "expectedRootDigest": root["digest"],
+        "expectedRootDigest": signed["digest"],
         "sourceSetDigest": plan[1]["sourceSetDigest"],
         "releasePlanDigest": canonical.digest(canonical.jcs(plan[1])),
         "registryRootTrustPolicy": policy,
@@ -140,9 +140,9 @@ def manifest(
         "highWatermark": floor.get("highWatermark") or revision,
         "registryRootSignerIdentity": signer.as_json(),
         "registryRoot": {
-            "path": root["path"],
+            "path": signed["path"],
             "revision": revision,
-            "publishedAt": root["published_at"],
+            "publishedAt": signed["published_at"],
             "highWatermark": revision,
         },
         "releasePlan": {"path": plan[0], "sourceCount": len(plan[1]["sources"])},
@@ -155,15 +155,15 @@ def manifest_faults(value: Any) -> Faults:
     return [("llmix.trust_manifest_invalid", f"Trust manifest {fault}") for fault in wrong]
 
 
-def freshness_faults(root: Value, floor: Mapping[str, str | None]) -> Faults:
-    """Where a root is older than it may be; root and floor as for `manifest`. Revisions are decimal numbers,
+def freshness_faults(signed: Value, floor: Mapping[str, str | None]) -> Faults:
+    """Where a root is older than it may be; arguments as for `manifest`. Revisions are decimal numbers,
     ISO times, or compact ones like `2026-05-09T120000Z`, and only like is compared with like.
     """
     found: Faults = []
     for name, own, code in (
-        ("minimumRevision", root["revision"], "llmix.freshness_revision_rollback"),
-        ("minimumPublishedAt", root["published_at"], "llmix.freshness_published_at_rollback"),
-        ("highWatermark", root["revision"], "llmix.high_watermark_rollback"),
+        ("minimumRevision", signed["revision"], "llmix.freshness_revision_rollback"),
+        ("minimumPublishedAt", signed["published_at"], "llmix.freshness_published_at_rollback"),
+        ("highWatermark", signed["revision"], "llmix.high_watermark_rollback"),
     ):
         least = floor.get(name)
         if not least:

@@ -140,12 +140,13 @@ def payload_of(manifest: Manifest, data: bytes, pointed: bytes) -> dict[str, Any
         "manifest": {"path": f"{COMPILED}/{revision}/{MANIFEST}", "sha256": digest},
         "files": [
             {"path": path, "role": role, "sha256": digest}
-            for path, (role, digest) in sorted(manifest.files().items(), key=lambda item: _collated(item[0]))
+            for path, (role, digest) in sorted(manifest.files().items(), key=lambda item: collated(item[0]))
         ],
     }
 
 
-def _collated(path: str) -> tuple[list[int], str]:
+def collated(path: str) -> tuple[list[int], str]:
+    """A key by which names and paths of a release come in the order of JavaScript's `localeCompare`."""
     return [ORDER.index(letter) for letter in path.lower()], path.swapcase()
 
 

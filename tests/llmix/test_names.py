@@ -22,6 +22,8 @@ NAMES = {
     "dispatchers": "anthropic_dispatch gemini_dispatch openai_dispatch sno_gpu_dispatch together_dispatch",
     "http2": "PROVIDER_TRANSPORT ProviderTransportConfig create_client_for_provider get_provider_transport",
     "key_pool": "KeyPool KeyPoolExhaustedError load_keys_from_env",
+    "mda_loader": "MdaConfigLoadOptions build_mda_config_file_path load_mda_config load_mda_config_from_file "
+    "load_mda_config_preset",
     "pipeline": "CallInput CallPipeline CallResponse DispatchContext DispatchInput LLMUsage PipelineConfig "
     "ProviderDispatchFn ProviderError ProviderResult",
     "pricing": "MODEL_PRICING calculate_cost calculate_rerank_cost get_model_pricing normalize_model_name",
