@@ -197,9 +197,9 @@ class Replies:
         """
         limits = request.limits
         bounds = limits.retries, limits.timeout, limits.deadline, limits.retriable
+        if len(candidates) == 1 and not self._tenant:  # the key says the rest
+            return key, *bounds
         credentials = whose(request, candidates)
-        if len(candidates) == 1:  # the key says the rest
-            return key, *bounds, *credentials
         chain = [(str(candidate.ref), candidate.provider.base_url) for candidate in candidates]
         return key, *bounds, *chain, repr(request.provider_options), *credentials
 

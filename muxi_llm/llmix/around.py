@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from muxi_llm.harness.cache import STRATEGIES
 from muxi_llm.harness.canonical import cache_key
 from muxi_llm.harness.pipeline import Harness, Stages
-from muxi_llm.harness.replies import Replies
+from muxi_llm.harness.replies import Replies, whose
 from muxi_llm.llmix.dispatching import Answer, DispatchProvider
 from muxi_llm.llmix.values import ProviderResult
 from muxi_llm.providers.spelling import key_fields
@@ -69,7 +69,8 @@ class Texts(Replies):
         return True
 
     def flight_key(self, request: Request, candidates: Sequence[Candidate], key: str) -> Hashable:
-        return request.body["singleflight_key"] or super().flight_key(request, candidates, key)
+        chosen: str | None = request.body["singleflight_key"]
+        return chosen or (super().flight_key(request, candidates, key), whose(request, candidates))
 
     def written(self, value: Any, report: Report) -> str | None:  # noqa: ARG002 - the text alone is kept
         result = value.result
