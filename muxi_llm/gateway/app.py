@@ -9,16 +9,22 @@ import orjson
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.gateway.admission import ANYBODY, Anybody, Tokens
 from muxi_llm.gateway.doors import DOORS, Visit
-from muxi_llm.gateway.requests import Incoming
+from muxi_llm.gateway.own import own
+from muxi_llm.gateway.refusals import body_of, headers_of, status_of
+from muxi_llm.gateway.requests import ClientGoneError, Incoming
+from muxi_llm.wire.anthropic.inbound import AnthropicInbound
+from muxi_llm.wire.base import Ledger
+from muxi_llm.wire.openai.chat import OpenAIInbound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from muxi_llm.gateway.admission import Admission
     from muxi_llm.gateway.doors import Send
     from muxi_llm.gateway.reload import Reloader
     from muxi_llm.gateway.requests import Receive
     from muxi_llm.gateway.state import State
+    from muxi_llm.wire.inbound import Inbound
 
 
 class Gateway:
@@ -51,12 +57,12 @@ class Gateway:
         state = self.state
         path = path_of(scope["path"], state.settings.server.prefix)
         incoming = Incoming(scope, receive, path, state.settings.server.limits)
-        own = OWN.get((incoming.method, path))
-        if own is not None:
-            await own(self, send)
+        health = HEALTH.get((incoming.method, path))
+        if health is not None:
+            await health(self, send)
             return
         if path not in DOORS or incoming.method != "POST":
-            await answer(send, 404 if path not in DOORS else 405, unknown(incoming))
+            await self._own(state, incoming, send)
             return
         visit = Visit(state, incoming, send, ANYBODY)
         self._open.add(visit)
@@ -68,6 +74,24 @@ class Gateway:
         finally:
             self._open.discard(visit)
             self.admission.settle(visit.told.principal, visit.told)
+
+    async def _own(self, state: State, incoming: Incoming, send: Send) -> None:
+        """What the gateway answers by itself, for those who may ask."""
+        answers = own(incoming.method, incoming.path)
+        try:
+            await self.admission.admit(incoming.headers)
+            if answers is None:
+                await answer(send, 405 if incoming.path in DOORS else 404, unknown(incoming))
+                return
+            content = await incoming.body()
+            await answer(send, 200, await answers(state, incoming, content))
+        except ClientGoneError:
+            pass
+        except MuxiLLMError as error:
+            status = status_of(error)
+            wire = wire_of(incoming)(Ledger("the client"))
+            body = body_of(error, wire, is_same_wire=False)
+            await respond(send, status, headers_of(error, status), body)
 
     async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
         await receive()
@@ -114,15 +138,26 @@ def unknown(incoming: Incoming) -> dict[str, Any]:
     return {"error": fault}
 
 
+def wire_of(incoming: Incoming) -> type[Inbound]:
+    """The protocol that a client speaks which asks for that."""
+    is_claude = incoming.path.startswith("/messages") or "anthropic-version" in incoming.headers
+    return AnthropicInbound if is_claude else OpenAIInbound
+
+
 async def answer(send: Send, status: int, value: object) -> None:
     """A whole answer of our own, as JSON."""
-    body = orjson.dumps(value)
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await respond(send, status, {"content-type": "application/json"}, orjson.dumps(value))
+
+
+async def respond(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """A whole answer."""
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    raw.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 
 
-OWN: dict[tuple[str, str], Callable[[Gateway, Send], Coroutine[Any, Any, None]]] = {
+HEALTH: dict[tuple[str, str], Callable[[Gateway, Send], Coroutine[Any, Any, None]]] = {
     ("GET", "/health/live"): Gateway._live,  # noqa: SLF001 - its own table
     ("GET", "/health/ready"): Gateway._ready,  # noqa: SLF001
 }

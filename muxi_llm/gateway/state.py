@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from muxi_llm import config
 from muxi_llm.core.request import Candidate, ModelRef
+from muxi_llm.prices import price_of
 from muxi_llm.providers import registry
 from muxi_llm.providers.compatible import OpenAICompatible
 from muxi_llm.routes import Place, Routes
@@ -23,8 +25,9 @@ class State:
 
         Raises `InvalidRequestError` for a provider that cannot be reached as it is configured.
         """
-        self.settings = settings
+        settings = replace(settings, deployments=tuple(map(priced, settings.deployments)))
         places = [place_of(one, settings.providers[one.provider]) for one in settings.deployments]
+        self.settings = settings
         self.routes: Routes = Routes(places, settings.rules, None if before is None else before.routes)
 
 
@@ -37,6 +40,18 @@ class ConfiguredProvider(OpenAICompatible, register=False):
     reasoning_replay_support = True
     reasoning_details_support = True
     extra_content_support = True
+
+
+def priced(one: DeploymentSettings) -> DeploymentSettings:
+    """*one* with the list price of its model, where the configuration has none."""
+    own = one.deployment
+    if own.price is not None:
+        return one
+    known = [price_of(own.model, kind) for kind in ("input", "output")]
+    if None in known:
+        return one
+    price = tuple(float(each or 0) / 1e6 for each in known)
+    return replace(one, deployment=replace(own, price=price))
 
 
 def place_of(deployment: DeploymentSettings, settings: ProviderSettings) -> Place:

@@ -70,10 +70,14 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSettings:
-    """A deployment, the provider it is at, and what is done to the bodies it is sent."""
+    """A deployment, the provider it is at, and what is done to the bodies it is sent.
+
+    names: what it is listed by, as people wrote it; none: its model's own name.
+    """
 
     deployment: Deployment
     provider: str
+    names: tuple[str, ...] = ()
     rewriting: Rewriting | None = None
     """What is done to each body; `None`: nothing."""
     price: Mapping[str, Any] | None = None

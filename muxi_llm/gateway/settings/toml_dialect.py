@@ -108,4 +108,4 @@ def backend_of(
     section.end()
     if provider not in providers or not model:
         return None
-    return DeploymentSettings(deployment, provider, rewriting, price)
+    return DeploymentSettings(deployment, provider, (), rewriting, price)

@@ -162,11 +162,11 @@ def model_of(section: Section, provider: ProviderSettings, taken: set[str]) -> D
     unique = f"{provider.name}/{name}"
     while unique in taken:
         unique += "'"
-    price = section.take("price", table)
+    price, aliases = section.take("price", table), section.strings("aliases")
     deployment = Deployment(
         name=section.take("id", text, unique),
         model=f"{provider.name}/{model}",
-        serves=tuple(each.lower() for each in (name, f"{provider.name}/{name}", *section.strings("aliases"))),
+        serves=tuple(each.lower() for each in (name, f"{provider.name}/{name}", *aliases)),
         weight=section.take("weight", number),
         rpm=section.take("rpm", whole),
         tpm=section.take("tpm", whole),
@@ -180,7 +180,7 @@ def model_of(section: Section, provider: ProviderSettings, taken: set[str]) -> D
     )
     rewriting = rewriting_of(section)
     section.end()
-    return DeploymentSettings(deployment, provider.name, rewriting, price)
+    return DeploymentSettings(deployment, provider.name, (name, *aliases), rewriting, price)
 
 
 def redis_of(top: Section, *, is_shared: bool) -> str:
