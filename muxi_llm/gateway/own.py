@@ -114,11 +114,13 @@ async def explain(state: State, incoming: Incoming, content: bytes) -> Json:  # 
     return {
         "model": body["model"],
         "needs": [name for name in CAPABILITIES if getattr(needs, name)],
-        "chosen": [
-            {"deployment": d.name, "model": d.model} for d in (one.deployment for one in route.chosen)
-        ],
+        "chosen": [_chosen(one.deployment) for one in route.chosen],
         "refused": [_refused(one) for one in route.refused],
     }
+
+
+def _chosen(one: Deployment) -> Json:
+    return {"deployment": one.name, "model": one.model}
 
 
 def _refused(refusal: Refusal) -> Json:

@@ -47,11 +47,10 @@ def priced(one: DeploymentSettings) -> DeploymentSettings:
     own = one.deployment
     if own.price is not None:
         return one
-    known = [price_of(own.model, kind) for kind in ("input", "output")]
-    if None in known:
+    asked, answered = price_of(own.model, "input"), price_of(own.model, "output")
+    if asked is None or answered is None:
         return one
-    price = tuple(float(each or 0) / 1e6 for each in known)
-    return replace(one, deployment=replace(own, price=price))
+    return replace(one, deployment=replace(own, price=(float(asked) / 1e6, float(answered) / 1e6)))
 
 
 def place_of(deployment: DeploymentSettings, settings: ProviderSettings) -> Place:
