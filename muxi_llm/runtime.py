@@ -174,7 +174,7 @@ def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
     return prepared_of(endpoint, given)
 
 
-def prepared_of(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
+def prepared_of(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None) -> Prepared:
     """`prepare` for arguments that were looked through: only what there is, and by its name."""
     settings = config.settings()
     candidates = candidates_of(endpoint, given, settings)
@@ -193,7 +193,7 @@ def prepared_of(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
         provider_options=given.get("provider_options") or {},
         fetch=fetcher_of(settings.fetch_media),
     )
-    return Prepared(request, candidates, settings.transport, around=harness.of_call(given))
+    return Prepared(request, candidates, settings.transport, port, harness.of_call(given))
 
 
 def fetcher_of(policy: config.MediaPolicy | None) -> Fetcher | None:

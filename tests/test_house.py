@@ -27,6 +27,7 @@ LAZY_IMPORTS = {
     "utils/token_counter.py:tiktoken.registry",  # 138 ms, for those who count tokens
     "runtime.py:muxi_llm.harness",  # its stages, for those who configured one
     "clients/openai.py:muxi_llm.clients",  # Responses, which take long to load
+    "clients/storing.py:muxi_llm.clients",  # files and batches, for those who have some
     "utils/retry.py:tenacity",  # most calls are never tried again
     "commands/mda/__init__.py:muxi_llm.commands.mda.command",  # extras
     "harness/cache.py:muxi_llm.harness.redis_tier",  # redis: an extra
@@ -91,8 +92,8 @@ ROOMS = {
     ),
     "routing and gateway": (4500, ("routing/", "routes.py", "gateway/", "commands/gateway/")),
     "files and batches": (
-        1200,
-        ("stored/", "file.py", "batch.py", "clients/stored.py", "transport/files.py"),
+        1500,
+        ("stored/", "file.py", "batch.py", "clients/stor", "transport/files.py"),
     ),
     "prices": (750, ("prices/", "types/prices.py")),
 }

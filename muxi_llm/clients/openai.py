@@ -22,7 +22,8 @@ from openai._models import FinalRequestOptions
 from muxi_llm import inbound, models, runtime
 from muxi_llm.clients import models_list, resources
 from muxi_llm.clients.answers import REPORT, local, own_report, response, tell, telling
-from muxi_llm.clients.options import CARRIER, Optioned, make_plain, optioned, taken_from, unloaded
+from muxi_llm.clients.options import CARRIER, make_plain, optioned, taken_from, unloaded
+from muxi_llm.clients.storing import Storing
 from muxi_llm.clients.untouched import Road, is_default, mark
 from muxi_llm.core.body import named
 from muxi_llm.core.options import NO_TIMEOUT
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncAzureOpenAI", "AsyncClient", "AsyncOpenAI", "AzureOpenAI", "Client", "OpenAI"]
 
 
-class Routed(Optioned):
+class Routed(Storing):
     """What all of them share: which requests are ours, and what the client brings along for them."""
 
     _quick: tuple[Any, dict[str, str]] | None = None
@@ -163,6 +164,7 @@ class Routed(Optioned):
             raise unsendable_in(options.json_data) or error from None
         if carried:
             request.extensions = {**request.extensions, CARRIER: carried}
+        self.told_form(request, options)
         return request
 
     def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
@@ -176,7 +178,10 @@ class Routed(Optioned):
         """Values of our classes, with their report, whichever road they came."""
         kind = OURS.get(cast_to, cast_to)
         value = super()._process_response_data(data=data, cast_to=kind, response=response)  # type: ignore[misc]
-        if isinstance(value, ANSWERS) and response.is_closed:  # else it is a piece of a stream
+        is_answer = isinstance(value, ANSWERS) or (
+            isinstance(value, openai.BaseModel) and response.extensions.get(REPORT) is not None
+        )
+        if is_answer and response.is_closed:  # else it is a piece of a stream
             report = (
                 response.extensions[REPORT] if REPORT in response.extensions else own_report(value, response)
             )
@@ -235,6 +240,8 @@ class OpenAI(Routed, openai.OpenAI):
     def _send_request(self, request: Any, *, stream: bool, **kwargs: Any) -> Any:
         if (kept := self.kept(request, stream=stream)) is not None:
             return kept
+        if (operation := self.stored(request)) is not None:
+            return self.of_another(request, operation.run(), stream=stream)
         exchange = self.taken(request)
         if exchange is None:
             runtime.check_kill_switch()
@@ -288,6 +295,8 @@ class AsyncOpenAI(Routed, openai.AsyncOpenAI):
         run = to_thread.run_sync if store.waits(request.url.path) else at_once
         if (kept := await run(partial(self.kept, request, stream=stream))) is not None:
             return kept
+        if (operation := self.stored(request)) is not None:
+            return await self.of_another(request, await operation.arun(), stream=stream)
         exchange = await run(partial(self.taken, request))
         if exchange is None:
             runtime.check_kill_switch()

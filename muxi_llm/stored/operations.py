@@ -34,6 +34,7 @@ from muxi_llm.wire.upload import Upload
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from muxi_llm.core.port import IO
     from muxi_llm.core.request import Candidate
     from muxi_llm.models import Adaptation
     from muxi_llm.providers.base import Provider
@@ -70,15 +71,15 @@ class Operation(NamedTuple):
         return AsyncFileContent(value) if isinstance(value, AsyncStream | Outgoing) else self.told(value)
 
 
-def operation(endpoint: Endpoint, given: Mapping[str, Any]) -> Operation:
-    """A face's keyword arguments → the operation. Raises before any I/O."""
+def operation(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None) -> Operation:
+    """A face's keyword arguments → the operation, over *port* if it is given. Raises before any I/O."""
     check_keywords(endpoint, given)
     given = present(given)
     if given.get("fallback_models"):
         raise InvalidRequestError(
             "fallback_models: files and batches are kept at one provider", param="fallback_models"
         )
-    asked = _Asked(endpoint, given)
+    asked = _Asked(endpoint, given, port)
     makers: dict[str, Callable[[], Any]] = {
         "file.create": asked.file,
         "batch.create": asked.batch,
@@ -94,8 +95,9 @@ def operation(endpoint: Endpoint, given: Mapping[str, Any]) -> Operation:
 class _Asked:
     """What one call asks, and of whom."""
 
-    def __init__(self, endpoint: Endpoint, given: Json) -> None:
+    def __init__(self, endpoint: Endpoint, given: Json, port: IO | None) -> None:
         self._endpoint = endpoint
+        self._port = port
         self._given = given
         self.held = ExitStack()
         homes: dict[str, Home | None] = {name: home_of(given[name], name) for name in IDS if name in given}
@@ -134,7 +136,7 @@ class _Asked:
         """The request."""
         is_content = self._endpoint == "file.content"
         asked = {**self._given, "model": f"{self.provider}/{ANY}", "stream": is_content}
-        found = prepared_of(self._endpoint, asked)
+        found = prepared_of(self._endpoint, asked, self._port)
         if adaptations:
             found.request = found.request._replace(adaptations=adaptations)
         return found
