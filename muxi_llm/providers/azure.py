@@ -7,7 +7,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from muxi_llm.providers.base import STORED
+from muxi_llm.providers.base import STORED, stored_in
 from muxi_llm.providers.openai import OPENAIS, OpenAIProvider
 from muxi_llm.providers.tokens import left
 from muxi_llm.providers.voices import OPENAI_AUDIO
@@ -43,6 +43,9 @@ class AzureProvider(OpenAIProvider):
         "image": "openai.images:OpenAIImages",
         "moderation": "content_safety:ContentSafety",
         **OPENAI_AUDIO,
+        **stored_in(
+            "stored"
+        ),  # https://learn.microsoft.com/en-us/azure/foundry/reference/rest/batches-create-batch
     }
     realtime_support = False
 
