@@ -125,6 +125,7 @@ def replay(monkeypatch: pytest.MonkeyPatch, key: str) -> tuple[Any, Json, Script
     deployed = re.search(r"/deployments/([^/]+)/", url)
     model = deployed[1] if deployed else body["model"]
     known = params.__annotations__.keys() | {"stream", "messages", "prompt", "input"}
+    known -= {"provider"}  # the face's own word, and the name of a field of OpenRouter's
     given = {field: value for field, value in body.items() if field in known}
     extra = {field: value for field, value in body.items() if field not in {*known, "model"}}
     script = Scripted(answer_of(key, stream=bool(body.get("stream"))))
