@@ -31,7 +31,7 @@ from muxi_llm.errors import (
 from muxi_llm.kept.responses import KeptResponses
 from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.providers import registry
-from muxi_llm.providers.compatible import OpenAICompatible
+from muxi_llm.providers.compatible import MORE, OpenAICompatible
 from muxi_llm.runtime import Prepared, fetcher_of, is_scripted, log
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError, loads
@@ -63,6 +63,8 @@ OPENAI_DOORS = {
     ("POST", "/completions"): Door("completion", OpenAIInbound),
     ("POST", "/embeddings"): Door("embedding", OpenAIInbound),
     ("POST", "/responses"): Door("chat", KeptResponses, RESPONSES),
+    ("POST", "/images/generations"): Door("image", OpenAIInbound),
+    ("POST", "/moderations"): Door("moderation", OpenAIInbound),
 }
 ANTHROPIC_DOORS = {("POST", "/v1/messages"): Door("chat", AnthropicInbound, MESSAGES)}
 
@@ -105,6 +107,7 @@ class OwnServer(OpenAICompatible, register=False):
 
     key_required = False
     verbatim = True
+    more_wires = MORE
 
     def __init__(self, own: Own, events: Events | None) -> None:
         super().__init__(headers=own.headers, base_url=own.base_url, settings={"url": own.url})

@@ -87,6 +87,7 @@ ROOMS = {
         900,
         (
             *("image.py", "moderation.py", "rerank.py", "speech.py", "audio_transcription.py"),
+            "clients/beside.py",
             *("audio_translation.py", "sounds.py", "transport/files.py"),
         ),
     ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import httpx2
 import openai
+import orjson
 from openai._legacy_response import LegacyAPIResponse
 from openai._models import FinalRequestOptions
 from pydantic import BaseModel
@@ -72,9 +73,18 @@ def judged(client: Any, exchange: Exchange, answer: RawValue, kind: type) -> Any
 
 def own_report(value: Any, response: Any, provider: str = "openai") -> Report:
     """The report of a call that went the original's own way: of the try that answered, all that is known."""
-    model, seconds = f"{provider}/{value.model}", getattr(response, "_elapsed", timedelta()).total_seconds()
+    name = getattr(value, "model", None) or _asked_for(response)
+    model, seconds = f"{provider}/{name}", getattr(response, "_elapsed", timedelta()).total_seconds()
     attempt = AttemptRecord(model, 1, seconds)
     return Report(model, (attempt,), (), seconds, dict(response.headers), meter=Meter())
+
+
+def _asked_for(response: Any) -> str:
+    """The model that was asked for, where the answer tells none; `*` where nothing does."""
+    try:
+        return str(orjson.loads(response.request.content)["model"])
+    except (httpx2.RequestNotRead, KeyError, TypeError, ValueError):
+        return "*"
 
 
 def tell(value: Any, report: Report) -> None:

@@ -20,7 +20,7 @@ from openai import types
 from openai._models import FinalRequestOptions
 
 from muxi_llm import inbound, models, runtime
-from muxi_llm.clients import models_list, resources
+from muxi_llm.clients import beside, models_list, resources
 from muxi_llm.clients.answers import REPORT, local, own_report, response, tell, telling
 from muxi_llm.clients.options import CARRIER, make_plain, optioned, taken_from, unloaded
 from muxi_llm.clients.storing import Storing
@@ -176,7 +176,7 @@ class Routed(Storing):
 
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
         """Values of our classes, with their report, whichever road they came."""
-        kind = OURS.get(cast_to, cast_to)
+        kind = OURS.get(cast_to) or beside.ours(cast_to) or cast_to
         value = super()._process_response_data(data=data, cast_to=kind, response=response)  # type: ignore[misc]
         is_answer = isinstance(value, ANSWERS) or (
             isinstance(value, openai.BaseModel) and response.extensions.get(REPORT) is not None
@@ -196,7 +196,7 @@ class Routed(Storing):
 
 
 @optioned
-class OpenAI(Routed, openai.OpenAI):
+class OpenAI(Routed, beside.Beside, openai.OpenAI):
     """`openai.OpenAI`, the real one: every argument, resource and method of it.
 
     `model=` takes `provider/model` of any provider (without a prefix: OpenAI, or the server at
@@ -258,7 +258,7 @@ class OpenAI(Routed, openai.OpenAI):
 
 
 @optioned
-class AsyncOpenAI(Routed, openai.AsyncOpenAI):
+class AsyncOpenAI(Routed, beside.AsyncBeside, openai.AsyncOpenAI):
     """`openai.AsyncOpenAI`, as `OpenAI` is `openai.OpenAI`."""
 
     if not TYPE_CHECKING:  # to type checkers it takes what the original takes

@@ -5,15 +5,16 @@ https://github.com/openai/openai-python, https://github.com/anthropics/anthropic
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Literal, Required, Unpack, overload
+from typing import Any, Literal, Required, Unpack, overload
 
 import httpx2
 from openai import AsyncStream, NotGiven, Omit, Stream
 from openai._types import Body, Headers, Query, SequenceNotStr
 from openai.lib.streaming.chat import AsyncChatCompletionStreamManager, ChatCompletionStreamManager
 from openai.lib.streaming.responses import AsyncResponseStreamManager, ResponseStreamManager
-from openai.resources import chat, completions, embeddings, responses
+from openai.resources import chat, completions, embeddings, images, moderations, responses
 from openai.resources.chat import completions as chats
+from openai.types import ImageGenStreamEvent, ModerationMultiModalInputParam
 from openai.types.chat import (
     ChatCompletionAudioParam,
     ChatCompletionMessageParam,
@@ -41,6 +42,7 @@ from typing_extensions import TypeVar
 
 from muxi_llm import models
 from muxi_llm.types.common import Model, Options
+from muxi_llm.wire import values
 
 _Format = TypeVar("_Format", default=None)
 
@@ -110,6 +112,38 @@ class EmbeddingArguments(Arguments, total=False):
     dimensions: int | Omit
     encoding_format: Literal["float", "base64"] | Omit
     user: str | Omit
+
+class ImageArguments(Options, total=False):
+    model: Model | Omit | None
+    prompt: Required[str]
+    background: Literal["transparent", "opaque", "auto"] | Omit | None
+    complexity: Literal["low", "medium", "high"] | Omit | None
+    frame_count: int | Omit | None
+    frame_duration_ms: int | Omit | None
+    moderation: Literal["low", "auto"] | Omit | None
+    n: int | Omit | None
+    output_compression: int | Omit | None
+    output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | Omit | None
+    partial_images: int | Omit | None
+    quality: str | Omit | None
+    response_format: Literal["url", "b64_json"] | Omit | None
+    safety_identifier: str | Omit
+    size: str | Omit | None
+    style: Literal["vivid", "natural"] | Omit | None
+    svg: Any
+    user: str | Omit
+    extra_headers: Headers | None
+    extra_query: Query | None
+    extra_body: Body | None
+    timeout: float | httpx2.Timeout | NotGiven | None
+
+class ModerationArguments(Options, total=False):
+    input: Required[str | SequenceNotStr[str] | Iterable[ModerationMultiModalInputParam]]
+    model: Model | Omit
+    extra_headers: Headers | None
+    extra_query: Query | None
+    extra_body: Body | None
+    timeout: float | httpx2.Timeout | NotGiven | None
 
 class ResponseArguments(Arguments, total=False):
     access_programs: response_params.AccessPrograms | Omit
@@ -244,6 +278,40 @@ class Embeddings(embeddings.Embeddings):
 
 class AsyncEmbeddings(embeddings.AsyncEmbeddings):
     async def create(self, **arguments: Unpack[EmbeddingArguments]) -> models.CreateEmbeddingResponse: ...
+
+class Images(images.Images):
+    @overload  # type: ignore[override]
+    def generate(
+        self, *, stream: Literal[False] | Omit | None = ..., **arguments: Unpack[ImageArguments]
+    ) -> values.ImagesResponse: ...
+    @overload
+    def generate(
+        self, *, stream: Literal[True], **arguments: Unpack[ImageArguments]
+    ) -> Stream[ImageGenStreamEvent]: ...
+    @overload
+    def generate(
+        self, *, stream: bool, **arguments: Unpack[ImageArguments]
+    ) -> values.ImagesResponse | Stream[ImageGenStreamEvent]: ...
+
+class AsyncImages(images.AsyncImages):
+    @overload  # type: ignore[override]
+    async def generate(
+        self, *, stream: Literal[False] | Omit | None = ..., **arguments: Unpack[ImageArguments]
+    ) -> values.ImagesResponse: ...
+    @overload
+    async def generate(
+        self, *, stream: Literal[True], **arguments: Unpack[ImageArguments]
+    ) -> AsyncStream[ImageGenStreamEvent]: ...
+    @overload
+    async def generate(
+        self, *, stream: bool, **arguments: Unpack[ImageArguments]
+    ) -> values.ImagesResponse | AsyncStream[ImageGenStreamEvent]: ...
+
+class Moderations(moderations.Moderations):
+    def create(self, **arguments: Unpack[ModerationArguments]) -> values.ModerationCreateResponse: ...
+
+class AsyncModerations(moderations.AsyncModerations):
+    async def create(self, **arguments: Unpack[ModerationArguments]) -> values.ModerationCreateResponse: ...
 
 class Responses(responses.Responses):
     @overload  # type: ignore[override]

@@ -56,7 +56,7 @@ def models_of(
     endpoint: Endpoint, model: object, given: Mapping[str, Any], settings: config.Settings
 ) -> list[Any]:
     """The ids of a chain: the model or models, then the fallbacks, as many as are wanted."""
-    first, *rest = _placed(_models(model), given.get("provider"))
+    first, *rest = _placed(_models(model), given.get("provider"), endpoint)
     fallbacks = given.get("fallback_models")
     if fallbacks is None and not rest:
         chain = settings.fallback.default_chains.get(endpoint)
@@ -70,11 +70,13 @@ def models_of(
     return [first, *rest[: fallback_config(given).get("max_fallbacks")]]
 
 
-def _placed(models: list[Any], provider: Any) -> list[Any]:
+def _placed(models: list[Any], provider: Any, endpoint: Endpoint) -> list[Any]:
     """*models* with the *provider* that is to be asked before those that name none."""
     if provider is None:
         return models
     _check("provider", provider, isinstance(provider, str) and provider != "", "a provider's name")
+    if models == [None] and "." not in endpoint:
+        raise InvalidModelError(f"model is missing; which of {provider}'s?", param="model")
     named = ["*" if model is None else model for model in models]
     return [f"{provider}/{one}" if isinstance(one, str) and "/" not in one else one for one in named]
 

@@ -13,7 +13,7 @@ from muxi_llm.wire.models_list import ModelsList
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from muxi_llm.wire.base import Wire, WireCall
+    from muxi_llm.wire.base import Endpoint, Wire, WireCall
 
 
 class OpenAICompatible(Provider, register=False):
@@ -121,7 +121,7 @@ def class_of(
     return type(f"{title}Provider", (base,), columns)
 
 
-MORE = {
+MORE: dict[Endpoint, str] = {
     "image": "openai.images:OpenAIImages",
     "moderation": "openai.moderations:OpenAIModerations",
     "rerank": "rerank:JinaRerank",

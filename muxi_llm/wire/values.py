@@ -39,7 +39,7 @@ class ImagesResponse(ItemAccess, ReportedModel, Whole, Countable, OpenAIImagesRe
 
     __slots__ = ("_muxi", "_wire_bytes")
 
-    data: list[Image]  # type: ignore[assignment]  # never without one, and of our class
+    data: list[Image] = None  # type: ignore[assignment]  # but for what a client's own server leaves out
 
     def counted(self) -> dict[str, Any]:
         return {"images": len(self.data)}
@@ -47,7 +47,8 @@ class ImagesResponse(ItemAccess, ReportedModel, Whole, Countable, OpenAIImagesRe
     def chunks(self) -> list[Any]:
         told = self.model_dump(exclude={"data", "created"}, exclude_unset=True, warnings=False)
         head = {**told, "type": "image_generation.completed", "created_at": self.created}
-        return [ImageEvent.construct(**head, **one.model_dump(exclude_unset=True)) for one in self.data]
+        # A row may say of itself what the event says of itself.
+        return [ImageEvent.construct(**{**one.model_dump(exclude_unset=True), **head}) for one in self.data]
 
 
 class ModerationCategories(ItemAccess, moderations.Categories):
