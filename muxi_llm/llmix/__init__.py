@@ -159,6 +159,10 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"muxi_llm.llmix.{module}"), name)
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 LAZY = {
     "mda_loader": (
         "MdaConfigLoadOptions",
