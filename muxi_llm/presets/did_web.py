@@ -9,6 +9,7 @@ Nothing is fetched: documents are given, or a resolver is asked.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from muxi_llm.presets.errors import MdaError
 from muxi_llm.presets.schemas import DATE_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class DidWebVerifier:
             raise _refused(
                 "document_unavailable", "--did-document <path> is required for local did:web verification"
             )
-        if found.get("id", did) != did:
+        if not isinstance(found, Mapping) or found.get("id", did) != did:
             raise _refused("document_invalid", f"DID document id must be {did}")
         return found
 
@@ -115,7 +116,7 @@ def _method(document: Mapping[str, Any], did: str, key_id: str) -> Mapping[str, 
 
 def _found(entries: list[Any], name: str, ids: set[str], key_id: str) -> Mapping[str, Any]:
     """The one entry of that id: which of two would count is nobody's guess."""
-    found = [entry for entry in entries if isinstance(entry, dict) and entry.get(name) in ids]
+    found = [entry for entry in entries if isinstance(entry, dict) and str(entry.get(name)) in ids]
     if not found:
         raise _refused("key_not_found", f"DID document does not contain key id {key_id}")
     if len(found) > 1:

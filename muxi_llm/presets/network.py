@@ -9,6 +9,7 @@ absent, "none"     nothing is said
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -35,7 +36,9 @@ def check_allowed(network: Any, allowed: Collection[str]) -> None:
 def check_called(network: Any, url: str) -> None:
     """Raises `MdaError` (`requires-not-satisfied`) for a call to a host that the preset does not name."""
     wanted = _required(network)
-    host = (urlsplit(url).hostname or "").rstrip(".")
+    host = ""
+    with suppress(ValueError):  # half an IPv6 address
+        host = (urlsplit(url).hostname or "").rstrip(".")
     if wanted == "local" and not is_local(host):
         raise _refused(f"requires.network is local, and the call would go to {host}")
     if isinstance(wanted, list) and not _matches(host, wanted):

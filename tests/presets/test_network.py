@@ -79,6 +79,8 @@ def test_at_load_time(network: Any, allowed: list[str], is_right: bool) -> None:
         (["a.test"], "https://a.test@evil.test/v1", False),
         (["a.test"], "https://evil.test/a.test", False),
         (["a.test"], "", False),
+        (["a.test"], "https://[", False),
+        (None, "https://[", True),
     ],
 )
 def test_at_the_call(network: Any, url: str, is_right: bool) -> None:
