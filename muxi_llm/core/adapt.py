@@ -80,7 +80,7 @@ def _by_needs(
             body = adjust(body, need, provider, ledger)
     asked = needs & EXTENSION_FLAGS.keys()
     unknown = frozenset(name for name in asked if not getattr(provider, EXTENSION_FLAGS[name]))
-    if not unknown and "extra_content" not in asked:  # which tells who gave the rest
+    if not unknown and asked.isdisjoint(LOOKED_INTO):
         return body
     return with_extensions(body, unknown, provider.giver, ledger)
 
@@ -196,6 +196,16 @@ def _leave_out(body: Mapping[str, Any], need: str, provider: Provider, ledger: L
     return left_out(body, {need: f"{ledger.provider} has no such parameter"}, ledger)
 
 
+def _without_modality(body: Mapping[str, Any], need: str, provider: Provider, ledger: Ledger) -> Json:
+    """An answer in text where the provider makes nothing else in a chat."""
+    made = need.partition(" ")[0]
+    asked = "modalities" if made in (body.get("modalities") or ()) else made
+    ledger.changed(asked, f"{provider.name} makes no {made} in a chat; the answer is text")
+    out = {name: value for name, value in body.items() if name not in {"modalities", made}}
+    rest = [name for name in body.get("modalities") or () if name != made]
+    return {**out, "modalities": rest} if rest not in ([], ["text"]) else out
+
+
 # ---------------------------------------------------------------------------------------- by tables
 
 
@@ -255,6 +265,8 @@ ADJUSTMENTS: tuple[
     ("tool parts", "tool_parts_support", _join_tool_results),
     ("anthropic_beta", "anthropic_blocks_support", _leave_out),
     ("top_k", "top_k_support", _leave_out),
+    ("audio output", "audio_output_support", _without_modality),
+    ("image output", "image_output_support", _without_modality),
 )
 
 EXTENSION_FLAGS = {
@@ -266,7 +278,12 @@ EXTENSION_FLAGS = {
     "is_error": "error_result_support",
     "reasoning_content": "reasoning_replay_support",
     "reasoning": "reasoning_replay_support",
+    "images": "image_replay_support",
+    "audio": "audio_replay_support",
 }
+
+LOOKED_INTO = {"extra_content", "audio"}
+"""What is in them decides: who gave the rest; whether there is an id to answer to sound by."""
 
 NEVER_DROPPED = {"n"}
 """Doing without these would give something else than was asked, not something less."""

@@ -113,6 +113,10 @@ def _extensions(message: Json, index: int, needs: set[str]) -> Json:
 
 def _chat_needs(body: Json, needs: set[str]) -> None:
     needs.update(body.keys() & OF_ONE_KIND)
+    if "modalities" in body or "audio" in body:
+        wanted = body.get("modalities")
+        made = wanted if isinstance(wanted, list) else ()
+        needs.update(need for name, need in MADE.items() if name in made or name in body)
     for name in ("tools", "functions"):
         if name in body:
             body[name] = _dicts(body[name], name)
@@ -198,7 +202,11 @@ EXTENSIONS = {
     "extra_content",
     "citations",
     "is_error",
+    "images",
+    "audio",
 }
+MADE = {"audio": "audio output", "image": "image output"}
+"""What a chat may be asked for besides text, and the need that it is."""
 OF_ONE_KIND = {"anthropic_beta", "top_k"}
 """Parameters of one client's wire that other providers may have as well."""
 

@@ -96,6 +96,14 @@ class Provider:
     """`developer` messages; without them they are sent as `system`."""
     file_input_support: ClassVar[bool] = False
     """`file` parts (PDF and other documents)."""
+    audio_output_support: bool = False
+    """`modalities=["text", "audio"]` of a chat: it speaks."""
+    image_output_support: bool = False
+    """`modalities=["image", "text"]` of a chat: it draws."""
+    audio_replay_support: bool = False
+    """`audio` of an assistant message, by its id; without it, what was said is there as text."""
+    image_replay_support: bool = False
+    """`images` of an assistant message, as OpenRouter has them."""
     cache_control_support: ClassVar[bool] = False
     """Anthropic's `cache_control` marks on parts and tools."""
     thinking_blocks_support: ClassVar[bool] = False

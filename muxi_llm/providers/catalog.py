@@ -112,7 +112,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "dashscope": row(
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         EMBEDS,
-        "vision audio_input video_input cache_control reasoning_replay",
+        # Sound: https://www.alibabacloud.com/help/en/model-studio/qwen-omni
+        "vision audio_input video_input audio_output cache_control reasoning_replay",
         keys="DASHSCOPE_API_KEY ALIBABA_API_KEY",
         effort_fields={
             "none": {"enable_thinking": False},
@@ -343,8 +344,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "openrouter": row(
         "https://openrouter.ai/api/v1",
         ALL,
+        # https://openrouter.ai/docs/features/multimodal/image-generation, .../audio
         "vision audio_input file_input file_url json_schema cache_control reasoning_replay reasoning_details "
-        "prefill tool_parts top_k",
+        "prefill tool_parts top_k audio_output image_output audio_replay image_replay",
         header_env={"http-referer": "OR_SITE_URL", "x-title": "OR_APP_NAME"},
         namespaced_models=True,
         foreign=frozenset({"moderation", "prompt_cache_retention", "safety_identifier", "store"}),
@@ -437,7 +439,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "vercel": row(
         "https://ai-gateway.vercel.sh/v1",
         EMBEDS,
-        "vision file_input json_schema cache_control",
+        # https://vercel.com/docs/ai-gateway/sdks-and-apis/openai-chat-completions/image-generation
+        "vision file_input json_schema cache_control image_output",
         keys="AI_GATEWAY_API_KEY VERCEL_AI_GATEWAY_API_KEY VERCEL_OIDC_TOKEN",
         namespaced_models=True,
     ),
@@ -445,7 +448,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "vllm": row(
         "http://127.0.0.1:8000/v1",
         f"{ALL} rerank",
-        "vision audio_input audio_url video_input json_schema reasoning_replay top_k",
+        # Sound and pictures: https://docs.vllm.ai/projects/vllm-omni/en/latest/
+        "vision audio_input audio_url video_input json_schema reasoning_replay top_k "
+        "audio_output image_output",
         key_required=False,
         # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html#transcriptions-api
         more_wires={name: OPENAI_AUDIO[name] for name in ("transcription", "translation")},

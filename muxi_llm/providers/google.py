@@ -60,6 +60,9 @@ class GoogleProvider(Provider):
     json_mode_support = True
     vision_support = True
     audio_input_support = True
+    audio_output_support = True  # https://ai.google.dev/gemini-api/docs/speech-generation
+    image_output_support = True  # https://ai.google.dev/gemini-api/docs/image-generation
+    image_replay_support = True
     video_input_support = True
     streaming_support = True
     token_by_token_support = True

@@ -41,6 +41,8 @@ class OpenAIProvider(OpenAICompatible):
 
     vision_support = True
     audio_input_support = True
+    audio_output_support = True  # https://platform.openai.com/docs/guides/audio
+    audio_replay_support = True
     realtime_support = True
     json_schema_support = True
     developer_message_support = True
@@ -142,6 +144,10 @@ COMPATIBLE = {
     "reasoning_details_support": True,
     "extra_content_support": True,
     "top_k_support": True,
+    "audio_output_support": True,
+    "image_output_support": True,
+    "audio_replay_support": True,
+    "image_replay_support": True,
 }
 """What a server of the caller's own is taken for: he knows what he writes to it, and templates of open models
 know neither a developer nor results in parts.

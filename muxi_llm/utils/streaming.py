@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, overload
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion, Whole
@@ -152,13 +153,26 @@ def merge(message: dict[str, Any], delta: dict[str, Any]) -> None:
         if value is None or (kept and not value):
             continue
         if isinstance(value, str) and isinstance(kept, str) and name not in ATOMS:
-            message[name] = kept + value
+            message[name] = kept + value if name != "data" else joined(kept, value)
         elif isinstance(value, list):
             message[name] = _merged(kept or [], value)
         elif isinstance(value, dict) and isinstance(kept, dict):
             merge(kept, value)
         else:
             message[name] = value
+
+
+def joined(kept: str, value: str) -> str:
+    """Two pieces of base64 as one. Some servers cut one text into pieces, others encode each piece by itself:
+    those end in padding, which has no place in the middle.
+    """
+    if not kept.endswith("="):
+        return kept + value
+    try:
+        whole = b64decode(kept[-4:], validate=True) + b64decode(value, validate=True)
+    except ValueError:  # it is something else that is called so
+        return kept + value
+    return kept[:-4] + b64encode(whole).decode()
 
 
 def _merged(kept: list[Any], items: list[Any]) -> list[Any]:

@@ -171,7 +171,7 @@ def test_what_a_provider_can_do_by_default():
     flags = {name: value for name, value in vars(Provider).items() if name.endswith("_support")}
     usual = {"tools_support", "system_message_support", "media_url_support"}
     assert {name for name, on in flags.items() if on} == usual
-    assert len(flags) == 29
+    assert len(flags) == 33
 
 
 def test_a_stand_in_is_not_registered(defined):

@@ -214,7 +214,10 @@ def _media(blob: Json) -> Json:
     if kind.startswith("image/"):
         url = f"data:{kind};base64,{blob['data']}"
         return {"images": [{"type": "image_url", "image_url": {"url": url}}]}
-    return {"audio": {"data": blob["data"], "format": kind}} if kind.startswith("audio/") else {}
+    if not kind.startswith("audio/"):
+        return {}
+    # OpenAI's shape, with what Gemini says nothing of empty: there is no id to answer to it by.
+    return {"audio": {"id": "", "data": blob["data"], "expires_at": 0, "transcript": "", "format": kind}}
 
 
 def usage_of(usage: Mapping[str, Any]) -> Json:

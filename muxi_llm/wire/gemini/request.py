@@ -118,6 +118,7 @@ class GenerateRequest:
         if kept.get("parts"):  # a turn with code, search or media only means something exactly as it came
             return _restored(kept["parts"], calls)
         parts = parts_of(message.get("content") or message.get("refusal"), at, self.ledger)
+        parts += parts_of(message.get("images") or [], at, self.ledger)  # another server's pictures
         if kept.get("thought_signature"):
             last = parts.pop() if parts and "text" in parts[-1] else {"text": ""}
             parts.append({**last, "thoughtSignature": kept["thought_signature"]})
@@ -177,14 +178,28 @@ class GenerateRequest:
         if any(stop):
             config["stopSequences"] = [sequence for sequence in stop if sequence][:MOST_STOPS]
         if not is_neutral("modalities", body.get("modalities") or ["text"]):
-            config["responseModalities"] = [str(modality).upper() for modality in body["modalities"]]
-        if (body.get("audio") or {}).get("voice"):
-            voice = {"prebuiltVoiceConfig": {"voiceName": body["audio"]["voice"]}}
-            config["speechConfig"] = {"voiceConfig": voice}
+            config["responseModalities"] = self._modalities(body["modalities"])
+        if body.get("audio"):
+            config |= self._speech(body["audio"])
         if body.get("reasoning_effort") is not None:
             thinking = thinking_of(body["reasoning_effort"], self.model, self.ledger)
             config |= {"thinkingConfig": thinking} if thinking else {}
         return config
+
+    def _modalities(self, asked: list[Any]) -> list[str]:
+        """Models for speech take no other: https://ai.google.dev/gemini-api/docs/speech-generation."""
+        wanted = [str(modality).upper() for modality in asked]
+        if SPEAKERS in self.model and "AUDIO" in wanted and len(wanted) > 1:
+            self.ledger.changed("modalities", f"{self.model} speaks, and writes nothing beside it")
+            return ["AUDIO"]
+        return wanted
+
+    def _speech(self, audio: Mapping[str, Any]) -> Json:
+        if audio.get("format") not in {None, "pcm16"}:
+            self.ledger.changed("audio.format", "Gemini speaks in PCM of 16 bits, 24,000 samples a second")
+        if not audio.get("voice"):
+            return {}
+        return {"speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": audio["voice"]}}}}
 
     def _format(self, body: Mapping[str, Any], config: Json, system: list[Json]) -> None:
         wanted = body.get("response_format") or {}
@@ -261,6 +276,9 @@ ROLES = {"user": "user", "assistant": "model"}
 
 STAND_IN = "(The conversation begins.)"
 GO_ON = "(Go on from there.)"
+
+SPEAKERS = "-tts"
+"""In the names of models for speech."""
 
 MOST_STOPS = 5
 

@@ -47,6 +47,8 @@ def _fitted(message: Json, unknown: frozenset[str], home: str, told: dict[str, b
         is_home = giver == home
         unknown = unknown - STATE if is_home else unknown | OPAQUE
         message = without_stamp(message)
+    if "audio" in message and "audio" not in unknown:
+        message, unknown = _by_id(message, unknown)
     content = message.get("content")
     if "cache_control" in unknown and isinstance(content, list):
         if any("cache_control" in part for part in content):
@@ -61,16 +63,37 @@ def _fitted(message: Json, unknown: frozenset[str], home: str, told: dict[str, b
         return message
     for name in gone:
         told[name] = told.get(name, False) or _is_lost(name, message)
+    if "audio" in gone and not content and _transcript(message):
+        message = {**message, "content": _transcript(message)}
     if "is_error" in gone and message["is_error"]:
         message = {**message, "content": _as_failure(message.get("content"))}
     return without_state(message, gone)
+
+
+def _by_id(message: Json, unknown: frozenset[str]) -> tuple[Json, frozenset[str]]:
+    """*message*, its sound by the id alone; one without an id is another server's, and nothing here.
+
+    https://platform.openai.com/docs/api-reference/chat/create
+    """
+    audio = message["audio"]
+    made = audio.get("id") if isinstance(audio, dict) else None
+    return ({**message, "audio": {"id": made}}, unknown) if made else (message, unknown | {"audio"})
 
 
 def _is_lost(name: str, message: Json) -> bool:
     """Whether going on without it may go on otherwise."""
     if name == "is_error":
         return bool(message["is_error"])
-    return name == "extra_content" and is_more_than_said(message)
+    if name == "audio":
+        return not (message.get("content") or _transcript(message))
+    return name == "images" or (name == "extra_content" and is_more_than_said(message))
+
+
+def _transcript(message: Json) -> str | None:
+    """What was said aloud."""
+    audio = message["audio"]
+    said = audio.get("transcript") if isinstance(audio, dict) else None
+    return said if isinstance(said, str) and said else None
 
 
 def _as_failure(content: Any) -> Any:

@@ -42,8 +42,8 @@ def test_fields_of_an_assistants_message() -> None:
     sent, told = turns(HI, odd, RESULT, assistant_fields=frozenset(CALLED), **flags)
     assert sent == [HI, {**CALLED, "content": "no"}, RESULT]
     assert [(entry.param, entry.loss) for entry in told] == [
-        ("messages[].annotations", False),
         ("messages[].audio", True),
+        ("messages[].annotations", False),
         ("messages[].reasoning_details", False),
         ("messages[].refusal", False),
     ]
