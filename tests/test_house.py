@@ -78,7 +78,7 @@ INHERITED = {
 SDK_LINES = 7000
 CODECS_AND_PROVIDERS = ("wire/", "providers/")
 SWITCHED_ON = tuple(
-    f"transport/{name}" for name in ("addresses", "fast", "fetch", "llama_cpp", "media_types")
+    f"transport/{name}" for name in ("addresses", "fast", "fetch", "llama_cpp", "media_types", "scripted")
 )
 ROOMS = {
     "presets": (2500, ("presets/",)),
