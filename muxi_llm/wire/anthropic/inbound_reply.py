@@ -106,7 +106,8 @@ class Ending:
         """Take note of what *choice* says of its end."""
         self._finish = choice.finish_reason or self._finish
         extra = choice.model_extra or {}
-        self.native = extra.get("native_finish_reason") or self.native
+        native = extra.get("native_finish_reason")
+        self.native = native if isinstance(native, str) and native else self.native  # a server may say anything
         for name in MATCHED:
             if isinstance(extra.get(name), str) and extra[name] in self._stops:
                 self._sequence = extra[name]

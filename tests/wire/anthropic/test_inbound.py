@@ -146,6 +146,7 @@ STOPS: dict[str, tuple[dict[str, Any], str]] = {
         "model_context_window_exceeded",
     ),
     "a stop sequence": (choice("stop", native_finish_reason="stop_sequence"), "stop_sequence"),
+    "no reason at all": (choice("stop", native_finish_reason=["stop"]), "end_turn"),
     "another provider's own": (choice("stop", native_finish_reason="STOP"), "end_turn"),
 }
 
