@@ -107,7 +107,7 @@ class Ending:
         self._finish = choice.finish_reason or self._finish
         extra = choice.model_extra or {}
         native = extra.get("native_finish_reason")
-        self.native = native if isinstance(native, str) and native else self.native  # a server may say anything
+        self.native = native if isinstance(native, str) and native else self.native
         for name in MATCHED:
             if isinstance(extra.get(name), str) and extra[name] in self._stops:
                 self._sequence = extra[name]
