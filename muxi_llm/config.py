@@ -10,6 +10,7 @@ Set at run time (or leave to the environment)::
     muxi_llm.config.response_store = None          # where Responses are kept: "memory" (default), or yours
     muxi_llm.config.fetch_media = True             # fetch URLs for providers that take base64 alone (off)
     muxi_llm.config.bounds = Bounds(reply=2**20)   # the most a server may send, in bytes
+    muxi_llm.config.models = {"fast": {"strategy": "least-busy", "deployments": [{"model": ...}, ...]}}
     muxi_llm.config.prices = "prices.toml"         # prices of your own, or a mapping; see `types.prices`
     muxi_llm.config.fallback = {"retry_delay": 1.0, "max_retries": 3, "default_chains": {...}}
 
@@ -60,6 +61,12 @@ policy's limits are all that stands between."""
 
 bounds: Bounds
 """How much a server may send, see `Bounds`."""
+
+models: Mapping[str, Mapping[str, Any]] = {}
+"""Names of your own for several deployments: `{"fast": {"strategy": "least-busy", "deployments": [{"model":
+"openai/gpt-5-mini", "weight": 3}, {"model": "groq/llama-3.3-70b"}], "fallbacks": ["slow"]}}`. A call with
+`model="fast"` goes to them as a gateway's would. A deployment may say its `weight`, `rpm`, `tpm`, `context`,
+`vision`, `tools`, `schema`, `thinking`, `price` (USD for a token in and out), `api_key`, `base_url`."""
 
 prices: Prices | str | os.PathLike[str] | None = None
 """What models cost you, where that is not the list price: a mapping by `provider/model`, or a `.json` or
@@ -343,5 +350,15 @@ class _Settings(ModuleType):
         super().__setattr__(name, value)
 
 
-SETTINGS = ("bounds", "fallback", "fetch_media", "mode", "prices", "response_store", "timeout", "transport")
+SETTINGS = (
+    "bounds",
+    "fallback",
+    "fetch_media",
+    "mode",
+    "models",
+    "prices",
+    "response_store",
+    "timeout",
+    "transport",
+)
 sys.modules[__name__].__class__ = _Settings

@@ -28,6 +28,7 @@ from muxi_llm.errors import (
     MissingCredentialsError,
     malformed_reply,
 )
+from muxi_llm.groups import choose, is_group
 from muxi_llm.kept.responses import KeptResponses
 from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.providers import registry
@@ -192,7 +193,7 @@ class Exchange:
         if own.max_retries != DEFAULT_RETRIES:
             given.setdefault("retries", own.max_retries)
         model = raw.pop("model", None)
-        candidates = own.choose(model, raw) if own.choose else _meant(door, model, given, own, settings)
+        candidates = own.choose(model, raw) if own.choose else _meant(door, model, raw, given, own)
         body, needs, extra = self._chat_form(door, content, candidates, own.headers)
         verbatim = self._own_body(raw, candidates)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
@@ -316,11 +317,12 @@ class Exchange:
         return replace(report, adaptations=(*report.adaptations, *lost)) if lost else report
 
 
-def _meant(
-    door: Door, model: object, given: Mapping[str, Any], own: Own, settings: config.Settings
-) -> Sequence[Candidate]:
+def _meant(door: Door, model: object, raw: Json, given: Mapping[str, Any], own: Own) -> Sequence[Candidate]:
     """Whom a client's request names: its model, and the fallbacks it is given."""
-    models = models_of(door.endpoint, model, given, settings)
+    models = models_of(door.endpoint, model, given, config.settings())
+    if config.models and any(map(is_group, models)):
+        chain = [choose(one, raw) if is_group(one) else [_candidate(one, own, door.events)] for one in models]
+        return [candidate for part in chain for candidate in part]
     first = candidate_of(models[0]) if "provider" in given else _candidate(models[0], own, door.events)
     return [first, *(_candidate(name, own, door.events) for name in models[1:])]
 

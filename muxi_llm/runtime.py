@@ -25,6 +25,7 @@ from muxi_llm.core.options import check_keywords, limits_of, present
 from muxi_llm.core.request import Request
 from muxi_llm.core.step import run_sync
 from muxi_llm.core.stream import AsyncStream, Stream, StreamFlow
+from muxi_llm.groups import grouped
 from muxi_llm.harness import kill_switch
 from muxi_llm.loading import loading
 from muxi_llm.providers import registry
@@ -177,7 +178,7 @@ def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
 def prepared_of(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None) -> Prepared:
     """`prepare` for arguments that were looked through: only what there is, and by its name."""
     settings = config.settings()
-    candidates = candidates_of(endpoint, given, settings)
+    candidates = (grouped if config.models else candidates_of)(endpoint, given, settings)
     body, needs = body_of(endpoint, given)
     request = Request(
         endpoint,

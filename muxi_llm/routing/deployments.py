@@ -42,6 +42,12 @@ class Deployment:
     windows: tuple[Window, ...] = ()
     price: tuple[float, float] | None = None
 
+    @property
+    def is_particular(self) -> bool:
+        """Whether what a request needs makes any difference here."""
+        able = all(getattr(self, name) for name in CAPABILITIES)
+        return not able or self.context is not None or self.tpm is not None
+
     def is_for(self, model: str) -> bool:
         """Whether somebody who asks for *model* may get this one. Large and small letters are alike."""
         name = model.lower()
