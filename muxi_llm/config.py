@@ -350,15 +350,5 @@ class _Settings(ModuleType):
         super().__setattr__(name, value)
 
 
-SETTINGS = (
-    "bounds",
-    "fallback",
-    "fetch_media",
-    "mode",
-    "models",
-    "prices",
-    "response_store",
-    "timeout",
-    "transport",
-)
+SETTINGS = tuple(name for name in sorted(__annotations__) if not name.startswith("_"))
 sys.modules[__name__].__class__ = _Settings

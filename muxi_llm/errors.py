@@ -261,11 +261,9 @@ def refusal(
     retry_after: float | None = None,
 ) -> MuxiLLMError:
     """An error of our own, in OpenAI's words: nobody was asked. retry_after: seconds, in the header too."""
-    kind = CLASS_BY_STATUS.get(status) or (InternalServerError if status >= 500 else APIStatusError)
     body = {"message": message, "type": type, "code": code, "param": param}
     headers = {} if retry_after is None else {"retry-after": str(ceil(retry_after))}
-    response = _response(status, headers=headers)
-    error = cast(MuxiLLMError, _ours(cast(Any, kind))(message, response=response, body=body))
+    error = status_error(status, message, url=LOCAL_URL, headers=headers, body=body)
     error.retry_after = retry_after
     return error
 

@@ -55,3 +55,9 @@ class Inbound:
     def encode_error(self, error: APIError) -> bytes:
         """An error → the body of an error reply."""
         raise NotImplementedError
+
+
+def message_of(error: APIError) -> str:
+    """What an error says, without the status that OpenAI's clients put before it by themselves."""
+    status = getattr(error, "status_code", None)
+    return (error.message or type(error).__name__).removeprefix(f"Error code: {status} - ")

@@ -16,7 +16,7 @@ from muxi_llm.wire.anthropic.inbound_reply import Ending, blocks_of, head_of, st
 from muxi_llm.wire.anthropic.inbound_request import RequestReader
 from muxi_llm.wire.anthropic.inbound_stream import EventEncoder, event
 from muxi_llm.wire.base import Json, WireError, dumps_answer, loads
-from muxi_llm.wire.inbound import Inbound
+from muxi_llm.wire.inbound import Inbound, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -117,7 +117,7 @@ def _sense() -> Iterator[None]:
 def _fault(error: APIError) -> Json:
     status = 504 if isinstance(error, APITimeoutError) else getattr(error, "status_code", 500)
     kind = ERROR_TYPES.get(status) or ("invalid_request_error" if 400 <= status < 500 else "api_error")
-    message = (error.message or type(error).__name__).removeprefix(f"Error code: {status} - ")
+    message = message_of(error)
     if isinstance(error, ContextLengthExceededError) and TOO_LONG not in message:
         message = f"{TOO_LONG}: {message}"
     request_id = getattr(error, "request_id", None)

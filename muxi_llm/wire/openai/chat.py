@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError
 
 from muxi_llm.models import ChatCompletion, ChatCompletionChunk
 from muxi_llm.wire.base import Json, Wire, WireError, dumps_answer, loads, read_value
-from muxi_llm.wire.inbound import Inbound
+from muxi_llm.wire.inbound import Inbound, message_of
 from muxi_llm.wire.openai.reply import settle_answer
 from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 from muxi_llm.wire.state import giver_of_any, stamp, without_foreign
@@ -106,5 +106,5 @@ class OpenAIInbound(Inbound):
         return b"data: " + self.encode_error(error) + b"\n\n"
 
     def encode_error(self, error: APIError) -> bytes:
-        fault = {"message": error.message, "type": error.type, "code": error.code, "param": error.param}
+        fault = {"message": message_of(error), "type": error.type, "code": error.code, "param": error.param}
         return dumps_answer({"error": fault})

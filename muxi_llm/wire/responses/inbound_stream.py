@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.models import ChunkChoice
 from muxi_llm.utils.streaming import merge
 from muxi_llm.wire.base import dumps_answer, plain
+from muxi_llm.wire.inbound import message_of
 from muxi_llm.wire.responses.inbound_output import Call, Message, Picture, Reasoning
 from muxi_llm.wire.responses.items import encode_annotation, encode_usage
 
@@ -181,7 +182,7 @@ class Answer:
     def fail(self, error: APIError) -> None:
         """The answer broke off: what there was of it, and why."""
         self._close("incomplete")
-        told = {"code": _code(error), "message": error.message, "type": error.type, "param": error.param}
+        told = {"code": _code(error), "message": message_of(error), "type": error.type, "param": error.param}
         self._emit("response.failed", response=self._response("failed", error=told))
 
     def _response(self, status: str, **fields: Any) -> Json:

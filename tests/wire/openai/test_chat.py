@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from muxi_llm.errors import MuxiLLMError, incomplete_stream, status_error
 from muxi_llm.models import ChatCompletion
 from muxi_llm.wire.base import Ledger, Profile, WireError, dumps
+from muxi_llm.wire.inbound import message_of
 from muxi_llm.wire.openai.chat import (
     OpenAIChat,
     OpenAIInbound,
@@ -302,7 +303,7 @@ def test_pitfall_15_an_error_goes_out_as_an_event(error: MuxiLLMError) -> None:
     assert isinstance(item, WireError)
     assert item.fault is not None
     assert item.kind == "fault"
-    assert item.fault.message == error.message  # type: ignore[attr-defined]
+    assert item.fault.message == message_of(error)  # type: ignore[arg-type]
     assert item.fault.code == error.code  # type: ignore[attr-defined]
 
 

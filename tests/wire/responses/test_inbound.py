@@ -482,7 +482,7 @@ def test_pitfall_21_errors_are_openais():
     )
     assert isinstance(error, RateLimitError)
     assert json.loads(ResponsesInbound(Ledger("x")).encode_error(error)) == {
-        "error": {"message": "Error code: 429 - slow", "type": "t", "code": "c", "param": "p"}
+        "error": {"message": "slow", "type": "t", "code": "c", "param": "p"}
     }
 
 
