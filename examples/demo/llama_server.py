@@ -42,8 +42,16 @@ def available() -> str | None:
 class LlamaServer:
     """Serves a GGUF model on a free loopback port for as long as the `with` block lasts."""
 
-    def __init__(self, model: Path, *, embedding: bool = False, timeout: float = READY_TIMEOUT) -> None:
-        self._arguments = [str(model.resolve()), *(["--embedding"] if embedding else [])]
+    def __init__(
+        self,
+        model: Path,
+        *,
+        embedding: bool = False,
+        reranking: bool = False,
+        timeout: float = READY_TIMEOUT,
+    ) -> None:
+        kinds = {"--embedding": embedding, "--reranking": reranking}
+        self._arguments = [str(model.resolve()), *(flag for flag, wanted in kinds.items() if wanted)]
         self._timeout = timeout
         self.port = _free_port()
         self.base_url = f"http://{HOST}:{self.port}/v1"
@@ -94,7 +102,7 @@ def _healthy(port: int) -> bool:
         return False
 
 
-def _serve(port: int, model: str, embedding: bool) -> None:
+def _serve(port: int, model: str, embedding: bool, reranking: bool) -> None:
     os.environ["GGML_NO_BACKTRACE"] = "1"  # a fatal error would start a debugger
     import xllamacpp  # type: ignore[import-untyped]  # the parent works without it
 
@@ -106,6 +114,8 @@ def _serve(port: int, model: str, embedding: bool) -> None:
     params.warmup = params.ui = False
     if embedding:
         params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    if reranking:
+        params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     server = xllamacpp.Server(params)
     print(f"serving on {server.listening_address}", flush=True)
     sys.stdin.buffer.read()
@@ -117,4 +127,5 @@ if __name__ == "__main__":
     parser.add_argument("port", type=int)
     parser.add_argument("model")
     parser.add_argument("--embedding", action="store_true")
+    parser.add_argument("--reranking", action="store_true")
     _serve(**vars(parser.parse_args()))
