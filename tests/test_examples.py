@@ -87,10 +87,22 @@ EXPECTED: dict[str, list[str]] = {
         "s  answered",
         "3 attempts, answered by anthropic/claude-sonnet-5",
     ],
+    "image_generation": [
+        "openai/gpt-image-1: 69 bytes, a PNG: True",
+        "adapted: style dropped: dall-e-3 alone has it",
+        "by OpenAI's client: 1 image",
+        "refused: groq has no image endpoint",
+    ],
     "json_mode": [
         "{'question': 'List the three largest planets as a JSON object'}",
         "adapted: response_format changed: anthropic has no JSON mode",
         "refused: anthropic: response_format changed",
+    ],
+    "moderation": [
+        "judged by openai/omni-moderation-latest",
+        "harmless: What a fine day.",
+        "flagged: You are a fool.  harassment",
+        "illicit: None",
     ],
     "multimodal": [
         'This is claude-sonnet-5. You asked "What is this?" and sent a document.',
@@ -108,6 +120,11 @@ EXPECTED: dict[str, list[str]] = {
     ]
     if find_spec("xllamacpp") and find_spec("gguf")
     else ["skipped: pip install"],
+    "rerank": [
+        "document 1: {'text': 'Stock markets fell sharply on Monday'}",
+        "adapted: documents[2] dropped: cohere takes texts",
+        "best: Stock markets fell sharply on Monday",
+    ],
     "resilience": [
         "3 answers of 1 call: This is gpt-5.6-luna.",
         "the same again came from the cache's tier l1",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from examples.demo.answers import DIMENSIONS, Asked, Json, Refused, Said, embed, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 BASE_PATH = "/v1"
 CHAT, COMPLETION, EMBEDDING = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
@@ -31,8 +31,8 @@ def read(path: str, body: Json) -> Asked:
         return _read_chat(body)
     if path == COMPLETION:
         return Asked(body["model"], body["prompt"])
-    if path == EMBEDDING:
-        return Asked(body["model"], str(body["input"]))
+    if path == EMBEDDING or path in BESIDE:
+        return Asked(body["model"], str(body.get("input") or body.get("prompt") or body.get("query")))
     raise Refused(404, f"there is no {path}")
 
 
@@ -55,6 +55,8 @@ def _read_chat(body: Json) -> Asked:
 def reply(path: str, body: Json, asked: Asked, said: Said) -> Json:
     """A whole answer."""
     head = {"id": "demo-1", "created": 1_800_000_000, "model": asked.model}
+    if path in BESIDE:
+        return {**head, **BESIDE[path](body)}
     if path == EMBEDDING:
         return {**head, "object": "list", "data": _embeddings(body), "usage": EMBEDDING_USAGE}
     if path == COMPLETION:
@@ -97,6 +99,42 @@ def _embeddings(body: Json) -> list[Json]:
         {"object": "embedding", "index": index, "embedding": embed(text, dimensions)}
         for index, text in enumerate(texts)
     ]
+
+
+def _image(body: Json) -> Json:
+    return {"data": [{"b64_json": DOT}] * body.get("n", 1)}
+
+
+def _verdicts(body: Json) -> Json:
+    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    scores = [{"harassment": 0.9 if "fool" in text.lower() else 0.01} for text in texts]
+    return {
+        "results": [
+            {
+                "flagged": s["harassment"] > 0.5,
+                "categories": {"harassment": s["harassment"] > 0.5},
+                "category_scores": s,
+            }
+            for s in scores
+        ]
+    }
+
+
+def _ranking(body: Json) -> Json:
+    question = embed(body["query"])
+    nearness = [sum(a * b for a, b in zip(question, embed(text), strict=True)) for text in body["documents"]]
+    return {"results": [{"index": index, "relevance_score": near} for index, near in enumerate(nearness)]}
+
+
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+"""A red dot, a PNG of one pixel."""
+
+BESIDE: dict[str, Callable[[Json], Json]] = {
+    "/v1/images/generations": _image,
+    "/v1/moderations": _verdicts,
+    "/v2/rerank": _ranking,
+}
+"""Endpoints beside chat: what a request comes to."""
 
 
 def _tool_call(said: Said) -> Json:

@@ -39,6 +39,7 @@ THINKING_TIME = {
     "mistral": 0.09,
     "google": 0.11,
     "anthropic": 0.13,
+    "cohere": 0.03,
     "ollama": 0.05,
     "my_custom": 0.02,
 }

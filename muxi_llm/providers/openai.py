@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 OPENAIS = re.compile(
-    r"(ft:)?(gpt-(?!oss)|o[1-9]|chatgpt|codex|computer-use|davinci|babbage|text-|tts-|whisper)"
+    r"(ft:)?(gpt-(?!oss)|o[1-9]|chatgpt|codex|computer-use|davinci|babbage|text-|tts-|whisper|dall-e|omni-)"
 )
 """How names of OpenAI's models begin."""
 

@@ -24,6 +24,14 @@ PROVIDERS = (
 )
 
 
+BESIDE = {
+    "/images/generations": {"created": 5, "data": [{"b64_json": "aW1hZ2U="}]},
+    "/moderations": {"id": "modr-1", "model": "m", "results": [bodies.verdict(hate=0.75)]},
+    "/rerank": {"results": [{"index": 0, "relevance_score": 0.25}, {"index": 1, "relevance_score": 0.75}]},
+}
+"""Endpoints beside chat, by the end of their path."""
+
+
 def environment(upstream: Upstream) -> dict[str, str]:
     """Keys and base URLs that lead every provider to *upstream*."""
     found = {f"{provider}_API_KEY": f"sk-{provider.lower()}" for provider in PROVIDERS}
@@ -46,6 +54,8 @@ def answer(received: Received) -> Respond:
         return _chat(received.json)
     if path.endswith("/completions"):
         return Respond(json=bodies.completion())
+    if path.endswith(tuple(BESIDE)):
+        return Respond(json=next(made for end, made in BESIDE.items() if path.endswith(end)))
     if path.endswith("/api/generate"):
         return Respond(json={"model": "llama3.2", "response": " there", "done": True, "done_reason": "stop"})
     if path.endswith("/models"):
