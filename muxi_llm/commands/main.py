@@ -17,13 +17,14 @@ from muxi_llm import __version__, runtime
 from muxi_llm.commands import batch, harness, kill_switch, mda
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.providers import registry
+from muxi_llm.providers.base import wire_at
 from muxi_llm.providers.catalog import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from muxi_llm.providers.base import Provider
-    from muxi_llm.wire.base import Wire
+    from muxi_llm.wire.base import Endpoint, Wire
 
 Row = dict[str, Any]
 
@@ -120,11 +121,12 @@ def provider_rows(names: Iterable[str]) -> list[Row]:
 
 
 def _row(name: str, kind: type[Provider]) -> Row:
-    talks = kind.wires.get("chat") or next(iter(kind.wires.values()))
+    talks = kind.wires.get("chat") or next(iter(kind.wires.values()), None)
+    talks = talks or wire_at(next(iter(kind.more_wires.values())))
     return {
         "name": name,
         "wire": _name_of(talks),
-        "endpoints": [endpoint for endpoint in ENDPOINTS if endpoint in kind.endpoints()],
+        "endpoints": [told for endpoint, told in ENDPOINTS.items() if endpoint in kind.endpoints()],
         "capabilities": [word for word, flag in CAPABILITIES.items() if getattr(kind, flag)]
         if "chat" in kind.wires
         else [],
@@ -225,7 +227,14 @@ def _complain(story: str, status: int = 1) -> int:
 
 COLUMNS = ["name", "key", "wire", "endpoints", "capabilities", "tier", "configured"]
 
-ENDPOINTS = ("chat", "completion", "embedding", "models", "image", "moderation", "rerank")
+ENDPOINTS: dict[Endpoint, str] = {
+    **{name: name for name in ("chat", "completion", "embedding", "models")},
+    **{name: name for name in ("image", "image_edit", "moderation", "rerank")},
+    **{name: name for name in ("transcription", "translation", "speech")},
+    "file.create": "files",
+    "batch.create": "batches",
+}
+"""What is told of endpoints, in this order; of several about one thing the first."""
 
 INSTEAD = {"muxi_llm.wire.responses.instead": "openai_chat"}
 """Wires that are another one with a way out."""

@@ -41,7 +41,7 @@ def test_providers_as_json(capsys, monkeypatch):
     assert rows["anthropic"] == {
         "name": "anthropic",
         "wire": "anthropic_messages",
-        "endpoints": ["chat", "models"],
+        "endpoints": ["chat", "models", "files", "batches"],
         "capabilities": ["stream", "tools", "schema", "images", "files"],
         "key": ["ANTHROPIC_API_KEY"],
         "key_required": True,
@@ -123,7 +123,7 @@ def test_markdown_holds_this_packages_own(capsys):
     _, out, _ = run(capsys, "providers", "--markdown")
     assert out.startswith("| provider | key |")
     assert (
-        "\n| `openai` | `OPENAI_API_KEY` | openai_chat | chat, completion, embedding, models, image, moderation |"
+        "\n| `openai` | `OPENAI_API_KEY` | openai_chat | chat, completion, embedding, models, image, image_edit, "
         in out
     )
     assert "\n| `bedrock` | (`AWS_BEARER_TOKEN_BEDROCK`) | aws_converse |" in out
