@@ -27,7 +27,7 @@ from muxi_llm.stored.content import AsyncFileContent, FileContent
 from muxi_llm.stored.ids import OWN, Home, home_of, homed, one_home
 from muxi_llm.stored.lines import ANY, check_endpoint, path_of, translated
 from muxi_llm.transport.files import file_of
-from muxi_llm.transport.uploads import Outgoing
+from muxi_llm.transport.uploads import AsyncOutgoing, Outgoing
 from muxi_llm.types.stored import FileDeleted, FilePage
 from muxi_llm.wire.upload import Upload
 
@@ -68,7 +68,9 @@ class Operation(NamedTuple):
             value = await begun.arun() if isinstance(begun, Prepared) else begun
         finally:
             self.close()
-        return AsyncFileContent(value) if isinstance(value, AsyncStream | Outgoing) else self.told(value)
+        if isinstance(value, Outgoing):
+            return AsyncFileContent(AsyncOutgoing(value))
+        return AsyncFileContent(value) if isinstance(value, AsyncStream) else self.told(value)
 
 
 def operation(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None) -> Operation:
@@ -100,6 +102,8 @@ class _Asked:
         self._port = port
         self._given = given
         self.held = ExitStack()
+        if (needed := NEEDED.get(endpoint)) is not None and needed not in given:
+            raise InvalidRequestError(f"{needed} must be an id, not None", param=needed)
         homes: dict[str, Home | None] = {name: home_of(given[name], name) for name in IDS if name in given}
         named = given.pop("model", None)
         said = {name: home.provider if home is not None else None for name, home in homes.items()}
@@ -242,5 +246,13 @@ def _check_purpose(purpose: Any) -> None:
 
 
 IDS = ("file_id", "batch_id", "input_file_id", "after")
+NEEDED = {
+    "file.retrieve": "file_id",
+    "file.content": "file_id",
+    "file.delete": "file_id",
+    "batch.create": "input_file_id",
+    "batch.retrieve": "batch_id",
+    "batch.cancel": "batch_id",
+}
 OF_ONE_FILE = {"file.create", "file.retrieve", "file.delete"}
 RESULTS = ("/results", "/errors")
