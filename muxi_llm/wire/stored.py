@@ -44,9 +44,7 @@ class Stored(Wire):
         return b"" if self.method == "DELETE" else super().content_of(body)
 
     def decode_response(self, data: bytes, *, created: int) -> Any:  # noqa: ARG002 - they bring their own
-        raw = loads(data)
-        raise_in_band(raw)
-        return self.value_of(raw)
+        return self.value_of(said_in(data))
 
     def value_of(self, raw: Any) -> Any:
         """The typed value of what was said."""
@@ -264,6 +262,14 @@ class Walked(Listed):
 
 
 # ----------------------------------------------------------------------------------------- helpers
+
+
+def said_in(data: bytes) -> Any:
+    """What *data* say. An error in something that has a name is that thing's: a batch that failed, say."""
+    raw = loads(data)
+    if not (isinstance(raw, dict) and raw.keys() & {"id", "name", "job"}):
+        raise_in_band(raw)
+    return raw
 
 
 def identified(raw: Any, name: str = "id") -> Json:

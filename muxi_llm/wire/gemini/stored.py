@@ -16,11 +16,11 @@ import orjson
 
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.wire import stored
-from muxi_llm.wire.base import Ledger, Profile, WireError, dumps, loads, raise_in_band
+from muxi_llm.wire.base import Ledger, Profile, WireError, dumps
 from muxi_llm.wire.batch_lines import MB, ChatLines
 from muxi_llm.wire.gemini.generate_content import GenerateContent, model_path
 from muxi_llm.wire.rows import Rows, answered, failed
-from muxi_llm.wire.stored import Walked, counted, ended, epoch_of, identified, told_losses
+from muxi_llm.wire.stored import Walked, counted, ended, epoch_of, identified, said_in, told_losses
 from muxi_llm.wire.upload import Upload
 
 if TYPE_CHECKING:
@@ -155,8 +155,7 @@ class FileContent(stored.FileContent):
     def following(self, call: WireCall, reply: Reply) -> WireCall | None:
         if call.stream:
             return None
-        raw = loads(reply.content)
-        raise_in_band(raw)
+        raw = said_in(reply.content)
         name = output_of(raw).get("responsesFile")
         if not name:
             raise WireError("malformed", "the batch has no file of results (yet)")

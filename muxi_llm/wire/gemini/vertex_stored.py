@@ -16,7 +16,7 @@ import orjson
 
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.wire import stored
-from muxi_llm.wire.base import Json, WireError, loads, raise_in_band
+from muxi_llm.wire.base import Json, WireError
 from muxi_llm.wire.batch_lines import ChatLines
 from muxi_llm.wire.gemini.stored import NOT_HERE, PARTS, STATES, row_of
 from muxi_llm.wire.gemini.vertex import PLACE
@@ -29,6 +29,7 @@ from muxi_llm.wire.stored import (
     epoch_of,
     identified,
     purpose_of,
+    said_in,
     told_losses,
 )
 from muxi_llm.wire.upload import Upload
@@ -190,8 +191,7 @@ class FileContent(stored.FileContent):
     def following(self, call: WireCall, reply: Reply) -> WireCall | None:
         if call.stream:
             return None
-        raw = loads(reply.content)
-        raise_in_band(raw)
+        raw = said_in(reply.content)
         folder = (raw.get("outputInfo") or {}).get("gcsOutputDirectory")
         if not folder:
             raise WireError("malformed", "the batch has no results (yet)")

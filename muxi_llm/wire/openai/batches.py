@@ -90,7 +90,8 @@ class MistralCreate(stored.BatchCreate):
         told_losses(self, rest, {"output_expires_after": "Mistral's files do not expire so"})
         hours = hours_of(rest.pop("completion_window", None))
         model = {"model": body["for_model"]} if "for_model" in body else {}
-        return {**rest, "input_files": [rest.pop("input_file_id")], "timeout_hours": hours, **model}
+        source = rest.pop("input_file_id")
+        return {**rest, "input_files": [source], "timeout_hours": hours, **model}
 
 
 class MistralRetrieve(stored.BatchRetrieve):
