@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.types.stored import FileObject
-from muxi_llm.wire import stored
+from muxi_llm.wire import stored, stored_words
 from muxi_llm.wire.anthropic import stored as anthropic
 from muxi_llm.wire.aws import stored as aws
 from muxi_llm.wire.aws.s3 import InS3
@@ -122,16 +122,16 @@ def test_deleted_without_a_word() -> None:
 
 
 def test_moments_and_windows() -> None:
-    assert stored.epoch_of(ISO) == EPOCH == stored.epoch_of("2026-11-30T12:00:00")
-    assert stored.epoch_of(1.9) == 1
-    assert [stored.epoch_of(bad) for bad in (None, True, "soon", [])] == [None] * 4
+    assert stored_words.epoch_of(ISO) == EPOCH == stored_words.epoch_of("2026-11-30T12:00:00")
+    assert stored_words.epoch_of(1.9) == 1
+    assert [stored_words.epoch_of(bad) for bad in (None, True, "soon", [])] == [None] * 4
     windows = ("24h", "7d", "1h", None, "soon", "h", "99999999d")
-    assert [stored.hours_of(window) for window in windows] == [24, 168, 1, 24, 24, 24, 24]
-    assert stored.purpose_of("a/muxi-llm/batch/x/y.jsonl") == "batch"
-    assert stored.purpose_of("y.jsonl") == "user_data"
-    assert stored.bucket_of({"bucket": "s3://b/c/"}, "p", "s3://", "V") == ("b", "c/muxi-llm")
+    assert [stored_words.hours_of(window) for window in windows] == [24, 168, 1, 24, 24, 24, 24]
+    assert stored_words.purpose_of("a/muxi-llm/batch/x/y.jsonl") == "batch"
+    assert stored_words.purpose_of("y.jsonl") == "user_data"
+    assert stored_words.bucket_of({"bucket": "s3://b/c/"}, "p", "s3://", "V") == ("b", "c/muxi-llm")
     with pytest.raises(InvalidRequestError, match="set V or muxi_llm"):
-        stored.bucket_of({}, "p", "s3://", "V")
+        stored_words.bucket_of({}, "p", "s3://", "V")
 
 
 def test_what_is_lost_is_told() -> None:

@@ -18,7 +18,8 @@ from muxi_llm.wire.anthropic.messages import AnthropicMessages
 from muxi_llm.wire.base import Ledger, Profile, dumps
 from muxi_llm.wire.batch_lines import MB, Lines
 from muxi_llm.wire.rows import Bytes, Rows, answered, failed
-from muxi_llm.wire.stored import counted, ended, epoch_of, identified, told_losses
+from muxi_llm.wire.stored import identified
+from muxi_llm.wire.stored_words import counted, ended, epoch_of, told_losses
 from muxi_llm.wire.upload import Upload, form_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from muxi_llm.types.stored import FileObject
 from muxi_llm.wire import stored
 from muxi_llm.wire.aws.faults import decode_aws_fault
 from muxi_llm.wire.base import Fault, Json, WireError
-from muxi_llm.wire.stored import Walked, bucket_of, epoch_of, purpose_of, told_losses
+from muxi_llm.wire.stored import Walked
+from muxi_llm.wire.stored_words import bucket_of, epoch_of, purpose_of, told_losses
 from muxi_llm.wire.upload import Upload
 
 if TYPE_CHECKING:

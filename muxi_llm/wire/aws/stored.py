@@ -14,22 +14,15 @@ from urllib.parse import quote
 import orjson
 
 from muxi_llm.errors import InvalidRequestError
-from muxi_llm.wire import stored
+from muxi_llm.wire import stored, stored_words
 from muxi_llm.wire.aws.converse import Converse
 from muxi_llm.wire.aws.faults import decode_aws_fault
 from muxi_llm.wire.aws.s3 import FileCreate, FileDelete, FileList, FileRetrieve, InS3, object_path
 from muxi_llm.wire.base import Fault, Json, Ledger, Profile, WireError, dumps, loads
 from muxi_llm.wire.batch_lines import ChatLines
 from muxi_llm.wire.rows import Bytes, Rows, answered, failed
-from muxi_llm.wire.stored import (
-    Walked,
-    counted,
-    ended,
-    epoch_of,
-    hours_of,
-    identified,
-    told_losses,
-)
+from muxi_llm.wire.stored import Walked, identified
+from muxi_llm.wire.stored_words import counted, ended, epoch_of, hours_of, told_losses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +97,7 @@ def batch_of(raw: Any) -> Json:
     status = STATES.get(str(raw.get("status")), "in_progress")
     source = ((raw.get("inputDataConfig") or {}).get("s3InputDataConfig") or {}).get("s3Uri") or ""
     done, lost = int(raw.get("successRecordCount") or 0), int(raw.get("errorRecordCount") or 0)
-    over = status in stored.ENDS and raw.get("status") != "Failed"
+    over = status in stored_words.ENDS and raw.get("status") != "Failed"
     message = raw.get("message")
     return {
         "id": raw["jobArn"],

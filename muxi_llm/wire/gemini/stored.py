@@ -20,7 +20,8 @@ from muxi_llm.wire.base import Ledger, Profile, WireError, dumps
 from muxi_llm.wire.batch_lines import MB, ChatLines
 from muxi_llm.wire.gemini.generate_content import GenerateContent, model_path
 from muxi_llm.wire.rows import Rows, answered, failed
-from muxi_llm.wire.stored import Walked, counted, ended, epoch_of, identified, said_in, told_losses
+from muxi_llm.wire.stored import Walked, identified, said_in
+from muxi_llm.wire.stored_words import counted, ended, epoch_of, told_losses
 from muxi_llm.wire.upload import Upload
 
 if TYPE_CHECKING:

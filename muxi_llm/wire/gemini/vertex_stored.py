@@ -21,17 +21,8 @@ from muxi_llm.wire.batch_lines import ChatLines
 from muxi_llm.wire.gemini.stored import NOT_HERE, PARTS, STATES, row_of
 from muxi_llm.wire.gemini.vertex import PLACE
 from muxi_llm.wire.rows import Bytes, Rows
-from muxi_llm.wire.stored import (
-    Walked,
-    bucket_of,
-    counted,
-    ended,
-    epoch_of,
-    identified,
-    purpose_of,
-    said_in,
-    told_losses,
-)
+from muxi_llm.wire.stored import Walked, identified, said_in
+from muxi_llm.wire.stored_words import bucket_of, counted, ended, epoch_of, purpose_of, told_losses
 from muxi_llm.wire.upload import Upload
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import orjson
 
 from muxi_llm.wire import stored
 from muxi_llm.wire.batch_lines import MB, ChatLines
-from muxi_llm.wire.stored import Walked, counted, ended, epoch_of, hours_of, identified, told_losses
+from muxi_llm.wire.stored import Walked, identified
+from muxi_llm.wire.stored_words import counted, ended, epoch_of, hours_of, told_losses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
