@@ -22,6 +22,7 @@ from openai._models import FinalRequestOptions
 from muxi_llm import inbound, models, runtime
 from muxi_llm.clients import beside, models_list, resources
 from muxi_llm.clients.answers import REPORT, local, own_report, response, tell, telling
+from muxi_llm.clients.naming import own_alone
 from muxi_llm.clients.options import CARRIER, make_plain, optioned, taken_from, unloaded
 from muxi_llm.clients.storing import Storing
 from muxi_llm.clients.untouched import Road, is_default, mark
@@ -56,6 +57,13 @@ class Routed(Storing):
             beta = super().beta
             vars(beta)["chat"] = self.chat
             return beta
+
+        @cached_property
+        def realtime(self) -> Any:
+            from muxi_llm.clients import realtime as here  # noqa: PLC0415 - few have sessions
+
+            kind = here.AsyncRealtime if isinstance(self, openai.AsyncOpenAI) else here.Realtime
+            return kind(self)
 
     def taken(self, request: Any) -> inbound.Exchange | None:
         """The request as one of ours, `None` where it is not for us.
@@ -153,6 +161,7 @@ class Routed(Storing):
 
     def _build_request(self, options: Any, **how: Any) -> Any:
         carried, options = unloaded(options)
+        options = own_alone(self, options)
         body = options.json_data
         wanted = body.get("response_format") if isinstance(body, dict) else None
         if isinstance(wanted, dict) and (fitting := named(wanted)) is not wanted:

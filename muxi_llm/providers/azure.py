@@ -47,7 +47,7 @@ class AzureProvider(OpenAIProvider):
             "stored"
         ),  # https://learn.microsoft.com/en-us/azure/foundry/reference/rest/batches-create-batch
     }
-    realtime_support = False
+    # https://learn.microsoft.com/en-us/azure/foundry/openai/how-to/realtime-audio-websockets
 
     _openais = re.compile(rf"(.*[^a-z0-9])?{OPENAIS.pattern}")
     """Deployments are named after their models: `prod-gpt-5.4`."""
@@ -85,6 +85,14 @@ class AzureProvider(OpenAIProvider):
             if dated and wire.endpoint not in OF_NO_DEPLOYMENT and path != "/responses":
                 at += f"/deployments/{quote(wire.model, safe='')}"
         return at + path + query
+
+    def realtime_address(self, model: str) -> tuple[str, dict[str, str]]:
+        """By the v1 API, or by deployment where the version is a date."""
+        version = self.settings.get("api_version", "")
+        at = self.base_url
+        if not version[:1].isdigit():
+            return at if urlsplit(at).path else f"{at}/openai/v1", {"model": model}
+        return at if urlsplit(at).path else f"{at}/openai", {"api-version": version, "deployment": model}
 
     @property
     def _content_safety(self) -> str:

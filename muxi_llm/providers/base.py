@@ -83,7 +83,7 @@ class Provider:
     token_by_token_support: ClassVar[bool] = False
     """Chunks arrive as tokens are made, not in one piece at the end."""
     realtime_support: ClassVar[bool] = False
-    """A realtime (WebSocket) API."""
+    """A realtime (WebSocket) API, of OpenAI's protocol."""
 
     # Finer ones.
     json_schema_support: ClassVar[bool] = False
@@ -278,6 +278,10 @@ class Provider:
             if re.match(pattern, model):
                 return quirks
         return profile_of(model)
+
+    def realtime_address(self, model: str) -> tuple[str, dict[str, str]]:
+        """What `/realtime` is below, and the query that says which *model* a session is with."""
+        return self.base_url, {"model": model}
 
     def authorize(self) -> dict[str, str]:
         """Headers that carry the key. Keys never go anywhere but here."""

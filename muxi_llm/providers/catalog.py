@@ -481,7 +481,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "xai": row(
         "https://api.x.ai/v1",
         CHAT,
-        OPEN,
+        # Realtime: https://docs.x.ai/docs/guides/voice/agent
+        f"{OPEN} realtime",
         # https://docs.x.ai/developers/model-capabilities/images/editing
         more_wires={"image": "images.hosts:XAIImages", "image_edit": "openai.images:InlineImageEdits"},
         quirks={

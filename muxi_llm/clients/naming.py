@@ -1,0 +1,52 @@
+"""Whose a model is that a client's call names, where no body of the call goes through `inbound`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openai
+from openai.lib.azure import BaseAzureClient
+
+from muxi_llm.candidates import is_meant
+from muxi_llm.core.request import ModelRef
+from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.providers import registry
+from muxi_llm.providers.openai import OpenAIProvider
+
+
+def whose(client: Any, model: Any) -> tuple[ModelRef | None, Any]:
+    """Another provider's model; else `None`, and what the client's own server calls it.
+
+    Raises `InvalidModelError` for a prefix that nobody has.
+    """
+    if not isinstance(model, str) or "/" not in model:
+        return None, model
+    explicit = client._base != OpenAIProvider.base_url or isinstance(client, BaseAzureClient)
+    kind = registry.find(model.partition("/")[0])
+    if explicit and (kind is None or kind.name == OpenAIProvider.name or not is_meant(kind)):
+        return None, model  # a server of one's own has names of its own
+    ref = ModelRef.parse(model, registry.find, hint=registry.hint)
+    return (None if ref.provider == OpenAIProvider.name else ref), ref.name
+
+
+def own_alone(client: Any, options: Any) -> Any:
+    """*options* of a request that nobody but the client's own server is asked; a model of another's is
+    refused, since that server would be asked for what it does not know.
+    """
+    what = ALONE.get(options.url) if options.method.lower() == "post" else None
+    body = options.json_data
+    if what is None or not isinstance(body, dict) or isinstance(body.get("model"), openai.Omit):
+        return options
+    ref, name = whose(client, body.get("model"))
+    if ref is not None:
+        story = f"{what} of {ref.provider} are not to be had here: nobody but OpenAI is asked for them"
+        raise UnsupportedParameterError(story, param="model")
+    return (
+        options
+        if name == body.get("model")
+        else options.model_copy(update={"json_data": {**body, "model": name}})
+    )
+
+
+ALONE = {"/videos": "videos", "/videos/edits": "videos", "/videos/extensions": "videos"}
+"""What is made from a model at OpenAI alone, by path: https://platform.openai.com/docs/api-reference/videos."""
