@@ -24,7 +24,7 @@ KINDS: dict[str, Kind] = {
     "MCP-SERVER.md": "MCP-SERVER.md",
 }
 FOOTNOTE = re.compile(r"^\[\^[^\]\n]{1,200}\]:[ \t]*(\{[^\n]*\})[ \t]*$", re.MULTILINE)
-FOOTNOTES = 1000
+FOOTNOTES = 100
 
 
 def faults(data: bytes, kind: Kind, *, strict: bool = False) -> tuple[list[MdaError], tuple[str, ...]]:
@@ -54,9 +54,12 @@ def faults(data: bytes, kind: Kind, *, strict: bool = False) -> tuple[list[MdaEr
 
 
 def _relationships(text: str) -> Iterator[MdaError]:
-    for note, _ in zip(FOOTNOTE.finditer(text), range(FOOTNOTES), strict=False):
+    notes = [note[1] for note, _ in zip(FOOTNOTE.finditer(text), range(FOOTNOTES + 1), strict=False)]
+    if len(notes) > FOOTNOTES:
+        yield MdaError("schema-violation", f"more than {FOOTNOTES} footnotes are relationships")
+    for note in notes[:FOOTNOTES]:
         try:
-            value = canonical.read_json(note[1].encode(), what="a relationship's footnote")
+            value = canonical.read_json(note.encode(), what="a relationship's footnote", size=10_000)
         except MdaError as error:
             code = "schema.relationship_footnote_json_parse"
             yield MdaError("schema-violation", error.message, code=code)

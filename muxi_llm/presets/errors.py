@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from muxi_llm.presets.schema import Fault
+
+
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+MOST_SAID = 1000
+"""Characters that a message may not have, and how many it may."""
 
 
 class LLMConfigError(Exception):
@@ -47,6 +53,7 @@ class MdaError(InvalidConfigError):
         code: str | None = None,
         faults: Sequence[Fault] = (),
     ) -> None:
+        message = UNSEEN.sub("\ufffd", message)[:MOST_SAID]  # it may quote a name: to a terminal, to a log
         where = f"MDA config failed for {path}: " if path else ""
         super().__init__(f"{where}[{category}] {message}")
         self.category = category

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.presets import canonical, root, schema
 from muxi_llm.presets.errors import MdaError
-from muxi_llm.presets.schemas import DATE_TIME
+from muxi_llm.presets.schemas import DATE_TIME, NAMED, PLANNED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -70,33 +70,47 @@ def plan(source_dir: str, registry_dir: str, policy: str, sources: Iterable[Valu
     }
 
 
+def _listed(value: Any, name: str, wanted: Mapping[str, re.Pattern[str]]) -> tuple[Value, list[Value], bool]:
+    """A paper without its long list, the list, and whether its entries are what is *wanted*."""
+    found = value.get(name) if isinstance(value, dict) else None
+    entries = found if isinstance(found, list) else []
+    is_right = all(
+        isinstance(each, dict) and all(rule.fullmatch(str(each.get(key))) for key, rule in wanted.items())
+        for each in entries
+    )
+    return {**value, name: []} if found is entries else value, entries, is_right
+
+
 def plan_faults(value: Any) -> Faults:
     """What is wrong with a plan by itself."""
+    short, sources, is_right = _listed(value, "sources", PLANNED)
     wrong = [
-        ("llmix.release_plan_invalid", f"Release plan {fault}") for fault in schema.faults(value, "plan")
+        ("llmix.release_plan_invalid", f"Release plan {fault}") for fault in schema.faults(short, "plan")
     ]
+    if not is_right:
+        wrong.append(("llmix.release_plan_invalid", f"Release plan sources must have {', '.join(PLANNED)}"))
     if wrong:
         return wrong
-    names = [each["expectedRegistryEntryIdentity"] for each in value["sources"]]
-    if any(
-        each["expectedRegistryEntryIdentity"] != f"{each['module']}/{each['preset']}"
-        for each in value["sources"]
-    ):
+    names = [each["expectedRegistryEntryIdentity"] for each in sources]
+    if names != [f"{each['module']}/{each['preset']}" for each in sources]:
         wrong.append(("llmix.release_plan_invalid", "Release plan has a source under another's name"))
     if len(set(names)) != len(names):
         wrong.append(("llmix.release_plan_duplicate_preset", "Release plan has a preset twice"))
-    if value["sourceSetDigest"] != canonical.digest(canonical.jcs({"sources": value["sources"]})):
+    if value["sourceSetDigest"] != canonical.digest(canonical.jcs({"sources": sources})):
         wrong.append(("llmix.source_set_digest_mismatch", "Release plan sourceSetDigest is not its sources'"))
     return wrong
 
 
 def root_said(payload: Mapping[str, Any]) -> tuple[Value, dict[str, str]]:
     """A root's `revision` and `published_at`, and its files by path. Raises `MdaError` for what is none."""
-    if wrong := schema.faults(payload, "root"):
+    short, files, is_right = _listed(payload, "files", NAMED)
+    if wrong := schema.faults(short, "root"):
         raise MdaError("schema-violation", "; ".join(f"Registry root {fault}" for fault in wrong))
-    named = {file["path"]: file["sha256"] for file in payload["files"]}
-    if len(named) != len(payload["files"]):
-        raise MdaError("schema-violation", "Registry root has a file twice")
+    named = {str(file.get("path")): str(file.get("sha256")) for file in files if is_right}
+    if not named or len(named) != len(files):
+        raise MdaError(
+            "schema-violation", "Registry root must have files, each once, with path, sha256 and role"
+        )
     return {name: payload[name] for name in ("revision", "published_at")}, named
 
 

@@ -73,8 +73,7 @@ def read_source(place: Path) -> bytes:
         raise MdaError("schema-violation", "presets are .mda files; .yaml and .yml are no longer supported")
     inside(place, place.parent)
     try:
-        with place.open("rb") as file:
-            return file.read(source.SOURCE_BYTES + 1)
+        return read_bytes(place, source.SOURCE_BYTES)
     except FileNotFoundError:
         raise ConfigNotFoundError(f"Config file not found: {place}") from None
     except OSError as error:
@@ -113,7 +112,15 @@ def checked(
 
 def read_values(paths: Sequence[str | Path], what: str) -> list[Any]:
     """The values of JSON files. Raises `MdaError` (`invalid-json`), `OSError`."""
-    return [canonical.read_json(Path(path).read_bytes(), what=f"{what} {path}") for path in paths]
+    return [
+        canonical.read_json(read_bytes(path, canonical.JSON_BYTES), what=f"{what} {path}") for path in paths
+    ]
+
+
+def read_bytes(path: str | Path, most: int) -> bytes:
+    """A file's bytes, but of what is larger than *most* only as much as shows that. Raises `OSError`."""
+    with Path(path).open("rb") as file:
+        return file.read(most + 1)
 
 
 def did_web_files(paths: Sequence[str | Path]) -> did_web.DidWebVerifier:

@@ -27,7 +27,8 @@ Kind = Literal[
     "fixture", "plan", "root", "manifest",
 ]  # fmt: skip
 MOST_FAULTS = 5
-"""How many faults of one document are told."""
+MOST_VALUES = 1000
+"""How many faults of one document are told; and how many values are looked at, as that takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,19 @@ def namespace_faults(said: dict[str, Any], kind: Literal["llmix", "llmix-loaded"
 
 def faults(value: Any, kind: Kind) -> list[Fault]:
     """What is wrong with *value*, at most `MOST_FAULTS`."""
+    if _is_large(value):
+        return [Fault("", "maxItems", f"must NOT have more than {MOST_VALUES} values", "#")]
     found = (fault for error in _validator(kind).iter_errors(value) for fault in _told(error))
     return [fault for fault, _ in zip(found, range(MOST_FAULTS), strict=False)]
+
+
+def _is_large(value: Any) -> bool:
+    left, count = [value], 0
+    while left and count <= MOST_VALUES:
+        item = left.pop()
+        count += 1
+        left.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+    return count + len(left) > MOST_VALUES
 
 
 @cache

@@ -91,6 +91,10 @@ class Document:
         """The file with *name* set to *value* in its front matter, and all else as it was."""
         return self.parts.with_front(yaml.edited(self.parts.front or "", self.front, name, value))
 
+    def without(self, name: str) -> Document:
+        """The same document without *name*; what is left is as it was."""
+        return document(self.parts.with_front(yaml.without(self.parts.front or "", self.front, name)))
+
 
 def document(data: bytes) -> Document:
     """The document in *data*. Raises `MdaError` for one without front matter, or that cannot be read."""

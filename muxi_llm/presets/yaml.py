@@ -29,6 +29,7 @@ try:
 except ImportError as error:  # pragma: no cover - tests have every extra
     raise ImportError("presets need ruamel.yaml: pip install 'muxi-llm[presets]'") from error
 
+from muxi_llm.presets.canonical import LARGEST
 from muxi_llm.presets.errors import MdaError
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class _Reader:
         """Before anything is scanned: the scanner's own time goes with the square of open brackets."""
         if len(text) > self.limits.size:
             raise _refused(f"it is longer than {self.limits.size} characters")
+        if re.search("[\x85\u2028\u2029]", text):  # ends of lines in YAML 1.1, and to some readers of 1.2
+            raise _refused("a separator of lines must be written as an escape")
         depth = 0
         for bracket in re.findall(r"[\[\]{}]", text):
             depth = max(depth + (1 if bracket in "[{" else -1), 0)
@@ -195,17 +198,29 @@ def edited(text: str, front: dict[str, Any], name: str, value: Any) -> str:
     A name that is new comes last. Of a list that has grown, only what is new is written. Where that cannot
     be (the front matter is in braces), the whole is written anew.
     """
-    wanted = {**front, name: value}
-    for attempt in (_beside(text, front, name, value), "".join(map(block, wanted, wanted.values()))):
+    return _fitting(_beside(text, front, name, value), {**front, name: value}, name)
+
+
+def without(text: str, front: dict[str, Any], name: str) -> str:
+    """*text* of the front matter *front*, without *name*; its other lines are as they were."""
+    start, end = _lines_of(text, name)
+    lines = text.splitlines(keepends=True)
+    left = {key: value for key, value in front.items() if key != name}
+    return _fitting("".join([*lines[:start], *lines[end:]]), left, name)
+
+
+def _fitting(edited_text: str, wanted: dict[str, Any], name: str) -> str:
+    """The text as it was edited, if it reads as what is wanted; else all of it anew."""
+    for attempt in (edited_text, "".join(map(block, wanted, wanted.values()))):
         try:
-            if attempt is not None and read_yaml(attempt) == wanted:
+            if (read_yaml(attempt) or {}) == wanted:
                 return attempt
         except MdaError:
             continue
     raise MdaError("frontmatter-yaml-parse-error", f"{name} cannot be written into this front matter")
 
 
-def _beside(text: str, front: dict[str, Any], name: str, value: Any) -> str | None:
+def _beside(text: str, front: dict[str, Any], name: str, value: Any) -> str:
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
@@ -258,9 +273,6 @@ def scalar(value: Any) -> str:
 
 
 # ------------------------------------------------------------------------------------------- tables
-
-LARGEST = 2**53 - 1
-"""The largest whole number that every reader of JSON keeps."""
 
 ODD = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 PLAIN = re.compile(r"[A-Za-z](?:[\w./+@=#-]|:(?=\S)| (?=[\w(/]))*", re.ASCII)

@@ -7,6 +7,7 @@ import pickle
 from contextlib import suppress
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,8 +99,9 @@ def test_a_digest_has_as_many_digits_as_its_algorithm() -> None:
         b"[" + b"{}," * 50_000 + b"{}]",
         b" " * (4 << 20) + b"1",
         b'{"a": 1} x',
+        b"[" + b"1," * 200_001 + b"1]",
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_json_that_is_refused(text: bytes) -> None:
     with pytest.raises(MdaError) as caught:
@@ -137,6 +139,17 @@ JSON = st.recursive(
 def test_canonical_json_reads_back_and_is_canonical(value: object) -> None:
     text = jcs(value)
     assert jcs(read_json(text)) == text
+
+
+@given(JSON)
+def test_the_short_way_to_canonical_json_leads_to_the_same(value: object) -> None:
+    assert jcs(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+def test_a_message_obeys_no_terminal() -> None:
+    error = MdaError("schema-violation", "a\x1b[2Jb\nc\u2028\ud800" + "x" * 5000)
+    assert error.message.startswith("a\ufffd[2Jb\ufffdc\ufffd\ufffdxxx")
+    assert len(error.message) == 1000
 
 
 def test_what_json_cannot_say() -> None:

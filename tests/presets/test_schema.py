@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from muxi_llm.presets.schema import MOST_FAULTS, Kind, faults
+from muxi_llm.presets.schema import MOST_FAULTS, MOST_VALUES, Kind, faults
 from muxi_llm.presets.schemas import SIGNERS
 
 DIGEST = "sha256:" + "a" * 64
@@ -105,6 +105,12 @@ def test_a_fault_says_where_the_schema_says_so() -> None:
     assert fault.rule == "#/properties/metadata/additionalProperties"
     (fault,) = faults({"tags": ["a", 5]}, "source")
     assert (fault.where, fault.rule) == ("/tags/1", "#/properties/tags/items/type")
+
+
+def test_only_so_many_values_are_looked_at() -> None:
+    signers = [{"type": "did-web", "domain": f"{n}.test"} for n in range(5000)]
+    assert told(policy(*signers), "policy") == [f"(root) must NOT have more than {MOST_VALUES} values"]
+    assert told({"tags": ["a"] * MOST_VALUES}) == [f"(root) must NOT have more than {MOST_VALUES} values"]
 
 
 def test_only_so_many_faults_are_told() -> None:

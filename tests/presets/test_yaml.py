@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi_llm.presets.errors import MdaError
-from muxi_llm.presets.yaml import LIMITS, Limits, block, edited, read_yaml, scalar
+from muxi_llm.presets.yaml import LIMITS, Limits, block, edited, read_yaml, scalar, without
 
 
 def test_the_core_schema() -> None:
@@ -63,6 +63,8 @@ REFUSED = {
     "half a surrogate pair": 'a: "\\ud800"',
     "an open quote": 'a: "b',
     "a tabulator": "a:\n\t- b",
+    "a separator of lines": 'a: "b\u2028c"',
+    "YAML 1.1's next line": 'a: "b\x85c"',
     "an odd escape": 'a: "\\U99999999"',
 }
 BOMBS = {
@@ -149,6 +151,13 @@ def test_a_value_that_changes_is_written_anew_alone() -> None:
 def test_an_inline_list_is_written_in_lines() -> None:
     text = "a: [1, 2]  # two\nb: 1\n"
     assert edited(text, read_yaml(text), "a", [1, 2, 3]) == "a:\n  - 1\n  - 2\n  - 3\nb: 1\n"
+
+
+def test_a_name_goes_with_its_lines_alone() -> None:
+    text = without(OURS, read_yaml(OURS), "signatures")
+    assert text == OURS.replace(OURS[OURS.index("signatures") : OURS.index("# a tail")], "")
+    assert without("{a: 1, b: 2}", {"a": 1, "b": 2}, "a") == "b: 2\n"
+    assert without("a: 1\n", {"a": 1}, "a") == ""
 
 
 def test_front_matter_in_braces_is_written_anew() -> None:

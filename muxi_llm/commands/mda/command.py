@@ -91,7 +91,7 @@ COMMANDS: dict[str, tuple[Run, str, str]] = {
     "init": (documents.init, "out template module preset provider model", ""),
     "validate": (documents.validate, "target", "strict"),
     "canonicalize": (documents.canonicalize, "target sidecar", ""),
-    "integrity compute": (documents.integrity_compute, "target sidecar algorithm", "write"),
+    "integrity compute": (documents.integrity_compute, "target sidecar algorithm", "write replace"),
     "integrity verify": (documents.integrity_verify, "target sidecar", ""),
     "sign": (
         signing.sign,

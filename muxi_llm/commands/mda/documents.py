@@ -135,18 +135,20 @@ def integrity_compute(call: Call) -> Said:
     if "write" not in call.flags:
         return call.done(f"Computed {algorithm} digest", "record-integrity", digest)
     entry = {"algorithm": algorithm, "digest": digest}
-    if found.front.get("integrity", entry) != entry:
+    is_stale = found.front.get("integrity", entry) != entry
+    if is_stale and "replace" not in call.flags:
         text_ = (
             "Existing integrity differs from the computed digest; remove it intentionally before rewriting"
         )
         summary = "Existing integrity does not match computed digest"
         call.about = []
         raise call.stop(("integrity.existing_mismatch", text_), summary, "inspect-integrity", written=False)
-    if "integrity" in found.front:
+    if "integrity" in found.front and not is_stale:
         said = "Integrity already matches", "verify-integrity", "integrity already matches"
         return call.done(*said, written=False)
     with call.guarded():
-        data = found.with_entry("integrity", entry)
+        kept = found.without("signatures") if is_stale and "signatures" in found.front else found
+        data = kept.with_entry("integrity", entry)
     call.write(file, data, instead=True)
     return call.done(
         f"Wrote {algorithm} integrity", "verify-integrity", f"wrote integrity to {file}", written=True

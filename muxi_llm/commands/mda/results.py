@@ -1,20 +1,19 @@
 """What a command of `mda` is given, and what it says: one object, as JSON or as lines for people."""
 
-# ruff: noqa: T201 - printing is what a command is for
-
 from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from muxi_llm.commands.mda.texts import CODES, NEXT
-from muxi_llm.presets import artifact, canonical, files
+from muxi_llm.presets import artifact, canonical, files, loading, source
 from muxi_llm.presets.errors import MdaError
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ class Call:
     def artifact(self, path: str, summary: str = "", then: str = "") -> bytes:
         """The bytes of the artifact itself; where there are none, it is not valid."""
         try:
-            return Path(path).read_bytes()
+            return loading.read_bytes(path, source.SOURCE_BYTES)
         except OSError as error:
             wrong = diagnostic("filesystem.io", f"{error.strerror}: {path}", path=path)
             raise self.stop([wrong], summary, then) from error
@@ -150,12 +149,12 @@ class Call:
     def sidecar(self) -> bytes | None:
         """The bytes of the artifact's other file, if one is named. Raises `OSError`."""
         path = self.option("sidecar")
-        return Path(path).read_bytes() if path else None
+        return loading.read_bytes(path, canonical.JSON_BYTES) if path else None
 
     def json(self, path: str) -> Any:
         """The value of a JSON file."""
         try:
-            return canonical.read_json(Path(path).read_bytes(), what=path)
+            return loading.read_values([path], "JSON")[0]
         except (OSError, MdaError) as error:
             raise self.io(error if isinstance(error, OSError) else error.message) from error
 
@@ -204,7 +203,7 @@ def told(error: MdaError, **more: str) -> list[Said]:
 def show(result: Said, flags: set[str]) -> int:
     """Print *result*; its exit status."""
     if "--json" in flags:
-        print(json.dumps(result, indent=2, ensure_ascii=False))
+        _print(json.dumps(result, indent=2, ensure_ascii=False), sys.stdout)
     elif "--quiet" not in flags:
         _show_lines(result, flags)
     return int(result["exitCode"])
@@ -226,7 +225,17 @@ def _show_lines(result: Said, flags: set[str]) -> None:
         mark = "-" if each["required"] else "- optional:"
         command = paint(36, each["command"]) if "command" in each else each["external"]
         lines += [*(["Next:"] if each is steps[0] else []), f"{mark} {each['reason']}: {command}"]
-    print("\n".join(lines), file=stream)
+    _print("\n".join(UNSEEN.sub("\ufffd", line) for line in lines), stream)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Whatever can be in a file's name, on whatever can be behind a stream."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\\[[0-9]*m)")
+"""What a terminal would obey, but for our own colours."""
 
 
 def parsed(command: str, given: Sequence[str], options: str, flags: str) -> Call:

@@ -332,7 +332,7 @@ mda: MDA documents (.mda), their digests and signatures, and the papers of a rel
            [--out <file>]
   mda validate <file> [--target <target>] [--strict]
   mda canonicalize <file> [--target <target>] [--sidecar <file>]
-  mda integrity compute <file> [--target <target>] [--sidecar <file>] [--algorithm sha256|sha384|sha512] [--write]
+  mda integrity compute <file> [--target <target>] [--sidecar <file>] [--algorithm sha256|sha384|sha512] [--write [--replace]]
   mda integrity verify <file> [--target <target>] [--sidecar <file>]
   mda sign <file> --profile did-web --did <did> --key-id <id> --key-file <file> (--out <file>|--in-place)
   mda sign <file> --profile github-actions --repo <owner/repo> --workflow <file> --ref <ref> --rekor

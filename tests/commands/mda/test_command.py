@@ -136,6 +136,23 @@ def test_colours_are_for_terminals(cli: Mda, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.chdir(cli.folder)
 
 
+def test_a_document_does_not_steer_a_terminal(cli: Mda) -> None:
+    cli.write("a.mda", '---\n"a\\e[2Jb": 1\n---\n')
+    status, out, err = cli.shell("validate a.mda")
+    assert (status, out) == (1, "")
+    assert "\x1b" not in err
+    status, out, err = cli.shell("validate 'x\x1b[2J\x9b.mda'")
+    assert "\x1b[2J" not in err
+    assert "\x9b" not in err
+
+
+def test_a_files_name_may_be_any_bytes(cli: Mda) -> None:
+    for line in ("validate 'x\udcff.mda'", "validate 'x\udcff.mda' --json"):
+        status, out, err = cli.shell(line)
+        assert status == 1
+        assert "x\\udcff.mda" in out + err
+
+
 def test_a_bug_is_one_object_too(cli: Mda, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(call: Call) -> Any:
         raise ZeroDivisionError("secret")

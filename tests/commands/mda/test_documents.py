@@ -137,6 +137,15 @@ def test_relationships_in_footnotes(cli: Mda) -> None:
     assert cli("validate a.mda")["ok"]
 
 
+def test_so_many_relationships_are_too_many(cli: Mda) -> None:
+    note = '[^1]: {"rel-type": "cites", "doc-id": "x"}\n'
+    cli.write("a.mda", "---\nname: a\n---\n" + note * 100)
+    cli("validate a.mda")
+    cli.write("a.mda", "---\nname: a\n---\n" + note * 101)
+    (wrong,) = cli("validate a.mda", 1)["diagnostics"]
+    assert wrong["message"] == "more than 100 footnotes are relationships"
+
+
 def test_what_kind_a_document_is(cli: Mda) -> None:
     cli.write("AGENTS.md", "# Body\n")
     cli.write("SKILL.md", "---\nname: a\ndescription: D\nallowed-tools: Read\n---\n")
@@ -233,6 +242,18 @@ def test_a_digest_that_is_no_longer_right(cli: Mda) -> None:
     said = cli("integrity verify a.mda", 1)
     assert (said["diagnostics"][0]["code"], said["declared"]) == ("integrity.mismatch", DIGEST)
     assert said["nextActions"][0]["id"] == "recompute-integrity"
+
+
+def test_a_digest_is_replaced_if_asked_for_and_signatures_over_the_old_one_go(signed: Mda) -> None:
+    text = (signed.folder / SOURCE).read_text().replace("gpt-5-mini", "gpt-5  # bigger")
+    signed.write(SOURCE, text)
+    said = signed(f"integrity compute {SOURCE} --write --replace")
+    assert said["written"] is True
+    start, end = text.index("integrity:"), text.index("---\n# ")
+    entry = f"integrity:\n  algorithm: sha256\n  digest: {said['digest']}\n"
+    assert (signed.folder / SOURCE).read_text() == text[:start] + entry + text[end:]
+    assert signed(f"integrity compute {SOURCE} --write --replace")["written"] is False
+    signed(f"sign {SOURCE} {SIGN} --in-place")
 
 
 def test_other_algorithms(cli: Mda) -> None:
