@@ -33,9 +33,11 @@ from muxi_llm.kept.responses import KeptResponses
 from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.providers import registry
 from muxi_llm.providers.compatible import MORE, OpenAICompatible
-from muxi_llm.runtime import Prepared, fetcher_of, is_scripted, log
+from muxi_llm.providers.voices import OPENAI_AUDIO
+from muxi_llm.runtime import WITH_FILES, Prepared, fetcher_of, is_scripted, log, with_files
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError, loads
+from muxi_llm.wire.openai.audio_inbound import SpeechInbound, TranscriptInbound
 from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound
 from muxi_llm.wire.passthrough import MESSAGES, RESPONSES, Events, Through
 
@@ -66,6 +68,10 @@ OPENAI_DOORS = {
     ("POST", "/responses"): Door("chat", KeptResponses, RESPONSES),
     ("POST", "/images/generations"): Door("image", OpenAIInbound),
     ("POST", "/moderations"): Door("moderation", OpenAIInbound),
+    ("POST", "/audio/transcriptions"): Door("transcription", TranscriptInbound),
+    ("POST", "/audio/translations"): Door("translation", TranscriptInbound),
+    ("POST", "/audio/speech"): Door("speech", SpeechInbound),
+    ("POST", "/images/edits"): Door("image_edit", OpenAIInbound),
 }
 ANTHROPIC_DOORS = {("POST", "/v1/messages"): Door("chat", AnthropicInbound, MESSAGES)}
 
@@ -108,7 +114,7 @@ class OwnServer(OpenAICompatible, register=False):
 
     key_required = False
     verbatim = True
-    more_wires = MORE
+    more_wires = {**MORE, **OPENAI_AUDIO}
 
     def __init__(self, own: Own, events: Events | None) -> None:
         super().__init__(headers=own.headers, base_url=own.base_url, settings={"url": own.url})
@@ -166,7 +172,7 @@ class OwnServer(OpenAICompatible, register=False):
 class Exchange:
     """One request of a client, and the answer in the client's own wire."""
 
-    def __init__(self, door: Door, content: bytes | Json, own: Own) -> None:
+    def __init__(self, door: Door, content: bytes | Json, own: Own, *, streamed: bool = False) -> None:
         """content: the body, or what it would say, made plain. Raises before any I/O what cannot be answered.
 
         is_own then: whether the client's own server alone is asked, and for just what it was given.
@@ -177,11 +183,11 @@ class Exchange:
         self._ledger = Ledger("the chat form", strict=own.options.get("adapt") == "strict")
         self.wire = door.wire(self._ledger)
         try:
-            self.prepared = self._prepare(door, content, own)
+            self.prepared = self._prepare(door, content, own, streamed=streamed)
         except WireError as error:
             raise InvalidRequestError(error.message) from error
 
-    def _prepare(self, door: Door, content: bytes | Json, own: Own) -> Prepared:
+    def _prepare(self, door: Door, content: bytes | Json, own: Own, *, streamed: bool) -> Prepared:
         raw = loads(content) if isinstance(content, bytes) else dict(content)
         if not isinstance(raw, dict):
             raise WireError("malformed", "the request body is not a JSON object")
@@ -194,21 +200,16 @@ class Exchange:
             given.setdefault("retries", own.max_retries)
         model = raw.pop("model", None)
         candidates = own.choose(model, raw) if own.choose else _meant(door, model, raw, given, own)
+        if door.endpoint in WITH_FILES and not _goes_plainly(candidates, model, options):
+            raw = content = dict(with_files(door.endpoint, raw))
         body, needs, extra = self._chat_form(door, content, candidates, own.headers)
         verbatim = self._own_body(raw, candidates)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
-        self.is_plain = (
-            self.is_own
-            and not is_scripted()
-            and len(candidates) == 1
-            and candidates[0].ref.name == (model or "")
-            and not (options or candidates[0].provider.keys)
-            and harness.settings() is None
-        )
+        self.is_plain = self.is_own and _goes_plainly(candidates, model, options)
         request = Request(
             door.endpoint,
             body,
-            stream=bool(raw.get("stream")),
+            stream=bool(raw.get("stream")) or (streamed and door.wire is SpeechInbound),
             needs=needs,
             mode=given.get("adapt", settings.mode),
             limits=limits_of(given, settings, chain=len(candidates) > 1, tell=log.info),
@@ -244,7 +245,7 @@ class Exchange:
         body = self.wire.decode_request(content) if isinstance(content, bytes) else content
         self.wire.hear(headers, body)
         body, needs = body_of(door.endpoint, {name: body[name] for name in body if name != "model"})
-        foreign = body.keys() - KEYWORDS[door.endpoint] if door.wire is OpenAIInbound else ()
+        foreign = body.keys() - KEYWORDS[door.endpoint] if issubclass(door.wire, OpenAIInbound) else ()
         return body, needs, {name: body.pop(name) for name in foreign}
 
     def body(self, value: Any) -> bytes:
@@ -295,7 +296,7 @@ class Exchange:
     def headers(self, report: Report, *, stream: bool) -> dict[str, str]:
         """The provider's headers, and what the call was like as `x-muxi-*`."""
         headers = {name: value for name, value in report.headers.items() if name.lower() not in FRAMING}
-        headers["content-type"] = "text/event-stream" if stream else "application/json"
+        headers["content-type"] = self.wire.content_type(report.headers, stream=stream)
         headers["x-muxi-model"] = report.model
         if report.cache_hit:
             headers["x-muxi-cache"] = f"{report.cache_hit}{'; stale' if report.stale else ''}"
@@ -315,6 +316,18 @@ class Exchange:
         known = len(self.prepared.request.adaptations)  # and in the report
         lost = self._ledger.entries[known:]
         return replace(report, adaptations=(*report.adaptations, *lost)) if lost else report
+
+
+def _goes_plainly(candidates: Sequence[Candidate], model: object, options: object) -> bool:
+    """Whether the client's own server alone is asked, without anything of ours."""
+    return (
+        all(map(_is_own, candidates))
+        and not is_scripted()
+        and len(candidates) == 1
+        and candidates[0].ref.name == (model or "")
+        and not (options or candidates[0].provider.keys)
+        and harness.settings() is None
+    )
 
 
 def _meant(door: Door, model: object, raw: Json, given: Mapping[str, Any], own: Own) -> Sequence[Candidate]:

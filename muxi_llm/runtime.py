@@ -167,12 +167,16 @@ def current_port(*, blocking: bool) -> IO:
 def prepare(endpoint: Endpoint, given: Mapping[str, Any]) -> Prepared:
     """A face's keyword arguments → everything the call needs. Raises before any I/O."""
     check_keywords(endpoint, given)
-    given = present(given)
-    if endpoint in WITH_FILES:
-        from muxi_llm.transport import files  # noqa: PLC0415 - for those who send some
+    return prepared_of(endpoint, with_files(endpoint, present(given)))
 
-        given = files.with_files(endpoint, given)
-    return prepared_of(endpoint, given)
+
+def with_files(endpoint: Endpoint, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """*given* with its files taken as such. Raises `InvalidRequestError` for what is none."""
+    if endpoint not in WITH_FILES:
+        return given
+    from muxi_llm.transport import files  # noqa: PLC0415 - for those who send some
+
+    return files.with_files(endpoint, given)
 
 
 def prepared_of(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None) -> Prepared:

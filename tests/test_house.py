@@ -26,6 +26,7 @@ LAZY_IMPORTS = {
     "runtime.py:muxi_llm.transport",  # httpx2 or pyreqwest: only the one that is used, the other may be missing
     "utils/token_counter.py:tiktoken.registry",  # 138 ms, for those who count tokens
     "runtime.py:muxi_llm.harness",  # its stages, for those who configured one
+    "clients/sending.py:muxi_llm.transport.files",  # for those who send some
     "clients/openai.py:muxi_llm.clients",  # Responses, which take long to load
     "clients/storing.py:muxi_llm.clients",  # files and batches, for those who have some
     "utils/retry.py:tenacity",  # most calls are never tried again
@@ -67,7 +68,7 @@ INHERITED = {
     *("encode_error", "encode_fault", "encode_request", "encode_response", "event", "feed", "finish"),
     *("flight_key", "key_of", "cache_of", "written", "now", "over", "path_for", "prepare", "profile"),
     *("read", "responses", "run", "send", "set", "settle", "sleep", "spawn", "stream_decoder", "url_of"),
-    *("chunks", "rows_of", "texts", "usage_of"),
+    *("audio", "content_type", "chunks", "rows_of", "texts", "usage_of"),
     *("connect_tcp", "connection_lost", "connection_made", "data_received", "eof_received", "get_extra_info"),
     *("pause_writing", "renew", "resume_writing", "start_tls", "wait", "wire_for", "write"),
     *("is_mergeable", "is_shareable", "pool_of", "random"),
@@ -87,8 +88,8 @@ ROOMS = {
         900,
         (
             *("image.py", "moderation.py", "rerank.py", "speech.py", "audio_transcription.py"),
-            "clients/beside.py",
-            *("audio_translation.py", "sounds.py", "transport/files.py"),
+            *("clients/beside.py", "clients/audio_resources.py", "clients/sending.py"),
+            *("audio_translation.py", "sounds.py", "transport/files.py", "transport/uploads.py"),
         ),
     ),
     "routing and gateway": (4500, ("routing/", "routes.py", "groups.py", "gateway/", "commands/gateway/")),

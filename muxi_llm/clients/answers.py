@@ -15,6 +15,7 @@ from openai._legacy_response import LegacyAPIResponse
 from openai._models import FinalRequestOptions
 from pydantic import BaseModel
 
+from muxi_llm.clients.options import FORM
 from muxi_llm.core.stream import AsyncStream, Stream
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.models import AttemptRecord, Meter, Report, Reported
@@ -81,6 +82,9 @@ def own_report(value: Any, response: Any, provider: str = "openai") -> Report:
 
 def _asked_for(response: Any) -> str:
     """The model that was asked for, where the answer tells none; `*` where nothing does."""
+    said = response.request.extensions.get(FORM)
+    if said is not None:
+        return str(said.get("model") or "*")
     try:
         return str(orjson.loads(response.request.content)["model"])
     except (httpx2.RequestNotRead, KeyError, TypeError, ValueError):

@@ -12,18 +12,21 @@ from openai import types
 from openai.resources import images, moderations
 
 from muxi_llm.clients.options import replacing, taking_options
+from muxi_llm.clients.sending import sending
 from muxi_llm.loading import loading
 
 if TYPE_CHECKING:
     from muxi_llm.clients import typed
 
 
-@replacing({"generate": taking_options})
+@sending
+@replacing({"generate": taking_options, "edit": taking_options})
 class Images(images.Images):
     """Images."""
 
 
-@replacing({"generate": taking_options})
+@sending
+@replacing({"generate": taking_options, "edit": taking_options})
 class AsyncImages(images.AsyncImages):
     """Images, async."""
 
@@ -68,6 +71,9 @@ class AsyncBeside:
 
 def ours(kind: Any) -> Any:
     """The class of ours for answers of OpenAI's *kind*, which most programs never see; `None` for others."""
+    if str(getattr(kind, "__module__", "")).startswith("openai.types.audio."):
+        with loading.under_way():
+            return getattr(import_module("muxi_llm.sounds"), kind.__name__, None)
     if kind not in LATER:
         return None
     with loading.under_way():

@@ -23,7 +23,7 @@ from muxi_llm import inbound, models, runtime
 from muxi_llm.clients import beside, models_list, resources
 from muxi_llm.clients.answers import REPORT, local, own_report, response, tell, telling
 from muxi_llm.clients.naming import own_alone
-from muxi_llm.clients.options import CARRIER, make_plain, optioned, taken_from, unloaded
+from muxi_llm.clients.options import CARRIER, FORM, form_of, make_plain, optioned, taken_from, unloaded
 from muxi_llm.clients.storing import Storing
 from muxi_llm.clients.untouched import Road, is_default, mark
 from muxi_llm.core.body import named
@@ -65,20 +65,22 @@ class Routed(Storing):
             kind = here.AsyncRealtime if isinstance(self, openai.AsyncOpenAI) else here.Realtime
             return kind(self)
 
-    def taken(self, request: Any) -> inbound.Exchange | None:
-        """The request as one of ours, `None` where it is not for us.
+    def taken(self, request: Any, *, stream: bool) -> inbound.Exchange | None:
+        """The request as one of ours, `None` where it is not for us. stream: whether its answer is read by
+        and by.
 
         Nothing is ours about a request for the client's own server without arguments of ours: it goes
         the original's own way, whatever that is, retries and streams and all.
         """
         door = self._door(request.method, request.url.path)
         # A body of another kind than the client's own methods make is between the caller and the server.
-        if door is None or not getattr(request, "_content", b"").startswith(b"{"):
+        content = request.extensions.get(FORM) or getattr(request, "_content", b"")
+        if door is None or not (isinstance(content, dict) or content.startswith(b"{")):
             return None
         options = {**self._options_of_ours, **request.extensions.get(CARRIER, {})}
         seconds = (request.extensions.get("timeout") or {}).get("read")
         own = self._own(self._base, str(request.url), inbound.sendable(request.headers), seconds, options)
-        exchange = inbound.Exchange(door, request.content, own)
+        exchange = inbound.Exchange(door, content, own, streamed=stream)
         return None if exchange.is_plain else exchange
 
     def kept(self, request: Any, *, stream: bool) -> Any:
@@ -174,6 +176,8 @@ class Routed(Storing):
         if carried:
             request.extensions = {**request.extensions, CARRIER: carried}
         self.told_form(request, options)
+        if options.files:
+            request.extensions = {**request.extensions, FORM: form_of(options)}
         return request
 
     def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
@@ -241,6 +245,12 @@ class OpenAI(Routed, beside.Beside, openai.OpenAI):
         return resources.Embeddings(self)  # type: ignore[return-value]
 
     @cached_property
+    def audio(self) -> Any:
+        from muxi_llm.clients import audio_resources as here  # noqa: PLC0415 - see there
+
+        return here.Audio(self)
+
+    @cached_property
     def responses(self) -> typed.Responses:
         from muxi_llm.clients import responses_resources as here  # noqa: PLC0415 - see there
 
@@ -251,7 +261,7 @@ class OpenAI(Routed, beside.Beside, openai.OpenAI):
             return kept
         if (operation := self.stored(request)) is not None:
             return self.of_another(request, operation.run(), stream=stream)
-        exchange = self.taken(request)
+        exchange = self.taken(request, stream=stream)
         if exchange is None:
             runtime.check_kill_switch()
             send = partial(super()._send_request, request, **kwargs)
@@ -294,6 +304,12 @@ class AsyncOpenAI(Routed, beside.AsyncBeside, openai.AsyncOpenAI):
         return resources.AsyncEmbeddings(self)  # type: ignore[return-value]
 
     @cached_property
+    def audio(self) -> Any:
+        from muxi_llm.clients import audio_resources as here  # noqa: PLC0415 - see there
+
+        return here.AsyncAudio(self)
+
+    @cached_property
     def responses(self) -> typed.AsyncResponses:
         from muxi_llm.clients import responses_resources as here  # noqa: PLC0415 - see there
 
@@ -306,7 +322,7 @@ class AsyncOpenAI(Routed, beside.AsyncBeside, openai.AsyncOpenAI):
             return kept
         if (operation := self.stored(request)) is not None:
             return await self.of_another(request, await operation.arun(), stream=stream)
-        exchange = await run(partial(self.taken, request))
+        exchange = await run(partial(self.taken, request, stream=stream))
         if exchange is None:
             runtime.check_kill_switch()
             send = partial(super()._send_request, request, **kwargs)

@@ -119,6 +119,22 @@ def make_plain(request: Any, absent: tuple[type, ...]) -> None:
                 setattr(request, place, {**made, **kept})
 
 
+FORM = "muxi_llm.said"
+"""The request extension that holds what a form says."""
+
+
+def form_of(request: Any) -> dict[str, Any]:
+    """What the form of a vendor's request options says: fields, and files as they were given."""
+    said = {**(request.json_data or {}), **(request.extra_json or {})}
+    files = request.files.items() if isinstance(request.files, Mapping) else request.files
+    for name, file in files:
+        if name.endswith("[]"):
+            said.setdefault(name.removesuffix("[]"), []).append(file)
+        else:
+            said[name] = file
+    return said
+
+
 def taking_options(theirs: type, name: str) -> Any:
     """The method *name* of a vendor's resource, taking arguments of ours too.
 

@@ -72,6 +72,8 @@ def _taken_apart(given: Any, param: str) -> tuple[Any, Any, Any, Any]:
 def _source(given: Any, param: str) -> Any:
     if isinstance(given, bytes | bytearray | memoryview):
         return bytes(given)
+    if isinstance(given, PathFile):
+        return PathSource(given.path, param)
     if isinstance(given, str | os.PathLike):
         return PathSource(os.fspath(given), param)
     if isinstance(given, io.TextIOBase):
@@ -118,6 +120,42 @@ class PathSource:
                     yield piece
         except OSError as error:
             raise unreadable(self._param, error) from error
+
+
+class PathFile(io.RawIOBase):
+    """A file that is open only while it is read: for code that wants an open one, and may read it later,
+    again, or never. Raises `OSError` at once where there is none.
+    """
+
+    def __init__(self, path: Any) -> None:
+        self.path = path
+        self._size = os.stat(path).st_size  # noqa: PTH116
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next byte is read."""
+        return self._at
+
+    def seek(self, at: int, whence: int = os.SEEK_SET) -> int:
+        """Go there; whence: from the beginning, from here, or from the end."""
+        self._at = at + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes."""
+        with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123
+            file.seek(self._at)
+            count = file.readinto(buffer)
+        self._at += count
+        return count
 
 
 class OpenSource:

@@ -36,6 +36,10 @@ class Inbound:
         """What the client's own server is asked: *raw* itself, unless it holds what only others know."""
         return raw
 
+    def content_type(self, headers: Mapping[str, str], *, stream: bool) -> str:  # noqa: ARG002 - most know it
+        """The type of the answer's body; headers: the provider's."""
+        return "text/event-stream" if stream else "application/json"
+
     def encode_response(self, value: Any) -> bytes:
         """A typed value → the body of a success."""
         raise NotImplementedError
