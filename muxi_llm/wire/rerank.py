@@ -6,6 +6,7 @@ Sources: https://docs.cohere.com/reference/rerank, https://api.jina.ai/redoc, an
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm.errors import UnsupportedParameterError
@@ -91,8 +92,10 @@ class JinaRerank(Wire):
         )
 
     def _result(self, row: Any, documents: list[Any]) -> Json:
-        index, score = (row.get("index"), row.get(self.score)) if isinstance(row, dict) else (None, None)
-        if type(index) is not int or not 0 <= index < len(documents) or type(score) not in {int, float}:
+        told: Json = row if isinstance(row, dict) else {}
+        index, score = told.get("index", -1), told.get(self.score, inf)
+        is_placed = type(index) is int and 0 <= index < len(documents)
+        if not is_placed or type(score) not in {int, float} or not abs(score) < inf:  # nan is not
             raise WireError("malformed", f"a result without a place and a score: {str(row)[:80]}")
         result: Json = {"index": index, "relevance_score": score}
         if self._asked.get("return_documents"):  # as they were given: some send them back, some do not

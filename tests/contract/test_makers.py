@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from muxi_llm.wire.base import Ledger
 from tests.conftest import Driver
 from tests.contract.contact import HOME, KEY, PROVIDERS, answer_of, setting_of
 from tests.contract.test_errors import STATUSES, WORDS
+from tests.support.mutations import spoilt
 from tests.support.patience import PATIENCE
 from tests.support.speakers.makers import (
     DOCUMENTS,
@@ -35,6 +37,7 @@ from tests.support.speakers.makers import (
     maker_of,
 )
 from tests.support.upstream import Respond, Upstream
+from tests.test_hostile_replies import ROUNDS
 
 FACES: dict[str, Any] = {"image": Image, "moderation": Moderation, "rerank": Rerank}
 QUESTIONS: dict[str, dict[str, Any]] = {
@@ -343,3 +346,29 @@ def test_there_are_as_many_as_there_should_be() -> None:
     assert {*having("rerank")} >= {
         "cohere", "jina", "voyage", "together", "nvidia", "huggingface", "bedrock", "vertex", "vllm", "llama_cpp",
     }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- hostile servers
+
+
+@places
+def test_whatever_a_server_says(place: Place) -> None:
+    """A value that can be read and dumped, or an error of ours."""
+    for seed in range(ROUNDS):
+        rng = Random(f"{place}-{seed}")
+        answer = spoilt(rng, place.speaker.reply(), stream=False)
+        value, _ = Driver("sync").scripted(FACES[place.endpoint], answer, **place.options())
+        if isinstance(value, Exception):
+            assert isinstance(value, muxi_llm.MuxiLLMError), (place, seed, value)
+            continue
+        value.model_dump(warnings=False)
+        rows = value.data if place.endpoint == "image" else value.results
+        assert rows or place.endpoint == "rerank", (place, seed)
+        for row in rows:
+            if place.endpoint == "image":
+                assert isinstance(row.b64_json or row.url, str), (place, seed)
+            elif place.endpoint == "rerank":
+                assert 0 <= row.index < len(DOCUMENTS), (place, seed)
+                assert isinstance(row.relevance_score, float), (place, seed)
+            else:
+                assert isinstance(row.flagged, bool), (place, seed)

@@ -86,7 +86,7 @@ def test_what_cohere_bills(meta: Any, units: Any) -> None:
     "raw",
     [
         None, {}, {"results": 5}, {"results": [5]}, {"results": [{"index": 0}]}, rows((3, 1)), rows((-1, 1)),
-        rows((0, 1), (0, 2)), {"results": [{"index": "0", "relevance_score": 1}]},
+        rows((0, 1), (0, 2)), rows((0, float("nan"))), rows((0, float("inf"))), {"results": [{"index": "0", "relevance_score": 1}]},
         {"results": [{"index": 0, "relevance_score": True}]},
     ],
     ids=str,

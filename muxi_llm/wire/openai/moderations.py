@@ -79,10 +79,11 @@ def verdicts_of(raw: Any, many: int, model: str) -> ModerationCreateResponse:
     if not isinstance(rows, list) or len(rows) != many or not all(map(_is_verdict, rows)):
         raise WireError("malformed", f"the reply has no verdict for each input: {str(raw)[:200]}")
     for row in rows:
-        found, scores = row["categories"], row.get("category_scores")
+        found, scores = _told(row["categories"], bool), _told(row.get("category_scores"), int, float)
         row["categories"] = {**CATEGORIES, **found}
-        row["category_scores"] = {**SCORES, **(scores if isinstance(scores, dict) else {})}
-        row.setdefault("flagged", any(value is True for value in found.values()))
+        row["category_scores"] = {**SCORES, **scores}
+        if not isinstance(row.get("flagged"), bool):
+            row["flagged"] = any(found.values())
         row.setdefault("category_applied_input_types", None)
     head = {"id": str(raw.get("id") or ""), "model": str(raw.get("model") or model)}
     value = {**raw, **head}
@@ -90,6 +91,12 @@ def verdicts_of(raw: Any, many: int, model: str) -> ModerationCreateResponse:
         return ModerationCreateResponse.model_validate(value)
     except ValidationError:
         return ModerationCreateResponse.construct(**value)
+
+
+def _told(given: Any, *kinds: type) -> Json:
+    """By names that can be written, what is of those *kinds*; `None` for anything else."""
+    rows = given.items() if isinstance(given, dict) else ()
+    return {name: value if type(value) in kinds else None for name, value in rows if name.isprintable()}
 
 
 def _is_verdict(row: Any) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from muxi_llm.errors import UnsupportedParameterError
 from muxi_llm.wire.base import Ledger, Profile, WireError, dumps
-from muxi_llm.wire.openai.moderations import OpenAIModerations, texts_of
+from muxi_llm.wire.openai.moderations import OpenAIModerations, texts_of, verdicts_of
 from tests.support.bodies import verdict
 
 PICTURE = {"type": "image_url", "image_url": {"url": "https://x/a.png"}}
@@ -70,3 +70,17 @@ def test_texts_alone(given: Any, texts: list[str]) -> None:
 def test_a_picture_for_those_who_do_not_see() -> None:
     with pytest.raises(UnsupportedParameterError, match="input: acme judges text alone"):
         texts_of([WORDS, PICTURE], "acme")
+
+
+def test_verdicts_off_the_schema() -> None:
+    """What is no verdict is unknown; a name that is no text is nobody's."""
+    found = {"hate": "yes", "violence": True, "\ud83d": True, "sexual": 1}
+    row = {"categories": found, "category_scores": {"hate": True, "violence": 0.5}, "flagged": "perhaps"}
+    (one,) = verdicts_of({"results": [row]}, 1, "m").results
+    assert (one.flagged, one.categories.hate, one.categories.violence) == (True, None, True)
+    assert (one.categories.sexual, one.category_scores.hate, one.category_scores.violence) == (
+        None,
+        None,
+        0.5,
+    )
+    assert "\ud83d" not in one.categories
