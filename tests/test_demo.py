@@ -96,6 +96,19 @@ SECTIONS: list[tuple[str, list[tuple[str, int, str]], list[str]]] = [
         ],
     ),
     (
+        "The gateway",
+        [
+            ("openai/gpt-5.6-luna", 1, "503"),
+            ("anthropic/claude-sonnet-5", 1, "200"),
+            ("google/gemini-3.5-flash", 1, "200"),
+            ("anthropic/claude-sonnet-5", 1, "200"),
+        ],
+        [
+            "OpenAI's client, smart: second/claude-sonnet-5, attempt 2",
+            "Anthropic's protocol, claude-haiku-4-5: google/gemini-3.5-flash, attempt 1",
+        ],
+    ),
+    (
         "A chain that ends at a real model server",
         TO_LLAMA * 4,
         [
@@ -151,7 +164,7 @@ def test_it_does_what_it_claims(demo: subprocess.CompletedProcess[str]) -> None:
     """It exits with 0, complains of nothing, and sums up in one line."""
     assert (demo.returncode, demo.stderr) == (0, "")
     assert re.fullmatch(
-        r"17 calls, 28 requests reached the servers, \d+\.\d s; everything did what it claims",
+        r"18 calls, 32 requests reached the servers, \d+\.\d s; everything did what it claims",
         demo.stdout.splitlines()[-1],
     )
 
@@ -174,7 +187,7 @@ def test_without_llama_cpp_it_skips_loudly(without_llama: subprocess.CompletedPr
     assert [attempts(section) for section in others] == [expected for _, expected, _ in SECTIONS[:-1]]
     assert "SKIPPED, NOT SHOWN: import of xllamacpp halted" in real
     assert attempts(real) == []
-    assert "13 calls, 20 requests" in without_llama.stdout.splitlines()[-1]
+    assert "14 calls, 24 requests" in without_llama.stdout.splitlines()[-1]
     assert "; SKIPPED: import of xllamacpp" in without_llama.stdout.splitlines()[-1]
 
 

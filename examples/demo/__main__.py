@@ -14,6 +14,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from examples.demo import sections as shown
+from examples.demo.gateway import gateway
 from examples.demo.providers import Providers, busy, cut_off, down
 from examples.demo.real_model import real_model
 from examples.demo.stage import Stage
@@ -43,6 +44,7 @@ SECTIONS = (
     shown.drop_in_client,
     shown.async_calls,
     shown.error,
+    gateway,
     real_model,
 )
 

@@ -153,6 +153,7 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "ssl_certfile": server.tls_cert or None,
         "lifespan": "on",
         "log_config": None,
+        "log_level": "warning",
         "access_log": False,
         "server_header": False,
         "proxy_headers": bool(server.proxies),
