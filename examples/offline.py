@@ -9,9 +9,14 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from examples.demo.providers import Mood, Providers, busy, cut_off, down
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TROUBLES: dict[str, dict[str, Mood]] = {
     "configuration": {"groq": down},
@@ -30,9 +35,22 @@ def main() -> None:
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
         sys.exit("usage: python -m examples.offline examples/EXAMPLE.py")
     path = sys.argv[1]
-    with Providers(TROUBLES.get(Path(path).stem, {})) as providers:
-        os.environ.update(providers.environment)
+    stem = Path(path).stem
+    with Providers(TROUBLES.get(stem, {})) as providers, sessions(stem) as more:
+        os.environ.update({**providers.environment, **more})
         runpy.run_path(path, run_name="__main__")
+
+
+@contextmanager
+def sessions(stem: str) -> Iterator[dict[str, str]]:
+    """A realtime server, for the one example that wants it: its library is an extra."""
+    if stem != "realtime":
+        yield {}
+        return
+    from examples.demo.sessions import Sessions
+
+    with Sessions() as server:
+        yield server.environment
 
 
 if __name__ == "__main__":

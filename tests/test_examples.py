@@ -125,6 +125,10 @@ EXPECTED: dict[str, list[str]] = {
         "adapted: documents[2] dropped: cohere takes texts",
         "best: Stock markets fell sharply on Monday",
     ],
+    "realtime": [
+        'This is grok-voice-latest. You said "Hello there". ',
+        "groq has no realtime API of OpenAI's protocol; those that have: azure, openai, xai",
+    ],
     "resilience": [
         "3 answers of 1 call: This is gpt-5.6-luna.",
         "the same again came from the cache's tier l1",
