@@ -33,8 +33,24 @@ class Place(NamedTuple):
     candidate: Candidate
 
 
+class Try(NamedTuple):
+    """One attempt at a deployment, over. status: its server's, where it failed. error: its class; "" where it
+    went well, `GIVEN_UP` where nobody waited for its end. cooled: whether that made it be left alone.
+    """
+
+    deployment: Deployment
+    base_url: str
+    seconds: float
+    status: int | None = None
+    error: str = ""
+    cooled: bool = False
+
+
 class Routes:
     """Deployments to choose from. Safe between threads."""
+
+    on_change: Callable[[Facts], None] | None = None
+    """Told when an attempt at a deployment begins, and when it is over."""
 
     def __init__(
         self,
@@ -75,9 +91,10 @@ class Routes:
         ref = candidate.ref
         if ref.name == ANY:
             ref = ref._replace(name=model.removeprefix(f"{ref.provider}/"))
-        return Candidate(ref, candidate.provider, Watching(self, facts, needs))
+        return Candidate(ref, candidate.provider, Watching(self, facts, needs, candidate.provider.base_url))
 
 
+GIVEN_UP = "given up"
 ANY = "*"
 """The model of a deployment that has whichever is asked for."""
 
@@ -85,12 +102,13 @@ ANY = "*"
 class Watching:
     """One request's watch over a deployment."""
 
-    def __init__(self, routes: Routes, facts: Facts, needs: Needs) -> None:
+    def __init__(self, routes: Routes, facts: Facts, needs: Needs, base_url: str) -> None:
         self._routes = routes
         self._needs = needs
         self._entered = 0.0
-        self._sent = 0.0
+        self._base_url = base_url
         self.facts = facts
+        self.tries: list[Try] = []
 
     def enter(self) -> MuxiLLMError | None:
         """Count the attempt, unless a limit was reached since the router chose."""
@@ -100,8 +118,10 @@ class Watching:
             if not why:
                 self._entered = now
                 self.facts.enter(now, self._needs.tokens)
-                return None
-        return limited(f"{self.facts.deployment.name}: {why}", seconds)
+        if why:
+            return limited(f"{self.facts.deployment.name}: {why}", seconds)
+        self._changed()
+        return None
 
     def began(self, seconds: float) -> None:
         """The first token is there."""
@@ -110,17 +130,29 @@ class Watching:
 
     def leave(self, seconds: float, outcome: Outcome | None) -> None:
         """What it taught: `None`, nothing, since it was given up."""
+        error = GIVEN_UP if outcome is None else "" if outcome.error is None else type(outcome.error).__name__
+        status = None if outcome is None else getattr(outcome.error, "status_code", None)
         with self._routes.lock:
-            now, error = self._routes.clock(), None if outcome is None else outcome.error
-            used = None if outcome is None else (0 if error is not None else tokens_of(outcome.value))
-            self.facts.leave(now, entered=self._entered, guessed=self._needs.tokens, used=used)
-            if outcome is None:
-                return
-            status = getattr(error, "status_code", None)
-            if error is None:
-                self.facts.went_well(now, seconds, stream=self._needs.stream)
-            elif status in AT_ONCE or is_retryable(error):  # else the request is to blame
-                self.facts.failed(now, status, error.retry_after)
+            cooled = self._learn(seconds, outcome, status)
+        self.tries.append(Try(self.facts.deployment, self._base_url, seconds, status, error, cooled))
+        self._changed()
+
+    def _learn(self, seconds: float, outcome: Outcome | None, status: int | None) -> bool:
+        """Under the lock; whether the deployment is left alone from now on."""
+        now, error = self._routes.clock(), None if outcome is None else outcome.error
+        used = None if outcome is None else (0 if error is not None else tokens_of(outcome.value))
+        self.facts.leave(now, entered=self._entered, guessed=self._needs.tokens, used=used)
+        if outcome is None:
+            return False
+        if error is None:
+            self.facts.went_well(now, seconds, stream=self._needs.stream)
+        elif status in AT_ONCE or is_retryable(error):  # else the request is to blame
+            return self.facts.failed(now, status, error.retry_after)
+        return False
+
+    def _changed(self) -> None:
+        if self._routes.on_change is not None:
+            self._routes.on_change(self.facts)
 
 
 def tokens_of(value: Any) -> int | None:

@@ -274,6 +274,11 @@ class Prepared:
         return _told(_kept(AsyncStream(answer)) if isinstance(answer, StreamFlow) else answer)
 
 
+def port() -> IO:
+    """The port of async calls, as it is configured."""
+    return _runtime.port(config.settings().transport, blocking=False)
+
+
 def _kept(stream: Any) -> Any:
     _open_streams.add(stream)
     return stream

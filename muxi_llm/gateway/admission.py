@@ -13,7 +13,7 @@ from muxi_llm.errors import refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from muxi_llm.gateway.doors import Told
+    from muxi_llm.gateway.told import Told
 
 
 class Principal(NamedTuple):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from anyio import to_thread
 
 from muxi_llm.errors import MuxiLLMError
+from muxi_llm.gateway import lines
 from muxi_llm.gateway.admission import ANYBODY, Anybody, Tokens
 from muxi_llm.gateway.doors import DOORS, Visit
+from muxi_llm.gateway.metrics import CONTENT_TYPE, Metrics
+from muxi_llm.gateway.outgoing import Outgoing, is_preflight, preflight, shared_with
 from muxi_llm.gateway.own import own
 from muxi_llm.gateway.refusals import body_of, headers_of, status_of
 from muxi_llm.gateway.requests import ClientGoneError, Incoming
+from muxi_llm.gateway.told import Told, id_of
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger
 from muxi_llm.wire.openai.chat import OpenAIInbound
@@ -36,11 +42,13 @@ class Gateway:
         self.is_draining = False
         self.reloader: Reloader | None = None
         self._open: set[Visit] = set()
+        self.metrics = Metrics()
         self.replace(state)
 
     def replace(self, state: State) -> None:
         """Go on with *state*."""
         self.state = state
+        self.metrics.configured(state)
         tokens = state.settings.tokens
         self.admission = self._given or (Tokens(tokens) if tokens else Anybody())
 
@@ -54,40 +62,64 @@ class Gateway:
         await PROTOCOLS[scope["type"]](self, scope, receive, send)
 
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        state = self.state
-        path = path_of(scope["path"], state.settings.server.prefix)
-        incoming = Incoming(scope, receive, path, state.settings.server.limits)
-        health = HEALTH.get((incoming.method, path))
+        server = self.state.settings.server
+        incoming = Incoming(scope, receive, path_of(scope["path"], server.prefix), server.limits)
+        if server.origins and is_preflight(incoming.method, incoming.headers):
+            await preflight(incoming.headers, server.origins, send)
+            return
+        health = HEALTH.get((incoming.method, incoming.path))
         if health is not None:
             await health(self, send)
             return
-        if path not in DOORS or incoming.method != "POST":
-            await self._own(state, incoming, send)
+        told = Told(incoming.path, ANYBODY, incoming.method, id_of(incoming.headers))
+        out = Outgoing(send, told, shared_with(incoming.headers, server.origins))
+        self.metrics.began()
+        try:
+            await self._followed(incoming, out, told)
+        finally:
+            told.ended = time.perf_counter()
+            told.status = told.status or 500
+            self.metrics.ended(told)
+            lines.tell(told, out.upstream_id)
+
+    async def _followed(self, incoming: Incoming, send: Send, told: Told) -> None:
+        """A request that account is kept of."""
+        state = self.state
+        if incoming.path not in DOORS or incoming.method != "POST":
+            await self._own(state, incoming, send, told)
             return
-        visit = Visit(state, incoming, send, ANYBODY)
+        visit = Visit(state, incoming, send, told)
         self._open.add(visit)
         try:
-            visit.told.principal = await self.admission.admit(incoming.headers)
+            told.principal = await self.admission.admit(incoming.headers)
             await visit()
         except MuxiLLMError as error:
             await visit.refuse(error)
         finally:
             self._open.discard(visit)
-            self.admission.settle(visit.told.principal, visit.told)
+            self.admission.settle(told.principal, told)
 
-    async def _own(self, state: State, incoming: Incoming, send: Send) -> None:
+    async def _own(self, state: State, incoming: Incoming, send: Send, told: Told) -> None:
         """What the gateway answers by itself, for those who may ask."""
-        answers = own(incoming.method, incoming.path)
+        settings = state.settings
+        is_scraped = incoming.method == "GET" and bool(settings.metrics) and incoming.path == settings.metrics
         try:
-            await self.admission.admit(incoming.headers)
+            if not (is_scraped and settings.metrics_open):
+                told.principal = await self.admission.admit(incoming.headers)
+            if is_scraped:
+                text = await to_thread.run_sync(self.metrics.text)
+                await respond(send, 200, {"content-type": CONTENT_TYPE}, text)
+                return
+            answers = own(incoming.method, incoming.path)
             if answers is None:
                 await answer(send, 405 if incoming.path in DOORS else 404, unknown(incoming))
                 return
             content = await incoming.body()
             await answer(send, 200, await answers(state, incoming, content))
         except ClientGoneError:
-            pass
+            told.gone = True
         except MuxiLLMError as error:
+            told.error = error
             status = status_of(error)
             wire = wire_of(incoming)(Ledger("the client"))
             body = body_of(error, wire, is_same_wire=False)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import time
 from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
+from muxi_llm import runtime
 from muxi_llm.core.stream import AsyncStream
 from muxi_llm.errors import LOCAL_URL, MuxiLLMError, refusal
 from muxi_llm.gateway.alive import COMMENT, PINGS, Alive
 from muxi_llm.gateway.passing import Passing, forwarded
 from muxi_llm.gateway.refusals import body_of, headers_of, status_of
 from muxi_llm.gateway.requests import ClientGoneError
+from muxi_llm.gateway.told import TimedIO, Told
 from muxi_llm.inbound import ANTHROPIC_DOORS, OPENAI_DOORS, Exchange, Own
 from muxi_llm.routing.needs import needs_of, text_of
 from muxi_llm.utils.token_counter import count_tokens
@@ -22,13 +24,12 @@ from muxi_llm.wire.base import Ledger
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
+    from muxi_llm.core.port import IO
     from muxi_llm.core.request import Candidate
     from muxi_llm.errors import APIError
-    from muxi_llm.gateway.admission import Principal
     from muxi_llm.gateway.requests import Incoming
     from muxi_llm.gateway.state import State
     from muxi_llm.inbound import Door
-    from muxi_llm.models import Report
     from muxi_llm.wire.base import Json
 
     Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
@@ -45,25 +46,10 @@ def ended() -> MuxiLLMError:
     return refusal(503, "the gateway is shutting down; ask again", type="server_error", retry_after=1)
 
 
-@dataclass(slots=True)
-class Told:
-    """What a request came to, for whoever keeps account. report: `None` where nobody was asked."""
-
-    path: str
-    principal: Principal
-    model: str = ""
-    status: int = 0
-    streamed: bool = False
-    report: Report | None = None
-    error: MuxiLLMError | None = None
-    gone: bool = False
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
 class Visit:
     """One request through one door."""
 
-    def __init__(self, state: State, incoming: Incoming, send: Send, principal: Principal) -> None:
+    def __init__(self, state: State, incoming: Incoming, send: Send, told: Told) -> None:
         self._state = state
         self._incoming = incoming
         self._send = send
@@ -73,12 +59,13 @@ class Visit:
         self._is_ended = False
         self._passed: set[str] = set()
         """The models that are asked in the client's own words."""
-        self.told = Told(incoming.path, principal)
+        self.told = told
 
     async def __call__(self) -> None:
         """Answer, whatever happens; raises only what is a bug."""
         try:
             content = await self._incoming.body()
+            self.told.ready, self.told.received = time.perf_counter(), len(content)
             self._work = work = asyncio.current_task()
             assert work is not None
             watch = asyncio.ensure_future(self._incoming.gone())
@@ -124,6 +111,7 @@ class Visit:
 
     def _own(self, content: bytes) -> Own:
         settings = self._state.settings
+        self.told.io = timed = TimedIO(runtime.port())
         return Own(
             url=LOCAL_URL,
             base_url=LOCAL_URL,
@@ -131,6 +119,7 @@ class Visit:
             explicit=False,
             timeout=settings.timeout,
             max_retries=settings.retries,
+            port=cast("IO", timed),
             options={"adapt": settings.mode},
             choose=partial(self._choose, len(content)),
         )
@@ -145,6 +134,7 @@ class Visit:
         dressed = [
             one._replace(provider=self._passing.dress(one.provider, one.ref.name, body)) for one in chosen
         ]
+        self.told.chosen = dressed
         self._passed = {str(one.ref) for one in dressed if one.provider.verbatim}
         return dressed
 
@@ -192,7 +182,6 @@ class Visit:
         await self._send({"type": "http.response.body", "body": body})
 
     async def _head(self, status: int, headers: Mapping[str, str], length: int | None = None) -> None:
-        self.told.status = status
         raw = [
             (name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()
         ]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from muxi_llm.gateway import lines
 from muxi_llm.gateway.app import Gateway
 from muxi_llm.gateway.reload import Reloader
 from muxi_llm.gateway.settings import files
@@ -43,9 +44,9 @@ def settings_of(path: str, given: Mapping[str, Any]) -> Settings:
     settings = files.read(path)[0] if path else files.of_environment()
     given = dict(given)
     is_open = given.pop("is_open", settings.is_open)
-    token = given.pop("token", "")
+    token, level = given.pop("token", ""), given.pop("log_level", settings.log_level)
     server = replace(settings.server, **given)
-    settings = replace(settings, server=server, is_open=is_open, source=path)
+    settings = replace(settings, server=server, is_open=is_open, log_level=level, source=path)
     if token and not settings.tokens:
         settings = replace(settings, tokens={"one-time": token})
     check_open(settings)
@@ -105,7 +106,9 @@ def application() -> Gateway:
     path, given = json.loads(os.environ[DESCRIBED])
 
     def read() -> Settings:
-        return settings_of(path, given)
+        settings = settings_of(path, given)
+        lines.begin(settings.log_level)
+        return settings
 
     gateway = Gateway(State(read()))
     gateway.reloader = Reloader(gateway, read, path)
@@ -135,6 +138,7 @@ def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None]) -> i
         )
     sys.stdout.flush()
     if server.workers > 1:
+        lines.begin(settings.log_level)
         return Workers(server.workers, listener.fileno()).run()
     run(application(), listener)
     return 0

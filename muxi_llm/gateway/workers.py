@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from typing import TYPE_CHECKING
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from muxi_llm.gateway.metrics import SHARED
 
 if TYPE_CHECKING:
     from types import FrameType
 
+log = logging.getLogger("muxi_llm.gateway")
 PATIENCE = 0.5
 """Seconds between two looks at the workers, and before a dead one is started again."""
 
@@ -29,11 +38,25 @@ class Workers:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, self._pass_on)
-        while not self._ending.is_set():
-            self._running = [one for one in self._running if one.poll() is None]
-            self._running += [self._started() for _ in range(self._count - len(self._running))]
-            self._ending.wait(PATIENCE)
-        return max(abs(one.wait()) for one in self._running)
+        counts = None if SHARED in os.environ else folder()
+        os.environ.setdefault(SHARED, counts or "")
+        try:
+            while not self._ending.is_set():
+                self._look()
+                self._ending.wait(PATIENCE)
+            return max(0 if one.wait() in WELL else abs(one.returncode) for one in self._running)
+        finally:
+            if counts is not None:
+                shutil.rmtree(counts, ignore_errors=True)
+
+    def _look(self) -> None:
+        """Who is there, and who must be started again."""
+        for one in self._running:
+            if one.poll() is not None:
+                log.error("worker %d ended with %d; another one takes its place", one.pid, one.returncode)
+                mark_process_dead(one.pid, os.environ[SHARED])  # type: ignore[no-untyped-call]
+        self._running = [one for one in self._running if one.poll() is None]
+        self._running += [self._started() for _ in range(self._count - len(self._running))]
 
     def _started(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "muxi_llm.gateway.serve", str(self._listener)]
@@ -48,3 +71,18 @@ class Workers:
         for one in self._running:
             if one.poll() is None:
                 one.send_signal(number)
+
+
+WELL = {0, -signal.SIGTERM, -signal.SIGINT}
+"""How a worker may end that was told to: one that had not begun yet ends by the signal itself."""
+
+
+def folder() -> str:
+    """A folder for what workers count together: in memory where nothing else can be written."""
+    try:
+        return tempfile.mkdtemp(prefix=PREFIX)
+    except OSError:
+        return tempfile.mkdtemp(prefix=PREFIX, dir="/dev/shm")
+
+
+PREFIX = "muxi-llm-counts-"

@@ -163,3 +163,38 @@ def test_check_explains_a_configuration_that_can_be_served(tmp_path: Path) -> No
     assert "openai/gpt-4o#2: for * (no vision, no thinking, 5 in 1 day)" in told.stdout
     assert "openai/gpt-4o#2 is asked only when openai/gpt-5 fails" in told.stderr
     assert "openai: no API key" in told.stderr
+
+
+def test_workers_count_together_log_lines_and_one_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    with Upstream(chat) as upstream:
+        config = configured(tmp_path, upstream, workers=2, drain_pause=0)
+        with Serving(config, "--verbose") as served:
+
+            def counted() -> float:
+                text = httpx2.get(f"{served.url}/metrics").text
+                samples = [
+                    line for line in text.splitlines() if line.startswith("llmux_proxy_total_requests{")
+                ]
+                return sum(float(sample.rpartition(" ")[2]) for sample in samples)
+
+            for number in range(8):
+                httpx2.post(f"{served.url}/v1/chat/completions", json=ASKED)
+                until(lambda number=number: counted() == number + 1)
+            workers = children(served)
+            os.kill(workers[0], signal.SIGKILL)
+            until(lambda: "another one takes its place" in "".join(served.said))
+            until(lambda: len(children(served)) == 2)
+            assert httpx2.post(f"{served.url}/v1/chat/completions", json=ASKED).status_code == 200
+            until(lambda: counted() == 9)
+            served.tell(signal.SIGTERM)
+            assert served.ended() == 0
+    told = [json.loads(line) for line in served.said if '"message":"request"' in line]
+    assert {line["path"] for line in told} == {"/chat/completions", "/metrics"}
+    assert [line["tries"][0]["deployment"] for line in told if "model" in line] == ["house/m"] * 9
+
+
+def children(served: Serving) -> list[int]:
+    told = subprocess.run(
+        ["ps", "-o", "pid=,stat=", "--ppid", str(served.pid)], check=False, capture_output=True, text=True
+    )
+    return [int(line.split()[0]) for line in told.stdout.splitlines() if "Z" not in line]

@@ -57,4 +57,4 @@ def settings_of(*served: tuple[ProviderSettings, Deployment], **given: Any) -> S
 
 def deployment(name: str, *serves: str, **given: Any) -> Deployment:
     """A deployment `provider/model`, for those who ask for *serves*."""
-    return Deployment(name, name, serves or (name.partition("/")[2],), **given)
+    return Deployment(name, given.pop("model", name), serves or (name.partition("/")[2],), **given)

@@ -53,6 +53,10 @@ class Serving:
         found = re.search(r"listening on (\S+)", "".join(self.said))
         return found[1] if found else ""
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def __enter__(self) -> Serving:
         until(lambda: self._process.poll() is not None or (self.url and self._answers()))
         assert self._process.poll() is None, "".join(self.said)

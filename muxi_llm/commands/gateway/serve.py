@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +30,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Serve; 2 where that cannot be."""
-    logging.basicConfig(
-        level=logging.DEBUG if given.verbose else logging.INFO, format="%(message)s", stream=sys.stderr
-    )
-    if given.verbose:
-        logging.getLogger("muxi_llm").setLevel(logging.DEBUG)
     try:
         return gateway.serve(given.config, server_of(given), print)
     except ConfigurationError as error:
@@ -53,6 +47,7 @@ def server_of(given: argparse.Namespace) -> dict[str, Any]:
         "tls_key": given.ssl_key,
         "tls_cert": given.ssl_cert,
         "is_open": given.no_auth or None,
+        "log_level": "DEBUG" if given.verbose else None,
     }
     return {name: value for name, value in said.items() if value is not None}
 

@@ -100,6 +100,8 @@ class Settings:
     mode: str = "adapt"
     log_level: str = "INFO"
     metrics: str = "/metrics"
+    metrics_open: bool = False
+    """Whether anybody may read them."""
     windows: str = ""
     """File in which the windows' counts outlive the process; "": they do not."""
     redis: str = field(default="", repr=False)

@@ -201,6 +201,14 @@ def one_of(*known: str) -> Callable[[object], str]:
     return kind
 
 
+def level(value: object) -> str:
+    """A level of the log's, in the log's own words."""
+    found = LEVELS.get(text(value).upper())
+    if found is None:
+        raise ValueError(f"must be one of {', '.join(LEVELS).lower()}, not {value!r}")
+    return found
+
+
 def shown(value: object) -> str:
     """A value as a message may tell it: it may be a secret."""
     return repr(value) if isinstance(value, int | float) or not value else f"a {type(value).__name__}"
@@ -262,4 +270,10 @@ def _expanded(value: Any, where: str, missing: list[Finding]) -> Any:
 DIALECTS: dict[str, Literal["toml", "yaml"]] = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-?(?P<default>[^}]*))?\}")
 DURATION = re.compile(r"(\d+(\.\d+)?(ms|s|m|h|d))+")
+LEVELS = {
+    **{name: name for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")},
+    "TRACE": "DEBUG",
+    "WARN": "WARNING",
+    "FATAL": "CRITICAL",
+}
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from muxi_llm.gateway.settings.deployments import rewriting_of, windows_of
 from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Server, Settings
-from muxi_llm.gateway.settings.reading import flag, one_of, seconds, secrets, table, text, whole
+from muxi_llm.gateway.settings.reading import flag, level, one_of, seconds, secrets, table, text, whole
 from muxi_llm.providers import registry
 from muxi_llm.routing.deployments import Deployment
 from muxi_llm.routing.router import Rules
@@ -39,7 +39,7 @@ def settings_of(top: Section) -> Settings:
         retries=top.take("max_retries", whole, 2),
         timeout=top.take("request_timeout", seconds, 90.0),
         mode=top.take("mode", one_of("adapt", "strict"), "adapt"),
-        log_level=top.take("log_level", text, "INFO").upper(),
+        log_level=top.take("log_level", level, "INFO"),
         windows=top.take("windows_file", text, "llmux-windows.sqlite3"),
     )
     top.section("log").take("request_details", flag)

@@ -12,6 +12,7 @@ from muxi_llm.gateway.settings.model import DeploymentSettings, Limits, Provider
 from muxi_llm.gateway.settings.reading import (
     Section,
     flag,
+    level,
     number,
     one_of,
     seconds,
@@ -47,8 +48,9 @@ def settings_of(top: Section) -> Settings:
         tokens=auth.take("tokens", secrets) or {},
         retries=routing.take("retry_count", whole, 3) if routing.take("fallback_enabled", flag, True) else 0,
         mode=routing.take("mode", one_of("adapt", "strict"), "adapt"),
-        log_level=logging.take("level", text, "INFO").upper(),
+        log_level=logging.take("level", level, "INFO"),
         metrics=metrics.take("path", text, "/metrics") if metrics.take("enabled", flag, True) else "",
+        metrics_open=not metrics.take("auth", flag, True),
         redis=redis_of(top, is_shared=routing.take("distributed", flag, False)),
     )
     if auth.take("enabled", flag, False) and not settings.tokens:

@@ -1,0 +1,98 @@
+"""The log: one JSON object a line, one line a request. Never a prompt, an answer, a key."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from muxi_llm.gateway.told import Told
+    from muxi_llm.routes import Try
+
+log = logging.getLogger("muxi_llm.gateway")
+
+LONGEST = 200
+"""Characters of what a client may choose freely."""
+
+
+class Lines(logging.Formatter):
+    """A record → a JSON object, with the facts it was given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": when, "level": record.levelname.lower(), "logger": record.name}
+        line["message"] = record.getMessage()
+        line |= getattr(record, "facts", {})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def begin(level: str) -> None:
+    """Write lines to stderr, from that level on. Raises `ValueError` for one there is not."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("muxi_llm").setLevel(level)
+
+
+def tell(told: Told, upstream_id: str = "") -> None:
+    """One request, over: at ERROR where the gateway or who is behind it failed."""
+    level = logging.ERROR if told.result >= 500 else logging.INFO
+    if log.isEnabledFor(level):
+        facts = {name: value for name, value in facts_of(told, upstream_id).items() if value is not None}
+        log.log(level, "request", extra={"facts": facts})
+
+
+def facts_of(told: Told, upstream_id: str) -> dict[str, Any]:
+    """What is to be known of it; `None` where it is not."""
+    tries, report = told.tries, told.report
+    read, written = told.tokens
+    return {
+        "request_id": told.request_id,
+        "upstream_id": upstream_id or None,
+        "method": told.method,
+        "path": told.path[:LONGEST],
+        "principal": told.principal.id or None,
+        "model": told.model[:LONGEST] or None,
+        "deployment": tries[-1].deployment.name if tries and report is not None else None,
+        "answered": None if report is None else report.model[:LONGEST],
+        "attempts": None if not told.chosen else len(tries),
+        "status": told.result,
+        "stream": told.streamed or None,
+        "gone": told.gone or None,
+        "error": None if told.error is None else type(told.error).__name__,
+        "ms": _ms(told.ended - told.began),
+        "own_ms": _ms(told.own),
+        "first_ms": _ms(told.answered - told.began) if told.streamed and told.answered else None,
+        "input_tokens": read,
+        "output_tokens": written,
+        "cost": _cost(told),
+        "cache": None if report is None else report.cache_hit,
+        "tries": list(map(_try, tries)) if log.isEnabledFor(logging.DEBUG) else None,
+    }
+
+
+def _try(one: Try) -> dict[str, Any]:
+    return {
+        "deployment": one.deployment.name,
+        "ms": _ms(one.seconds),
+        "status": one.status,
+        "error": one.error,
+        "cooled": one.cooled,
+    }
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
+
+
+def _cost(told: Told) -> float | None:
+    """USD."""
+    cost = None if told.report is None else told.report.cost
+    return None if cost is None else float(cost)
