@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from muxi_llm import harness as harness
     from muxi_llm import llmix as llmix
     from muxi_llm import models as models
+    from muxi_llm import presets as presets
     from muxi_llm import prices as prices
     from muxi_llm import providers as providers
     from muxi_llm import runtime as runtime
@@ -96,6 +97,7 @@ _MODULES = {
     "harness",
     "llmix",
     "models",
+    "presets",
     "prices",
     "providers",
     "runtime",

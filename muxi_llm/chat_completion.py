@@ -27,9 +27,9 @@ class ChatCompletion:
     """Chat completions.
 
     model: `provider/model` (`anthropic/claude-sonnet-5`; without a prefix it is OpenAI's), or a list of
-    them: a chain, tried in order. messages: as OpenAI's, dicts or pydantic objects. Every parameter of
-    OpenAI's chat completions is taken and fitted to the provider; what had to change is on
-    `response.muxi.adaptations`. Further ones: `muxi_llm.types.common.CallParams`.
+    them: a chain, tried in order; or none, with `preset="module/preset"`. messages: as OpenAI's, dicts or
+    pydantic objects. Every parameter of OpenAI's chat completions is taken and fitted to the provider; what
+    had to change is on `response.muxi.adaptations`. Further ones: `muxi_llm.types.common.CallParams`.
 
     Returns OpenAI's `ChatCompletion` (readable by item too) with `response.muxi`; with `stream=True` an
     iterator of `ChatCompletionChunk` that falls back until its first chunk and raises after it. With a
@@ -71,9 +71,15 @@ class ChatCompletion:
         cls, model: Model, messages: Messages, stream: bool, **params: Unpack[ChatParams]
     ) -> ChatCompletionValue | Stream[ChatCompletionChunk]: ...
 
+    @overload
+    @classmethod
+    def create(cls, *, messages: Messages, stream: bool = False, **params: Unpack[ChatParams]) -> Any: ...
+
     @classmethod
     @shows(ChatParams, "ChatCompletion | Stream[ChatCompletionChunk]")
-    def create(cls, model: Model, messages: Messages, stream: bool = False, **params: Any) -> Any:
+    def create(
+        cls, model: Model | None = None, messages: Messages = (), stream: bool = False, **params: Any
+    ) -> Any:
         """The answer (see the class), sync: no event loop, no thread.
 
         params: OpenAI's, and those of `muxi_llm.types.common.CallParams`, which says what they do.
@@ -111,9 +117,17 @@ class ChatCompletion:
         cls, model: Model, messages: Messages, stream: bool, **params: Unpack[ChatParams]
     ) -> ChatCompletionValue | AsyncStream[ChatCompletionChunk]: ...
 
+    @overload
+    @classmethod
+    async def acreate(
+        cls, *, messages: Messages, stream: bool = False, **params: Unpack[ChatParams]
+    ) -> Any: ...
+
     @classmethod
     @shows(ChatParams, "ChatCompletion | AsyncStream[ChatCompletionChunk]")
-    async def acreate(cls, model: Model, messages: Messages, stream: bool = False, **params: Any) -> Any:
+    async def acreate(
+        cls, model: Model | None = None, messages: Messages = (), stream: bool = False, **params: Any
+    ) -> Any:
         """The answer (see the class), async."""
         params.update(model=model, messages=messages, stream=stream)
         return parse_into(params.get("response_format"), await prepare("chat", params).arun())

@@ -42,9 +42,15 @@ class Completion:
         cls, model: Model, prompt: Any, stream: bool, **params: Unpack[CompletionParams]
     ) -> CompletionValue | Stream[CompletionValue]: ...
 
+    @overload
+    @classmethod
+    def create(cls, *, prompt: Any, stream: bool = False, **params: Unpack[CompletionParams]) -> Any: ...
+
     @classmethod
     @shows(CompletionParams, "Completion | Stream[Completion]")
-    def create(cls, model: Model, prompt: Any, stream: bool = False, **params: Any) -> Any:
+    def create(
+        cls, model: Model | None = None, prompt: Any = None, stream: bool = False, **params: Any
+    ) -> Any:
         """The completion (see the class), sync."""
         return prepare("completion", {**params, "model": model, "prompt": prompt, "stream": stream}).run()
 
@@ -66,9 +72,17 @@ class Completion:
         cls, model: Model, prompt: Any, stream: bool, **params: Unpack[CompletionParams]
     ) -> CompletionValue | AsyncStream[CompletionValue]: ...
 
+    @overload
+    @classmethod
+    async def acreate(
+        cls, *, prompt: Any, stream: bool = False, **params: Unpack[CompletionParams]
+    ) -> Any: ...
+
     @classmethod
     @shows(CompletionParams, "Completion | AsyncStream[Completion]")
-    async def acreate(cls, model: Model, prompt: Any, stream: bool = False, **params: Any) -> Any:
+    async def acreate(
+        cls, model: Model | None = None, prompt: Any = None, stream: bool = False, **params: Any
+    ) -> Any:
         """The completion (see the class), async."""
         return await prepare(
             "completion", {**params, "model": model, "prompt": prompt, "stream": stream}

@@ -12,6 +12,7 @@ Set at run time (or leave to the environment)::
     muxi_llm.config.bounds = Bounds(reply=2**20)   # the most a server may send, in bytes
     muxi_llm.config.models = {"fast": {"strategy": "least-busy", "deployments": [{"model": ...}, ...]}}
     muxi_llm.config.prices = "prices.toml"         # prices of your own, or a mapping; see `types.prices`
+    muxi_llm.config.presets = "config/llm"         # LLMIX_CONFIG_DIR: where `preset=` is looked up
     muxi_llm.config.fallback = {"retry_delay": 1.0, "max_retries": 3, "default_chains": {...}}
 
 A call under way never sees a later change: what it read is frozen.
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 from muxi_llm.types.prices import price_book
 
 if TYPE_CHECKING:
+    from muxi_llm.presets.registry import ConfigRegistryManager
     from muxi_llm.types.kept import ResponseStore
     from muxi_llm.types.prices import FixedPrice, Prices
 
@@ -71,6 +73,10 @@ models: Mapping[str, Mapping[str, Any]] = {}
 prices: Prices | str | os.PathLike[str] | None = None
 """What models cost you, where that is not the list price: a mapping by `provider/model`, or a `.json` or
 `.toml` file of one, read and checked when it is set. See `muxi_llm.types.prices.ModelPrice`."""
+
+presets: str | os.PathLike[str] | ConfigRegistryManager | None = None
+"""Where presets are: a registry's folder, or one that was opened with trust in somebody
+(`muxi_llm.presets.open("config/llm", trust="deploy/llmix-trust.json")`); `None`: `LLMIX_CONFIG_DIR`."""
 
 fallback: Mapping[str, Any] = {}
 """Defaults for retries and fallbacks, see `FallbackSettings`."""

@@ -26,14 +26,16 @@ class Embedding:
 
     @classmethod
     @shows(EmbeddingParams, "CreateEmbeddingResponse")
-    def create(cls, model: Model, input: Any, **params: Unpack[EmbeddingParams]) -> CreateEmbeddingResponse:
+    def create(
+        cls, model: Model | None = None, input: Any = None, **params: Unpack[EmbeddingParams]
+    ) -> CreateEmbeddingResponse:
         """The vectors (see the class), sync."""
         return prepare("embedding", {**params, "model": model, "input": input}).run()  # type: ignore[no-any-return]
 
     @classmethod
     @shows(EmbeddingParams, "CreateEmbeddingResponse")
     async def acreate(
-        cls, model: Model, input: Any, **params: Unpack[EmbeddingParams]
+        cls, model: Model | None = None, input: Any = None, **params: Unpack[EmbeddingParams]
     ) -> CreateEmbeddingResponse:
         """The vectors (see the class), async."""
         return await prepare("embedding", {**params, "model": model, "input": input}).arun()  # type: ignore[no-any-return]

@@ -34,9 +34,9 @@ from muxi_llm.models import RawChunk, RawValue
 from muxi_llm.providers import registry
 from muxi_llm.providers.compatible import MORE, OpenAICompatible
 from muxi_llm.providers.voices import OPENAI_AUDIO
-from muxi_llm.runtime import WITH_FILES, Prepared, fetcher_of, is_scripted, log, with_files
+from muxi_llm.runtime import WITH_FILES, Prepared, fetcher_of, is_scripted, log, preset_calls, with_files
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
-from muxi_llm.wire.base import Ledger, WireError, loads
+from muxi_llm.wire.base import Ledger, WireError, dumps, loads
 from muxi_llm.wire.openai.audio_inbound import SpeechInbound, TranscriptInbound
 from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound
 from muxi_llm.wire.passthrough import MESSAGES, RESPONSES, Events, Through
@@ -79,6 +79,7 @@ DEFAULT_RETRIES = 2  # both vendors' clients; as their default it says nothing a
 OPTIONS = (
     *("fallback_models", "fallback_config", "retries", "provider_options", "adapt", "provider"),
     *harness.CALL_OPTIONS,
+    "preset",
 )
 """Arguments of ours that a drop-in client's `create` takes besides its vendor's."""
 
@@ -198,12 +199,24 @@ class Exchange:
         options = given.keys() - {"timeout"}
         if own.max_retries != DEFAULT_RETRIES:
             given.setdefault("retries", own.max_retries)
+        preset = given.pop("preset", None)
+        if preset is not None:
+            calls, names = preset_calls(), self.wire.parameters
+            preset = calls.found(preset)
+            given = calls.into_options(preset, given, raw)
+            raw = calls.into_body(preset, door.endpoint, raw, self._ledger, names)
+            if raw["model"] == preset.asked[0]["model"]:  # which its own server knows without a prefix
+                raw["model"] = raw["model"].removeprefix(f"{own.provider}/")
+            content = dumps(raw) if isinstance(content, bytes) else dict(raw)
+        lost = tuple(self._ledger.entries)
         model = raw.pop("model", None)
         candidates = own.choose(model, raw) if own.choose else _meant(door, model, raw, given, own)
+        if preset is not None:
+            calls.check(preset, candidates)
         if door.endpoint in WITH_FILES and not _goes_plainly(candidates, model, options):
             raw = content = dict(with_files(door.endpoint, raw))
         body, needs, extra = self._chat_form(door, content, candidates, own.headers)
-        verbatim = self._own_body(raw, candidates)
+        verbatim = self._own_body(raw, candidates, lost)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
         self.is_plain = self.is_own and _goes_plainly(candidates, model, options)
         request = Request(
@@ -218,17 +231,21 @@ class Exchange:
             extra_body=extra,
             verbatim=verbatim,
             adaptations=tuple(self._ledger.entries),
+            preset=preset and preset.told,
             provider_options=given.get("provider_options", {}),
             fetch=fetcher_of(settings.fetch_media),
         )
         return Prepared(request, candidates, settings.transport, own.port, harness.of_call(given))
 
-    def _own_body(self, raw: Json, candidates: Sequence[Candidate]) -> Json:
-        """What the client's own server is asked: *raw* itself, unless it holds what only others know."""
+    def _own_body(self, raw: Json, candidates: Sequence[Candidate], lost: Sequence[Adaptation]) -> Json:
+        """What the client's own server is asked: *raw* itself, unless it holds what only others know.
+
+        lost: what it lacks already.
+        """
         servers = [one.provider for one in candidates if isinstance(one.provider, OwnServer)]
         if not servers:
             return raw
-        ledger = Ledger(servers[0].name)
+        ledger = Ledger(servers[0].name, entries=list(lost))
         body = self.wire.own_body(raw, ledger)
         for server in servers:
             server.changes = ledger.entries
@@ -302,6 +319,8 @@ class Exchange:
             headers["x-muxi-cache"] = f"{report.cache_hit}{'; stale' if report.stale else ''}"
         if report.shared:
             headers["x-muxi-shared"] = "true"
+        if report.preset:
+            headers["x-muxi-preset"] = f"{report.preset}@{report.preset_revision or 'file'}"
         headers["x-muxi-attempts"] = str(len(report.attempts))
         if self.tells_cost and not stream and (cost := report.cost) is not None:
             headers["x-muxi-cost"] = f"{cost:f}"

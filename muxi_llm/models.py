@@ -155,7 +155,8 @@ class Report:
     lower-case name (request id, rate limits). cache_hit: the tier of the cache it came from, `l1` (memory)
     or `l2` (Redis); `None` for an answer of a model's. stale: seconds it is kept beyond its time, because no
     other was to be had, or while one is fetched. shared: another call that was under way asked the same,
-    and this is what it was answered. meter: what was used, see `usage` and `cost`.
+    and this is what it was answered. meter: what was used, see `usage` and `cost`. preset, preset_revision:
+    which preset the call was made with, and the release it is in (`None` for one from a file).
     """
 
     model: str
@@ -167,6 +168,8 @@ class Report:
     stale: float = 0.0
     shared: bool = False
     meter: Meter | None = field(default=None, repr=False, compare=False)
+    preset: str | None = None
+    preset_revision: str | None = None
 
     @property
     def usage(self) -> Any:

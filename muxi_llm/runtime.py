@@ -13,6 +13,7 @@ import threading
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -34,9 +35,11 @@ from muxi_llm.transport.ports import AsyncIO, BlockingIO
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping, Sequence
+    from types import ModuleType
 
     from muxi_llm.core.port import IO, Harness
     from muxi_llm.core.request import Candidate
+    from muxi_llm.models import Adaptation
     from muxi_llm.transport.fetch import Fetcher
     from muxi_llm.wire.base import Endpoint
 
@@ -181,6 +184,31 @@ def with_files(endpoint: Endpoint, given: Mapping[str, Any]) -> Mapping[str, Any
 
 def prepared_of(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None) -> Prepared:
     """`prepare` for arguments that were looked through: only what there is, and by its name."""
+    if "preset" not in given:
+        return _prepared(endpoint, given, port)
+    calls, given = preset_calls(), dict(given)
+    preset = calls.found(given.pop("preset"))
+    given, lost = calls.beneath(preset, endpoint, given, given.get("adapt") or config.mode)
+    prepared = _prepared(endpoint, given, port, lost, preset.told)
+    calls.check(preset, prepared.candidates)
+    return prepared
+
+
+@cache
+def preset_calls() -> ModuleType:
+    """What puts presets on calls."""
+    from muxi_llm.presets import calls  # noqa: PLC0415 - an extra, for those who name a preset
+
+    return calls
+
+
+def _prepared(
+    endpoint: Endpoint,
+    given: Mapping[str, Any],
+    port: IO | None,
+    lost: tuple[Adaptation, ...] = (),
+    preset: tuple[str | None, str | None] | None = None,
+) -> Prepared:
     settings = config.settings()
     candidates = (grouped if config.models else candidates_of)(endpoint, given, settings)
     body, needs = body_of(endpoint, given)
@@ -195,6 +223,8 @@ def prepared_of(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = 
         headers=given.get("extra_headers") or {},
         query=given.get("extra_query") or {},
         extra_body=given.get("extra_body") or {},
+        adaptations=lost,
+        preset=preset,
         provider_options=given.get("provider_options") or {},
         fetch=fetcher_of(settings.fetch_media),
     )

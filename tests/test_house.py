@@ -27,9 +27,11 @@ LAZY_IMPORTS = {
     "utils/token_counter.py:tiktoken.registry",  # 138 ms, for those who count tokens
     "runtime.py:muxi_llm.harness",  # its stages, for those who configured one
     "clients/sending.py:muxi_llm.transport.files",  # for those who send some
+    "runtime.py:muxi_llm.presets",  # an extra, for those who name a preset
     "clients/openai.py:muxi_llm.clients",  # Responses, which take long to load
     "clients/storing.py:muxi_llm.clients",  # files and batches, for those who have some
     "utils/retry.py:tenacity",  # most calls are never tried again
+    "commands/llmix/__init__.py:muxi_llm.commands.llmix.command",  # extras
     "commands/mda/__init__.py:muxi_llm.commands.mda.command",  # extras
     "harness/cache.py:muxi_llm.harness.redis_tier",  # redis: an extra
     "harness/making.py:muxi_llm.harness.redis_tier",  # likewise

@@ -26,7 +26,7 @@ def taking_chain(theirs: type, name: str) -> Any:
     """The method *name* of *theirs*, taking arguments of ours too, and a list as `model`: it looks the
     name up in tables.
     """
-    original = taking_options(theirs, name)
+    original = taking_options(theirs, name, ("model", "max_tokens"))
 
     @wraps(original)
     def method(self: Any, *args: Any, **params: Any) -> Any:

@@ -57,14 +57,14 @@ from muxi_llm.types.common import Model, Options
 _Format = TypeVar("_Format", default=None)
 
 class Arguments(Options, total=False):
-    model: Required[Model]
+    model: Model  # may be left out: a preset has one
     extra_headers: Headers | None
     extra_query: Query | None
     extra_body: Body | None
     timeout: float | httpx2.Timeout | NotGiven | None
 
 class MessageArguments(Arguments, total=False):
-    max_tokens: Required[int]
+    max_tokens: int  # likewise
     messages: Required[Iterable[MessageParam]]
     cache_control: CacheControlEphemeralParam | Omit | None
     container: MessageCreateParamsContainerParam | Omit | None
@@ -83,7 +83,7 @@ class MessageArguments(Arguments, total=False):
     workspace_id: str | Omit
 
 class BetaMessageArguments(Arguments, total=False):
-    max_tokens: Required[int]
+    max_tokens: int  # likewise
     messages: Required[Iterable[BetaMessageParam]]
     billing_policy: BetaBillingPolicyParam | Omit | None
     cache_control: BetaCacheControlEphemeralParam | Omit | None

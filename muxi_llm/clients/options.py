@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from muxi_llm.core.plain import made_plain
 from muxi_llm.inbound import OPTIONS
+from muxi_llm.runtime import preset_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Literal, Self
 
     from muxi_llm.harness import Breaker, Cache
+    from muxi_llm.presets.source import Preset
     from muxi_llm.types.common import FallbackConfig
 
 Kind = TypeVar("Kind", bound=type)
@@ -47,6 +49,7 @@ class Optioned:
             provider: Any = None,
             requests_per_minute: int | None = None,
             tokens_per_minute: int | None = None,
+            preset: str | Preset | None = None,
             **settings: Any,
         ) -> Self:
             """The client, with other settings."""
@@ -135,15 +138,20 @@ def form_of(request: Any) -> dict[str, Any]:
     return said
 
 
-def taking_options(theirs: type, name: str) -> Any:
+def taking_options(theirs: type, name: str, demanded: Sequence[str] = ("model",)) -> Any:
     """The method *name* of a vendor's resource, taking arguments of ours too.
 
-    It is looked up at each call: programs put others in its place, tracers above all.
+    demanded: what it cannot do without, though a preset says it. It is looked up at each call: programs put
+    others in its place, tracers above all.
     """
 
     @wraps(getattr(theirs, name))
     def method(self: Any, *args: Any, **params: Any) -> Any:
         options = taken_from(params)
+        if preset := options.get("preset") or self._client._options_of_ours.get("preset"):
+            calls = preset_calls()
+            options["preset"] = calls.found(preset)  # the same release, whenever it is sent
+            params = {**calls.demanded(options["preset"], demanded), **params}
         return getattr(theirs, name)(self, *args, **(loaded(params, options) if options else params))
 
     return method

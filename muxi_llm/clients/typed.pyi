@@ -47,7 +47,7 @@ from muxi_llm.wire import values
 _Format = TypeVar("_Format", default=None)
 
 class Arguments(Options, total=False):
-    model: Required[Model]
+    model: Model  # may be left out: a preset has one
     extra_headers: Headers | None
     extra_query: Query | None
     extra_body: Body | None

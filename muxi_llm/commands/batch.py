@@ -59,6 +59,11 @@ def add(batch: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--concurrency", type=_count, default=16, metavar="N", help="at once; default %(default)s"
     )
+    run.add_argument(
+        "--preset",
+        metavar="MODULE/PRESET",
+        help="model and parameters where neither a line nor an option says",
+    )
     run.add_argument("--retries", type=int, metavar="N", help="tries after the first")
     run.add_argument("--timeout", type=float, metavar="SECONDS", help="for each try")
     run.add_argument(
@@ -158,9 +163,11 @@ def _run(given: argparse.Namespace) -> int:
         how["fallback_models"] = given.fallback
 
     async def ask(params: dict[str, Any]) -> Any:
-        return await ChatCompletion.acreate(**params, **how)
+        return await ChatCompletion.acreate(**{**params, **how})
 
     try:
+        if given.preset:  # by its name it is part of what is asked; one run is of one release
+            overrides["preset"], how["preset"] = given.preset, runtime.preset_calls().found(given.preset)
         _check({**overrides, **how})
         # Where a provider says 429, fewer of the workers get through to it, down to one.
         harness.configure(concurrency=given.concurrency, concurrency_minimum=1, kill_switch=True)
@@ -207,7 +214,7 @@ def _overrides(given: argparse.Namespace) -> dict[str, Any]:
 
 def _check(arguments: dict[str, Any]) -> None:
     """What is wrong with all lines alike is better said at once."""
-    if "model" in arguments:
+    if "model" in arguments or "preset" in arguments:
         runtime.prepare("chat", {"messages": [{"role": "user", "content": "?"}], **arguments})
 
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm import __version__, runtime
-from muxi_llm.commands import batch, harness, kill_switch, mda
+from muxi_llm.commands import batch, harness, kill_switch, llmix, mda
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.providers import registry
 from muxi_llm.providers.base import wire_at
@@ -35,11 +35,14 @@ ROOMS = {
 """Commands whose room is an extra, and is loaded when they are asked for."""
 
 
+OWN = {"llmix": llmix.main, "mda": mda.main}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    if words[:1] == ["mda"]:  # it has its own way with options
-        return mda.main(words[1:])
+    if words and words[0] in OWN:  # they have their own ways with options
+        return OWN[words[0]](words[1:])
     given = _parser(words[0] if words else "").parse_args(words)
     try:
         status: int = given.run(given)
@@ -98,6 +101,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
         )
     )
     harness.add(commands.add_parser("harness", help="what a Redis cache holds, and emptying it"))
+    commands.add_parser("llmix", help="releases of presets: publish, check, list, compare, go back")
     commands.add_parser("mda", help="presets as documents: digests, signatures, and the papers of a release")
     return parser
 

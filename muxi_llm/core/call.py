@@ -54,6 +54,8 @@ async def call(
         value, report = await harness.answer(
             io, request, candidates, partial(_run, io, request, candidates, harness, io.now())
         )
+    if request.preset is not None:
+        report = replace(report, preset=request.preset[0], preset_revision=request.preset[1])
     if isinstance(value, StreamFlow):
         value.report = report
     else:

@@ -110,6 +110,8 @@ class Request(NamedTuple):
     query: Mapping[str, Any] = {}
     extra_body: Mapping[str, Any] = {}
     provider_options: Mapping[str, Mapping[str, Any]] = {}
+    preset: tuple[str | None, str | None] | None = None
+    """Which preset the call was made with, and its release; for the report alone."""
     fetch: Callable[[str, MediaKind, float], Media] | None = None
     """What is at a URL, of that kind, within seconds; blocking. `None`: URLs are not fetched here."""
 

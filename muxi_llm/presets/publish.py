@@ -11,24 +11,26 @@ lock; without one, the rename itself lets one win. What a killed one left in sta
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from muxi_llm.presets import canonical, files, root, source
 from muxi_llm.presets.errors import ConfigNotFoundError, InvalidConfigError, ReleaseError
 from muxi_llm.presets.release import Release, read_release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from muxi_llm.presets.source import Preset
 
     Signature = Mapping[str, Any]
-    RegistryRootSigner = Callable[["RegistryRootSigningInput"], Signature | Sequence[Signature]]
+
+RegistryRootSigner: TypeAlias = "Callable[[RegistryRootSigningInput], Signature | Sequence[Signature]]"
 
 STAGING = f"{root.COMPILED}/.staging"
 _numbers = count()
@@ -58,13 +60,13 @@ class ConfigRegistryPublishOptions:
     """How it is published.
 
     signed_root: who signs, `None` for a release without a root. load: from `module/preset` and a source's
-    bytes to a preset, with whatever checks; it raises for what is not to be published. source: the folder
-    of the sources, by default the registry's own. published_at: ISO 8601, by default now.
+    bytes to a preset, with whatever checks; it raises for what is not to be published. sources: by
+    `module/preset`, or their folder, by default the registry's own. published_at: ISO 8601, by default now.
     """
 
     signed_root: RegistryRootSigningOptions | None = None
     load: Callable[[str, bytes], Preset] | None = None
-    source: str | Path | None = None
+    sources: Mapping[str, bytes] | str | Path | None = None
     published_at: str | None = None
 
 
@@ -104,7 +106,9 @@ class ConfigRegistryPublisher:
         as it is if it is the same, else refused.
         """
         wanted = options or ConfigRegistryPublishOptions()
-        sources = discover(Path(wanted.source or self.registry / "source"))
+        sources = wanted.sources
+        if not isinstance(sources, Mapping):
+            sources = discover(Path(sources or self.registry / "source"))
         contents = {name: (data, _resolved(name, data, wanted)) for name, data in sources.items()}
         now = datetime.now(UTC)
         revision = root.revision_of(revision or _automatic(sources, now))

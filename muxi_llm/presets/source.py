@@ -16,6 +16,7 @@ from typing import Any
 from muxi_llm.presets import canonical, schema, yaml
 from muxi_llm.presets.errors import MdaError, SecurityError
 from muxi_llm.presets.schemas import NAMES
+from muxi_llm.providers.asked import params_of
 
 SOURCE_BYTES = 1 << 20
 """How large a document may be."""
@@ -180,6 +181,21 @@ class Preset:
         """The Markdown below the front matter, with one kind of newline: notes for people, or a prompt."""
         return self.document.body
 
+    @cached_property
+    def asked(self) -> tuple[dict[str, Any], list[str]]:
+        """What it asks of a call, by the names of the faces' parameters, and what in vain."""
+        return params_of(self.config)
+
+    @cached_property
+    def fitting(self) -> dict[str, dict[str, Any]]:
+        """The same by endpoint, once it is known that all of it can be asked there."""
+        return {}
+
+    @cached_property
+    def told(self) -> tuple[str | None, str | None]:
+        """As `response.muxi` tells it: `module/preset` (else the document's name), and the release."""
+        return self.id or self.name, self.revision
+
     @property
     def name(self) -> str:
         """What the document is called."""
@@ -190,7 +206,7 @@ class Preset:
         """What it says of itself."""
         return str(self.front["description"])
 
-    @property
+    @cached_property
     def network(self) -> Any:
         """`requires.network`: what the preset says it must reach; see `muxi_llm.presets.network`."""
         return (self.front.get("requires") or {}).get("network")

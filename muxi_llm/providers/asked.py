@@ -50,6 +50,34 @@ def asked_of(config: Mapping[str, Any]) -> Asked:
     return asked
 
 
+def params_of(config: Mapping[str, Any]) -> tuple[Kwargs, list[str]]:
+    """What a preset's config (either spelling) asks of a call, by the names of the faces' parameters; and
+    what it asks in vain.
+
+    Its time is that of the whole call. Its cache is the harness' if it is one that keeps answers.
+    """
+    wanted = snake_case(config)
+    asked, provider = asked_of(wanted), PLACES.get(wanted["provider"], wanted["provider"])
+    params = {"model": f"{provider}/{wanted['model']}"}
+    params |= {name: value for name, value in asked.params.items() if value is not None}
+    if "max_tokens" in params:  # the name OpenAI takes of every chat model, and others are asked by their own
+        params.setdefault("max_completion_tokens", params.pop("max_tokens"))
+    extra = {name: value for name, value in asked.extra.items() if value is not None}
+    caching = _caching(wanted)
+    time, retries = (wanted.get("timeout") or {}).get("total_time"), common_of(wanted).get("max_retries")
+    further = {
+        "provider_options": {provider: extra} if extra else None,
+        "retries": retries,
+        "fallback_config": {"deadline": time} if time is not None else None,
+        "cache": {name: caching[name] for name in ("strategy", "ttl") if name in caching}
+        if caching.get("strategy") in KEEPING
+        else False
+        if caching.get("strategy") == "disabled"
+        else None,
+    }
+    return params | {name: value for name, value in further.items() if value is not None}, asked.lost
+
+
 def openai(config: Mapping[str, Any], asked: Asked) -> None:
     """https://platform.openai.com/docs/api-reference/chat/create."""
     options = _options(config, "openai")
@@ -216,6 +244,11 @@ def _camel(name: str) -> str:
 
 
 # ------------------------------------------------------------------------------------------- tables
+
+PLACES = {"sno-gpu": "vllm"}
+"""LLMix's providers that have another name here."""
+
+KEEPING = {"memory", "redis", "redis-or-memory"}
 
 DEFAULT_THINKING = 10_000
 """Tokens, where a config enables Anthropic's thinking and says no more."""

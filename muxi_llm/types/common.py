@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
     from muxi_llm.harness import Breaker, Cache
+    from muxi_llm.presets.source import Preset
 
 Message = Mapping[str, Any]
 """A chat message: a dict, or a pydantic object such as `response.choices[0].message`."""
@@ -53,6 +54,7 @@ class Options(TypedDict, total=False):
     provider: str | None
     requests_per_minute: int | None
     tokens_per_minute: int | None
+    preset: str | Preset | None
 
 
 class CallParams(Options, total=False):
@@ -65,7 +67,8 @@ class CallParams(Options, total=False):
     headers, fallbacks get those that trace a request (`traceparent`, `tracestate`, `x-request-id` and its
     kin). provider_options: the same by provider, fallbacks too: fields of the body, `extra_headers` and
     `extra_query`, as in `{"anthropic": {"top_k": 5, "extra_headers": {"anthropic-beta": "..."}}}`.
-    provider: who is asked, where no model says so.
+    provider: who is asked, where no model says so. preset: `module/preset` of the configured registry (see
+    `muxi_llm.config.presets`), or one that was loaded: its model and its parameters, where the call has none.
     adapt: `adapt`, `strict` or `passthrough`. cache: where answers are kept and looked for, `False` for
     nowhere, or a `muxi_llm.harness.Cache` (or its fields as a dict). tenant: whose the call is: callers of
     another tenant share no answer with it (default: each key is its own). singleflight, breaker,

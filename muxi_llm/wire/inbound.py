@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,11 @@ class Inbound:
 
     An object remembers what its request asked for (the model's name, which chunks to send), so that the
     answer is in the client's own terms.
+    """
+
+    parameters: ClassVar[Mapping[str, str] | None] = None
+    """Where parameters of the chat form are in a client's body (points between, within objects), those that
+    are there at all; `None`: by their own names.
     """
 
     def __init__(self, ledger: Ledger) -> None:

@@ -112,7 +112,7 @@ def _race(registry: Path, folder: Path, revision: str, writer: int) -> None:
             own = folder / f"sources-{revision}-{number}"
             said = {"revision": revision, "racer": number, "won": True, "error": ""}
             try:
-                publish(registry, revision, source=own)
+                publish(registry, revision, sources=own)
             except LLMConfigError as error:
                 said.update(won=False, error=str(error))
             os.write(writer, json.dumps(said).encode() + b"\n")

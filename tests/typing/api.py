@@ -149,3 +149,17 @@ def anthropics_client() -> None:
 async def anthropics_async_client() -> None:
     message = await AsyncAnthropic().messages.create(model="openai/gpt-4", max_tokens=9, messages=[])
     assert_type(message.muxi, Report)
+
+
+def presets() -> None:
+    """A preset has the model."""
+    muxi_llm.config.presets = "config/llm"
+    preset = muxi_llm.presets.ConfigRegistryManager.open("config/llm").preset("search_summary/openai_fast")
+    print(preset.body, preset.revision, preset.config["model"])
+    for one in (preset, "search_summary/openai_fast"):
+        answer = ChatCompletion.create(preset=one, messages=[{"role": "user", "content": "Hello"}])
+        print(answer.muxi.preset, answer.muxi.preset_revision)
+        OpenAI().chat.completions.create(preset=one, messages=[{"role": "user", "content": "Hello"}])
+        OpenAI().with_options(preset=one).chat.completions.create(messages=[])
+        muxi_llm.Anthropic().messages.create(preset=one, messages=[])
+        muxi_llm.Embedding.create(preset=one, input="Hello")

@@ -60,7 +60,7 @@ def _job(line: bytes, number: int, overrides: Mapping[str, Any], system: str | N
         if isinstance(row, dict) and row.get("custom_id") is not None:
             key, named = str(row["custom_id"]), True
         params = {**_params(row, system), **overrides}
-        if "model" not in params:
+        if "model" not in params and "preset" not in params:
             raise ValueError("the line names no model, and there is none for all of them")
     except ValueError as error:
         told = ValueError(f"{source}, line {number}: {error}")

@@ -8,7 +8,7 @@ Sources: https://docs.anthropic.com/en/api/messages, .../messages-streaming and 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from muxi_llm.errors import APITimeoutError, ContextLengthExceededError
 from muxi_llm.wire.anthropic.foreign import own_messages, thinks_no_more
@@ -25,9 +25,19 @@ if TYPE_CHECKING:
     from muxi_llm.models import ChatCompletion, ChatCompletionChunk
     from muxi_llm.wire.base import Ledger
 
+PARAMETERS: Mapping[str, str] = {
+    **{name: name for name in ("model", "max_tokens", "temperature", "top_p")},
+    "max_completion_tokens": "max_tokens",
+    "reasoning_effort": "output_config.effort",
+    "stop": "stop_sequences",
+}
+"""https://platform.claude.com/docs/en/api/messages/create."""
+
 
 class AnthropicInbound(Inbound):
     """Anthropic Messages, backwards."""
+
+    parameters: ClassVar[Mapping[str, str] | None] = PARAMETERS
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)

@@ -8,7 +8,7 @@ items, and comes back in them. A conversation kept on the server is its keeper's
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm.errors import InvalidRequestError, shown, shown_error
 from muxi_llm.wire.base import WireError, dumps_answer
@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from muxi_llm.models import ChatCompletion, ChatCompletionChunk
     from muxi_llm.wire.base import Json, Ledger
 
+PARAMETERS: Mapping[str, str] = {
+    **{name: name for name in ("metadata", "model", "parallel_tool_calls", "prompt_cache_key")},
+    **{name: name for name in ("prompt_cache_retention", "safety_identifier", "service_tier", "store")},
+    **{name: name for name in ("temperature", "top_logprobs", "top_p", "user")},
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "reasoning_effort": "reasoning.effort",
+    "verbosity": "text.verbosity",
+}
+"""https://platform.openai.com/docs/api-reference/responses/create."""
+
 
 class ResponsesInbound(OpenAIInbound):
     """OpenAI's Responses, backwards.
@@ -38,6 +49,7 @@ class ResponsesInbound(OpenAIInbound):
     """
 
     not_kept = "responses are not kept here; send the whole conversation as input"
+    parameters: ClassVar[Mapping[str, str] | None] = PARAMETERS
 
     def __init__(self, ledger: Ledger, *, keeps: bool = False) -> None:
         super().__init__(ledger)
