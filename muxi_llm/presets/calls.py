@@ -18,6 +18,7 @@ from muxi_llm.presets.errors import LLMConfigError, MdaError
 from muxi_llm.presets.registry import ConfigRegistryManager
 from muxi_llm.presets.source import Preset
 from muxi_llm.wire.base import Ledger, overlaid
+from muxi_llm.wire.inbound import has, with_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +109,8 @@ def into_body(
             name = SAME[name]  # noqa: PLW2901 - completions know the one of the two alone
         if name not in known:
             ledger.dropped(name, "the preset has it, and here is no such parameter")
-        elif not any(_has(given, _path(one, names)) for one in (name, SAME.get(name, name))):
-            body = _with(body, _path(name, names), value)
+        elif not any(has(given, _path(one, names)) for one in (name, SAME.get(name, name))):
+            body = with_value(body, _path(name, names), value)
     return body
 
 
@@ -134,15 +135,6 @@ def into_options(preset: Preset, given: Mapping[str, Any], body: Mapping[str, An
 
 def _path(name: str, names: Mapping[str, str] | None) -> list[str]:
     return [name] if names is None else names.get(name, name).split(".")
-
-
-def _has(body: Any, path: Sequence[str]) -> bool:
-    return not path or (isinstance(body, Mapping) and path[0] in body and _has(body[path[0]], path[1:]))
-
-
-def _with(body: Mapping[str, Any], path: Sequence[str], value: Any) -> Json:
-    first, *rest = path
-    return {**body, first: _with(body.get(first) or {}, rest, value) if rest else value}
 
 
 def check(preset: Preset, candidates: Sequence[Candidate]) -> None:

@@ -162,12 +162,8 @@ class ConfigRegistryPublisher:
 
     def active(self) -> str | None:
         """The revision that is served, `None` before the first."""
-        try:
-            return root.read_pointer(files.read(self.registry, root.POINTER))[0]
-        except ReleaseError as error:
-            if error.code == "file-missing":
-                return None
-            raise
+        is_there = os.path.lexists(self.registry / root.POINTER)
+        return root.read_pointer(files.read(self.registry, root.POINTER))[0] if is_there else None
 
     def _commit(
         self,
@@ -217,19 +213,10 @@ class ConfigRegistryPublisher:
             self._disk.remove(path)
 
     def _told(self, release: Release, *, activated: bool, created: bool) -> PublishedRevision:
-        at = self.registry / root.COMPILED / release.revision
-        signed = release.root_sha256
-        return PublishedRevision(
-            release.revision,
-            str(at),
-            str(at / root.MANIFEST),
-            release.manifest_sha256,
-            activated,
-            tuple(sorted(release.manifest.presets)),
-            None if signed is None else str(at / root.ROOT),
-            signed,
-            created,
-        )
+        at, signed = f"{self.registry}/{root.COMPILED}/{release.revision}", release.root_sha256
+        compiled = at, f"{at}/{root.MANIFEST}", release.manifest_sha256
+        presets, root_path = tuple(sorted(release.manifest.presets)), signed and f"{at}/{root.ROOT}"
+        return PublishedRevision(release.revision, *compiled, activated, presets, root_path, signed, created)
 
 
 def discover(folder: Path) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ Whatever is wrong is a `ReleaseError`; a release that could be read is right to 
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -76,7 +77,8 @@ def read_release(
         message = f"Checksum mismatch for Config Registry manifest {at}/{root.MANIFEST}"
         raise ReleaseError("manifest-digest-mismatch", message)
     manifest = root.read_manifest(data, revision)
-    signed = _signed(registry, f"{at}/{root.ROOT}", required=judge is not None)
+    demanded = judge is not None or os.path.lexists(registry / at / root.ROOT)
+    signed = files.read(registry, f"{at}/{root.ROOT}") if demanded else None
     if signed is not None:
         found = root.read_root(signed)
         if judge is not None:
@@ -90,15 +92,6 @@ def read_release(
     if judge is not None:
         _check_nothing_else(registry, at, contents)
     return Release(manifest, root.sha256(data), None if signed is None else root.sha256(signed), contents)
-
-
-def _signed(registry: Path, path: str, *, required: bool) -> bytes | None:
-    try:
-        return files.read(registry, path)
-    except ReleaseError as error:
-        if error.code == "file-missing" and not required:
-            return None
-        raise
 
 
 def _check_nothing_else(registry: Path, at: str, contents: Mapping[str, bytes]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from muxi_llm.errors import APIError
     from muxi_llm.wire.base import Json, Ledger
@@ -70,3 +71,14 @@ def message_of(error: APIError) -> str:
     """What an error says, without the status that OpenAI's clients put before it by themselves."""
     status = getattr(error, "status_code", None)
     return (error.message or type(error).__name__).removeprefix(f"Error code: {status} - ")
+
+
+def has(body: Any, path: Sequence[str]) -> bool:
+    """Whether *body* says something at a path of `Inbound.parameters`."""
+    return not path or (isinstance(body, Mapping) and path[0] in body and has(body[path[0]], path[1:]))
+
+
+def with_value(body: Mapping[str, Any], path: Sequence[str], value: Any) -> Json:
+    """*body*, which says *value* there as well."""
+    first, *rest = path
+    return {**body, first: with_value(body.get(first) or {}, rest, value) if rest else value}

@@ -143,7 +143,7 @@ def test_publishing_says_what_comes_next(release: Release) -> None:
     assert status == 0
     first, second, last = out.splitlines()
     assert first == "ok: publish-registry"
-    assert second == "r1, served: a/one, b/two"
+    assert second == "r1: a/one, b/two"
     assert last.startswith("Next: mda release finalize --target llmix-registry --registry-dir config/llm")
 
 

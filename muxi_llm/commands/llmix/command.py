@@ -104,8 +104,7 @@ def _publish(given: argparse.Namespace) -> Answer:
     said |= dict.fromkeys(("revision", "activated")) | {"current": str(registry / root.POINTER)} | facts
     if given.keep:
         said["collected"] = publisher.collect(given.keep)
-    served = "served" if told.activated else "not served"
-    return said, [f"{told.revision}, {served}: {', '.join(told.preset_ids)}", _finalize(given)]
+    return said, [f"{told.revision}: {', '.join(told.preset_ids)}", _finalize(given)]
 
 
 def _finalize(given: argparse.Namespace) -> str:
@@ -152,10 +151,9 @@ def _check(given: argparse.Namespace) -> Answer:
         raise UsageError("--preset must use <module>/<preset>")
     opening.outside(given.root, given.trust)
     (manifest,) = loading.read_values([given.trust], "trust")
-    policy = manifest.get("registryRootTrustPolicy", manifest) if isinstance(manifest, dict) else {}
-    if not given.did_document and '"did-web"' in json.dumps(policy):
+    if not given.did_document and '"did-web"' in json.dumps(manifest):
         raise UsageError("did:web policy requires --did-document")
-    wanted = {"trust": manifest, "did_documents": given.did_document, "pin": given.pin}
+    wanted = {"trust": manifest, "did_documents": given.did_document}
     served = opening.open(given.root, **wanted)
     config, revision = served.preset(given.preset).config, served.active_revision
     message = tampered(given.root, revision, **wanted) if given.tamper_proof else None
@@ -179,9 +177,7 @@ def _list(given: argparse.Namespace) -> Answer:
     rows = list_revisions(given.root)
     active = next((row["revision"] for row in rows if row["active"]), None)
     lines = [
-        f"{'*' if row['active'] else ' '} {row['revision']}  {row['error'] or row['publishedAt']}  "
-        f"{len(row['presetIds'])} presets, {'signed' if row['signed'] else 'unsigned'}"
-        for row in rows
+        f"{'* '[not one['active']]} {one['revision']} {one['error'] or one['publishedAt']}" for one in rows
     ]
     return {"root": str(Path(given.root).resolve()), "active": active, "revisions": rows}, lines
 
@@ -210,9 +206,7 @@ def _rollback(given: argparse.Namespace) -> Answer:
         told = publisher.activate(to)
     lines = [f"{before} -> {told.revision}"]
     if told.registry_root_path and not given.revision:
-        lines.append(
-            "Who trusts a signer from a newer revision on refuses it: for them publish it anew (--help)."
-        )
+        lines.append("Who trusts a signer from a newer revision on refuses it: publish it anew (--revision).")
     return {"root": str(publisher.registry), "from": before, "to": to, "revision": told.revision}, lines
 
 
@@ -240,11 +234,10 @@ def _parser() -> argparse.ArgumentParser:
     made = command("check-registry", _check, "open it as a service would, read a preset", "trust! preset!")
     made.add_argument("--did-document", action="append", default=[], help="keys of a domain; may be repeated")
     made.add_argument("--tamper-proof", action="store_true", help="see that a changed copy is refused")
-    made.add_argument("--pin", choices=("digest", "signer"), help="what of the manifest is trusted")
     command("list", _list, "the releases there are; * is served")
     made = command("diff", _diff, "what changed between two releases")
     made.add_argument("one", metavar="REVISION")
     made.add_argument("other", metavar="REVISION", nargs="?", help="default: the one that is served")
-    text = "serve an earlier release (default: the one before), or publish it anew (--revision, --root-...)"
+    text = "serve an earlier release (--to), or publish it anew (--revision, --root-...)"
     command("rollback", _rollback, text, "to revision root-did root-key-id root-key-file")
     return parser
