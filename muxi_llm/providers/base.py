@@ -301,7 +301,7 @@ class Provider:
             return wire
         if endpoint == "completion" and "chat" in self.wires:
             return CompletionsOverChat(self.wire_for("chat", model, ledger))
-        have = ", ".join(sorted(self.endpoints()))
+        have = ", ".join(sorted({one.partition(".")[0] for one in self.endpoints()}))
         message = f"{self.name} has no {endpoint} endpoint (it has: {have})"
         if endpoint not in SPOKEN:  # which nearly everybody has
             others = import_module("muxi_llm.providers.registry").having(endpoint)  # it knows of us

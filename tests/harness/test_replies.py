@@ -70,3 +70,15 @@ def test_what_is_no_text_is_not_kept() -> None:
     cache = TwoTierCache()
     Replies().learn(cache, "k", RawValue(b"\xff"), Report("m", (), (), 0.0), Scripted())
     assert len(cache.memory) == 0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "merges"),
+    [("chat", True), ("rerank", True), ("moderation", True), ("image", False), ("file.create", False)],
+)
+def test_what_is_made_anew_each_time_is_neither_kept_nor_shared(endpoint: Any, merges: bool) -> None:
+    """Two callers who ask for an image want two."""
+    replies = Replies(TwoTierCache())
+    request = Request(endpoint, {"prompt": "a dot"})
+    assert replies.is_mergeable(request) is merges
+    assert (replies.cache_of(request, []) is not None) is (endpoint == "chat")

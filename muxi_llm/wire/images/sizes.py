@@ -6,7 +6,7 @@ import re
 from math import isclose, log
 from typing import TYPE_CHECKING, NamedTuple
 
-from muxi_llm.errors import InvalidRequestError, shown
+from muxi_llm.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def pixels(size: Any) -> tuple[int, int] | None:
     found = PIXELS.fullmatch(size)
     if found is None:
         raise InvalidRequestError(
-            f"size must be in pixels, as in '1024x1024', or 'auto', not {shown(size)}", param="size"
+            "size must be in pixels, as in '1024x1024', or 'auto'; this is neither", param="size"
         )
     return int(found[1]), int(found[2])
 
