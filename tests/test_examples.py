@@ -87,6 +87,15 @@ EXPECTED: dict[str, list[str]] = {
         "s  answered",
         "3 attempts, answered by anthropic/claude-sonnet-5",
     ],
+    "files_and_batches": [
+        "file, line 4: body.stream: a batch does not stream",
+        "the id says whose it is: True",
+        "adapted: file[1-3].max_tokens added: required by Anthropic",
+        "completed 3 of 3",
+        'Peru - This is claude-haiku-4-5. You asked "What is the capital of Peru?".',
+        "lines in the file: 3",
+        "deleted: True",
+    ],
     "image_generation": [
         "openai/gpt-image-1: 69 bytes, a PNG: True",
         "adapted: style dropped: dall-e-3 alone has it",

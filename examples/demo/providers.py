@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Self
 
-from examples.demo import anthropic_wire, gemini_wire, ollama_wire, openai_wire
+from examples.demo import anthropic_wire, batches, gemini_wire, ollama_wire, openai_wire
 from examples.demo.answers import Json, Refused, answer
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ class Provider(ThreadingTCPServer):
         self.key = f"demo-key-of-{name}"
         self.base_url = f"http://{HOST}:{self.server_address[1]}{self.wire.BASE_PATH}"
         self.counts: Counter[str] = Counter()
+        self.batches: batches.Batches = {}
 
     def handle_error(self, *_: object) -> None:
         """Callers may hang up at any time; everything else is a bug of ours."""
@@ -143,11 +144,24 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._started = time.monotonic()
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.startswith(batches.PATH):
+            self._model = "batches"
+            self._send(200, batches.begun(self.server.batches, body), {})
+            return
         if self.server.wire is gemini_wire:  # its path says what the others say in the body
             body |= gemini_wire.told(self.path)
         self._model = body["model"]
         try:
             self._answer(body)
+        except Refused as refusal:
+            content = self.server.wire.error(refusal.status, refusal.message)
+            self._send(refusal.status, content, refusal.headers)
+
+    def do_GET(self) -> None:
+        """Batches alone are asked for so."""
+        self._started, self._model = time.monotonic(), "batches"
+        try:
+            self._send(200, batches.asked(self.server.batches, self.path), {})
         except Refused as refusal:
             content = self.server.wire.error(refusal.status, refusal.message)
             self._send(refusal.status, content, refusal.headers)
@@ -167,8 +181,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, wire.reply(self.path, body, asked, said), {})
 
-    def _send(self, status: int, body: Json, headers: Mapping[str, str]) -> None:
-        content = json.dumps(body).encode()
+    def _send(self, status: int, body: Json | bytes, headers: Mapping[str, str]) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
         self._head(
             status, {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}
         )

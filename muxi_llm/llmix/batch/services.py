@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -10,6 +9,8 @@ from urllib.parse import quote
 import orjson
 
 from muxi_llm.llmix.batch.service import MB, Answer, Service, wire_id
+from muxi_llm.wire.anthropic.stored import MessageLines
+from muxi_llm.wire.batch_lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,13 +20,10 @@ if TYPE_CHECKING:
 
 
 class OpenAIBatches(Service):
-    """https://platform.openai.com/docs/api-reference/batch.
-
-    Its limits: https://platform.openai.com/docs/api-reference/batch/create, `input_file_id`.
-    """
+    """https://platform.openai.com/docs/api-reference/batch."""
 
     name = "openai"
-    most_requests, most_bytes = 50_000, 200 * MB
+    most_requests, most_bytes = Lines.most_requests, Lines.most_bytes
     states = {
         "validating": "pending",
         "in_progress": "in_progress",
@@ -100,14 +98,11 @@ class OpenAIBatches(Service):
 
 
 class AnthropicBatches(Service):
-    """https://platform.claude.com/docs/en/api/messages/batches/create.
-
-    Its limits: https://platform.claude.com/docs/en/build-with-claude/batch-processing.
-    """
+    """https://platform.claude.com/docs/en/api/messages/batches/create."""
 
     name = "anthropic"
-    most_requests, most_bytes = 100_000, 256 * MB
-    ids = re.compile(r"[a-zA-Z0-9_-]{1,64}"), "1 to 64 letters, digits, - and _"
+    most_requests, most_bytes = MessageLines.most_requests, MessageLines.most_bytes
+    ids = MessageLines.ids
 
     async def submit(self, model: str, asked: list[Json], ids: list[str]) -> str:
         """Hand in the calls; the id of the batch."""
