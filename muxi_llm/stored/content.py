@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -40,10 +39,10 @@ class FileContent(_Content):
 
     def iter_lines(self) -> Iterator[bytes]:
         """The lines with something in them, without their ends."""
-        lines = _Lines()
+        cut = Cut()
         for piece in self:
-            yield from lines.feed(piece)
-        yield from lines.end()
+            yield from cut.said(piece)
+        yield from cut.rest()
 
     def read(self) -> bytes:
         """All of it, in memory."""
@@ -92,11 +91,11 @@ class AsyncFileContent(_Content):
 
     async def iter_lines(self) -> AsyncIterator[bytes]:
         """The lines with something in them, without their ends."""
-        lines = _Lines()
+        cut = Cut()
         async for piece in self:
-            for line in lines.feed(piece):
+            for line in cut.said(piece):
                 yield line
-        for line in lines.end():
+        for line in cut.rest():
             yield line
 
     async def read(self) -> bytes:
@@ -136,14 +135,12 @@ class _Held:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
-        handle, begun = tempfile.mkstemp(dir=self._path.parent, prefix=".", suffix=".part")
-        self._begun = Path(begun)
-        self.file: IO[bytes] = os.fdopen(handle, "wb")
+        self._begun = self._path.with_name(f".{os.urandom(6).hex()}.part")
+        self.file: IO[bytes] = self._begun.open("xb")  # as the caller would have made it
 
     def put(self) -> None:
         """It is whole."""
         self.file.close()
-        self._begun.chmod(0o666 & ~_umask())  # as `open` would have made it
         self._begun.replace(self._path)
 
     def drop(self) -> None:
@@ -152,26 +149,33 @@ class _Held:
         self._begun.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-class _Lines:
-    """Lines out of pieces."""
+class Cut:
+    """Lines out of pieces, however many a line is in."""
 
     def __init__(self) -> None:
-        self._begun = b""
+        self._begun: list[bytes] = []
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """The lines that end in *piece*."""
-        *lines, self._begun = (self._begun + piece).split(b"\n")
-        return [line for line in lines if line.strip()]
+        """The lines that end in *piece*, without their ends."""
+        first, *others = piece.split(b"\n")
+        self._begun.append(first)
+        if not others:
+            return []
+        lines = [b"".join(self._begun), *others[:-1]]
+        self._begun = others[-1:]
+        return lines
 
-    def end(self) -> list[bytes]:
+    def end(self) -> bytes:
         """The last one."""
-        return [self._begun] if self._begun.strip() else []
+        return b"".join(self._begun)
+
+    def said(self, piece: bytes) -> list[bytes]:
+        """Of the lines that end in *piece*, those with something in them."""
+        return [line for line in self.feed(piece) if line.strip()]
+
+    def rest(self) -> list[bytes]:
+        """The last one, if there is something in it."""
+        return [last] if (last := self.end()).strip() else []
 
 
 def bytes_of(piece: Any) -> bytes:

@@ -20,6 +20,7 @@ from muxi_llm.core.tools import ABOUT_TOOLS, fitted
 from muxi_llm.errors import InvalidModelError, InvalidRequestError, UnsupportedParameterError, shown
 from muxi_llm.models import Adaptation
 from muxi_llm.providers import registry
+from muxi_llm.stored.content import Cut
 from muxi_llm.transport.files import OpenSource
 from muxi_llm.wire.base import Ledger, dumps
 from muxi_llm.wire.upload import File
@@ -82,16 +83,17 @@ def translated(
 
 def numbered(file: File) -> Iterator[tuple[int, bytes]]:
     """The lines with something in them, from 1 on."""
-    number, begun = 0, b""
-    pieces = iter([file.source]) if isinstance(file.source, bytes) else file.source.pieces()
-    for piece in pieces:
-        *lines, begun = (begun + piece).split(b"\n")
-        for line in lines:
-            number += 1
-            if line.strip():
-                yield number, line.removeprefix(MARK) if number == 1 else line
-    if begun.strip():
-        yield number + 1, begun if number else begun.removeprefix(MARK)
+    for number, line in enumerate(_lines(file), 1):
+        said = line.removeprefix(MARK) if number == 1 else line
+        if said.strip():
+            yield number, said
+
+
+def _lines(file: File) -> Iterator[bytes]:
+    cut = Cut()
+    for piece in [file.source] if isinstance(file.source, bytes) else file.source.pieces():
+        yield from cut.feed(piece)
+    yield cut.end()
 
 
 def _check_most(candidate: Candidate, lines: type[Lines], count: int, size: int) -> None:

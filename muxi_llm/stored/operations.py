@@ -28,6 +28,7 @@ from muxi_llm.stored.ids import OWN, Home, home_of, homed, one_home
 from muxi_llm.stored.lines import ANY, check_endpoint, path_of, translated
 from muxi_llm.transport.files import file_of
 from muxi_llm.transport.uploads import AsyncOutgoing, Outgoing
+from muxi_llm.types.stored import Batch as BatchObject
 from muxi_llm.types.stored import FileDeleted, FilePage
 from muxi_llm.wire.upload import Upload
 
@@ -102,6 +103,7 @@ class _Asked:
         self._port = port
         self._given = given
         self.held = ExitStack()
+        self._source = ""
         if (needed := NEEDED.get(endpoint)) is not None and needed not in given:
             raise InvalidRequestError(f"{needed} must be an id, not None", param=needed)
         homes: dict[str, Home | None] = {name: home_of(given[name], name) for name in IDS if name in given}
@@ -132,6 +134,8 @@ class _Asked:
 
     def told(self, value: Any) -> Any:
         """*value* by the ids callers know."""
+        if isinstance(value, BatchObject) and not value.input_file_id:
+            value.input_file_id = self._source
         lines = self._kind.lines()
         is_of_one = self._endpoint in OF_ONE_FILE and lines is not None and lines.one_model
         return homed(value, self.provider, self._model if is_of_one else "")
@@ -210,7 +214,8 @@ class _Asked:
             given["for_model"] = self._model
         if not lines.kept:
             return self.prepared()
-        file = kept.opened(given.pop("input_file_id"))
+        self._source = given.pop("input_file_id")
+        file = kept.opened(self._source)
         found = self._translated(file, lines, wanted=endpoint)
         given["input_file"] = found.file
         return self.prepared(*found.adaptations)

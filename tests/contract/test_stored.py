@@ -107,8 +107,7 @@ def test_the_whole_life_of_a_batch(place: Place) -> None:
         ("batch", "in_progress", "/v1/chat/completions"),
     }
     assert batch.id.startswith(f"{place.name}/") or place.name == "openai"
-    if place.name != "anthropic":
-        assert batch.input_file_id == file.id
+    assert batch.input_file_id == file.id
     with pytest.raises(errors.InvalidRequestError, match="results are there once it is over"):
         place(Batch, "results", batch.id)
     (raw,) = place.vault.batches

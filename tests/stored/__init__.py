@@ -1,0 +1,1 @@
+"""What is kept at a provider between two calls."""
