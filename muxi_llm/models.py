@@ -137,6 +137,8 @@ class Meter:
         self.usage, self.model, self.tier = told.get("usage"), told.get("model"), told.get("service_tier")
         if self.usage is None and isinstance(value, Countable):
             self.usage = value.counted()
+        elif self.usage is None and told.get("duration"):  # of sound, in seconds
+            self.usage = {"seconds": told["duration"]}
 
     def hear(self, decoder: Any) -> None:
         """What a stream's *decoder* has heard besides its chunks."""

@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from openai.types.audio import TranscriptionVerbose
 
 import muxi_llm
 from muxi_llm import ChatCompletion, Completion, Embedding, config, harness, prices
 from muxi_llm.core.port import TransportError
-from muxi_llm.models import Report
+from muxi_llm.models import Meter, Report
 from muxi_llm.prices.calls import quote_of_call
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.core import ask, claude_said, failed, said, streamed
@@ -355,3 +356,27 @@ def test_what_no_provider_counts(driver: Any) -> None:
         muxi_llm.Moderation, Answer(json=verdict), model="openai/omni-moderation-latest", input="Hi"
     )
     assert (judged.muxi.cost, judged.muxi.cost_reason) == (0, None)
+
+
+def test_what_asks_no_model(driver: Any) -> None:
+    """A batch that is looked at tells of its usage each time: that is not what looking costs."""
+    usage = {"input_tokens": 9, "output_tokens": 9, "total_tokens": 18}
+    raw = {
+        "id": "batch_1", "object": "batch", "endpoint": "/v1/chat/completions", "input_file_id": "f", "created_at": 1,
+        "completion_window": "24h", "status": "completed", "model": "gpt-5.4", "usage": usage,
+    }  # fmt: skip
+    with muxi_llm.runtime.using(Scripted(Answer(json=raw))):
+        batch = (
+            muxi_llm.Batch.retrieve("batch_1")
+            if driver.kind == "sync"
+            else asyncio.run(muxi_llm.Batch.aretrieve("batch_1"))
+        )
+    assert (batch.muxi.cost, batch.muxi.cost_reason) == (None, "no model was asked")
+
+
+def test_sound_is_paid_for_by_the_second() -> None:
+    """Where it is not told as usage, an answer's length is."""
+    meter = Meter()
+    meter.read(TranscriptionVerbose(text="Hi", duration=90.0, language="en"))
+    report = Report("openai/whisper-1", (), (), 0.0, meter=meter)
+    assert report.cost == Decimal("0.009")
