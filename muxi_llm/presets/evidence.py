@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi_llm.presets import canonical, root, schema
 from muxi_llm.presets.errors import MdaError
-from muxi_llm.presets.schemas import DATE_TIME, NAMED, PLANNED
+from muxi_llm.presets.schemas import CHECKLIST, DATE_TIME, NAMED, PLANNED, PUBLISH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -32,42 +32,22 @@ def plan_source(name: tuple[str, str], path: str, data: bytes, found: Document, 
     """A source in a plan. name: module and preset. data: the file, *found* as a document."""
     identity = "/".join(name)
     return {
-        "module": name[0],
-        "preset": name[1],
-        "sourcePath": path,
-        "rawSourceDigest": canonical.digest(data),
-        "canonicalSourceDigest": found.digest(),
-        "signaturePayloadDigest": signer.payload_digest,
-        "signerIdentity": signer.as_json(),
-        "expectedRegistryEntryIdentity": identity,
+        "module": name[0], "preset": name[1], "sourcePath": path, "rawSourceDigest": canonical.digest(data),
+        "canonicalSourceDigest": found.digest(), "signaturePayloadDigest": signer.payload_digest,
+        "signerIdentity": signer.as_json(), "expectedRegistryEntryIdentity": identity,
         "expectedRegistryEntryPath": f"{identity}.json",
-    }
+    }  # fmt: skip
 
 
 def plan(source_dir: str, registry_dir: str, policy: str, sources: Iterable[Value]) -> Value:
     """The plan of a release: the same for the same sources, whenever it is made."""
     ordered = sorted(sources, key=lambda each: root.collated(each["expectedRegistryEntryIdentity"]))
-    done = ("source-validation", "integrity-verification", "signature-verification")
-    reason = "Publish with LLMix trustedRuntime=true using this verified source set."
+    counted = [{**step, "count": len(ordered)} if step["ok"] else step for step in CHECKLIST]
     return {
-        "version": 1,
-        "kind": "llmix-release-plan",
-        "sourceDir": source_dir,
-        "registryDir": registry_dir,
-        "policy": policy,
-        "sourceSetDigest": canonical.digest(canonical.jcs({"sources": ordered})),
-        "sources": ordered,
-        "checklist": [
-            *({"id": name, "ok": True, "count": len(ordered)} for name in done),
-            {"id": "registry-publish", "ok": False, "external": True, "reason": reason},
-        ],
-        "publish": {
-            "external": True,
-            "trustedRuntime": True,
-            "next": "Run the LLMix registry publisher with this verified source set, then sign the registry "
-            "root before generating the trust manifest.",
-        },
-    }
+        "version": 1, "kind": "llmix-release-plan", "sourceDir": source_dir, "registryDir": registry_dir,
+        "policy": policy, "sourceSetDigest": canonical.digest(canonical.jcs({"sources": ordered})),
+        "sources": ordered, "checklist": counted, "publish": PUBLISH,
+    }  # fmt: skip
 
 
 def _listed(value: Any, name: str, wanted: Mapping[str, re.Pattern[str]]) -> tuple[Value, list[Value], bool]:
@@ -141,26 +121,18 @@ def manifest(
     `published_at` of the signed root. floor: `minimumRevision`, `minimumPublishedAt`, `highWatermark`.
     """
     revision = signed["revision"]
+    where = {"path": signed["path"], "revision": revision, "publishedAt": signed["published_at"]}
     return {
-        "version": 1,
-        "kind": "llmix-trust-manifest",
-        "expectedRootDigest": signed["digest"],
+        "version": 1, "kind": "llmix-trust-manifest", "expectedRootDigest": signed["digest"],
         "sourceSetDigest": plan[1]["sourceSetDigest"],
         "releasePlanDigest": canonical.digest(canonical.jcs(plan[1])),
-        "registryRootTrustPolicy": policy,
-        "rekorPolicy": policy.get("rekor"),
+        "registryRootTrustPolicy": policy, "rekorPolicy": policy.get("rekor"),
         "minimumRevision": floor.get("minimumRevision"),
         "minimumPublishedAt": floor.get("minimumPublishedAt"),
         "highWatermark": floor.get("highWatermark") or revision,
-        "registryRootSignerIdentity": signer.as_json(),
-        "registryRoot": {
-            "path": signed["path"],
-            "revision": revision,
-            "publishedAt": signed["published_at"],
-            "highWatermark": revision,
-        },
+        "registryRootSignerIdentity": signer.as_json(), "registryRoot": {**where, "highWatermark": revision},
         "releasePlan": {"path": plan[0], "sourceCount": len(plan[1]["sources"])},
-    }
+    }  # fmt: skip
 
 
 def manifest_faults(value: Any) -> Faults:

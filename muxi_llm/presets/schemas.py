@@ -251,6 +251,25 @@ ROOT = _object(
     *("revision", "published_at", "files"),
     additionalProperties=True,
 )
+CHECKLIST: list[Schema] = [
+    {"id": "source-validation", "ok": True},
+    {"id": "integrity-verification", "ok": True},
+    {"id": "signature-verification", "ok": True},
+    {
+        "id": "registry-publish",
+        "ok": False,
+        "external": True,
+        "reason": "Publish with LLMix trustedRuntime=true using this verified source set.",
+    },
+]
+PUBLISH: Schema = {
+    "external": True,
+    "trustedRuntime": True,
+    "next": "Run the LLMix registry publisher with this verified source set, then sign the registry root "
+    "before generating the trust manifest.",
+}
+"""What every plan says of the steps that led to it, and of the next one."""
+
 PLANNED = {
     "module": re.compile(NAMES["module"]),
     "preset": re.compile(NAMES["preset"]),

@@ -49,14 +49,10 @@ class Identity:
     def as_json(self) -> dict[str, Any]:
         """As release plans and trust manifests have it."""
         said = {
-            "type": self.type,
-            "signer": self.signer,
-            "subject": self.subject,
-            "keyId": self.key_id,
-            "payloadDigest": self.payload_digest,
-            "rekorLogId": self.rekor_log_id,
+            "type": self.type, "signer": self.signer, "subject": self.subject, "keyId": self.key_id,
+            "payloadDigest": self.payload_digest, "rekorLogId": self.rekor_log_id,
             "rekorLogIndex": self.rekor_log_index,
-        }
+        }  # fmt: skip
         return {name: value for name, value in said.items() if value is not None}
 
 

@@ -15,17 +15,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 try:
-    from ruamel.yaml import YAML
+    from ruamel.yaml import YAML, events
     from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.events import (
-        AliasEvent,
-        CollectionEndEvent,
-        DocumentStartEvent,
-        Event,
-        MappingStartEvent,
-        NodeEvent,
-        ScalarEvent,
-    )
 except ImportError as error:  # pragma: no cover - tests have every extra
     raise ImportError("presets need ruamel.yaml: pip install 'muxi-llm[presets]'") from error
 
@@ -62,7 +53,7 @@ def read_yaml(text: str, limits: Limits = LIMITS) -> Any:
 @dataclass(slots=True)
 class _Reader:
     limits: Limits
-    events: Iterator[Event] = field(init=False)
+    left: Iterator[events.Event] = field(init=False)
     anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
     nodes: int = 0
     aliases: int = 0
@@ -70,13 +61,13 @@ class _Reader:
     def read(self, text: str) -> Any:
         self._check(text)
         try:
-            self.events = YAML(typ="safe", pure=True).parse(text)
+            self.left = YAML(typ="safe", pure=True).parse(text)
             found: list[Any] = []
-            for event in self.events:
-                if isinstance(event, DocumentStartEvent):
+            for event in self.left:
+                if isinstance(event, events.DocumentStartEvent):
                     if found or event.version or event.tags:
                         raise _refused("it has directives, or is several documents", event)
-                elif isinstance(event, NodeEvent):
+                elif isinstance(event, events.NodeEvent):
                     found.append(self._value(event, 1))
         except MdaError:
             raise
@@ -103,26 +94,26 @@ class _Reader:
             if depth > self.limits.depth:
                 raise _refused(f"it is nested deeper than {self.limits.depth}")
 
-    def _value(self, event: Event, depth: int) -> Any:
+    def _value(self, event: events.Event, depth: int) -> Any:
         before = self.nodes
         self._count(1, event)
         if depth > self.limits.depth:
             raise _refused(f"it is nested deeper than {self.limits.depth}", event)
-        if isinstance(event, AliasEvent):
+        if isinstance(event, events.AliasEvent):
             return self._alias(event)
         value = self._read(event, depth)
         if (anchor := getattr(event, "anchor", None)) is not None:
             self.anchors[anchor] = (value, self.nodes - before)
         return value
 
-    def _read(self, event: Event, depth: int) -> Any:
-        if isinstance(event, ScalarEvent):
+    def _read(self, event: events.Event, depth: int) -> Any:
+        if isinstance(event, events.ScalarEvent):
             return _scalar(event)
         if getattr(event, "tag", None) not in {None, "!"}:
             raise _refused("tags are not taken", event)
-        return self._mapping(depth) if isinstance(event, MappingStartEvent) else self._sequence(depth)
+        return self._mapping(depth) if isinstance(event, events.MappingStartEvent) else self._sequence(depth)
 
-    def _alias(self, event: AliasEvent) -> Any:
+    def _alias(self, event: events.AliasEvent) -> Any:
         self.aliases += 1
         if self.aliases > self.limits.aliases:
             raise _refused(f"it has more than {self.limits.aliases} aliases", event)
@@ -132,20 +123,20 @@ class _Reader:
         self._count(size, event)
         return value
 
-    def _count(self, nodes: int, event: Event) -> None:
+    def _count(self, nodes: int, event: events.Event) -> None:
         self.nodes += nodes
         if self.nodes > self.limits.nodes:
             raise _refused(f"it has more than {self.limits.nodes} nodes", event)
 
     def _sequence(self, depth: int) -> list[Any]:
         found = []
-        while not isinstance(event := next(self.events), CollectionEndEvent):
+        while not isinstance(event := next(self.left), events.CollectionEndEvent):
             found.append(self._value(event, depth + 1))
         return found
 
     def _mapping(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        while not isinstance(event := next(self.events), CollectionEndEvent):
+        while not isinstance(event := next(self.left), events.CollectionEndEvent):
             key = self._value(event, depth + 1)
             if type(key) is int:
                 key = str(key)  # as in JavaScript: `50256: -100` among biases
@@ -153,11 +144,11 @@ class _Reader:
                 raise _refused("a key must be a string (and merging is not taken)", event)
             if key in found:
                 raise _refused("a key is there twice", event)
-            found[key] = self._value(next(self.events), depth + 1)
+            found[key] = self._value(next(self.left), depth + 1)
         return found
 
 
-def _scalar(event: ScalarEvent) -> Any:
+def _scalar(event: events.ScalarEvent) -> Any:
     if event.tag not in {None, "!", "tag:yaml.org,2002:str"}:
         raise _refused("tags are not taken", event)
     if event.tag is None and event.implicit[0]:  # plain: neither quoted nor tagged
@@ -167,7 +158,7 @@ def _scalar(event: ScalarEvent) -> Any:
     return event.value
 
 
-def _plain(text: str, event: Event) -> Any:
+def _plain(text: str, event: events.Event) -> Any:
     """YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#1032-tag-resolution), and JSON's numbers alone."""
     if text in CONSTANTS:
         return CONSTANTS[text]

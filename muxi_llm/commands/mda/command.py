@@ -83,6 +83,7 @@ SIGNING = (
     "target sidecar profile did key-id key-file method key identity repo workflow ref out "
     "offline-sigstore-fixture"
 )
+TRUSTING = "target profile domain min-signatures out repo workflow ref"
 FINALIZING = (
     "target registry-dir registry-root release-plan policy expected-root-digest minimum-revision "
     f"minimum-published-at high-watermark out manifest snippet-format snippet-out {EVIDENCE}"
@@ -93,23 +94,11 @@ COMMANDS: dict[str, tuple[Run, str, str]] = {
     "canonicalize": (documents.canonicalize, "target sidecar", ""),
     "integrity compute": (documents.integrity_compute, "target sidecar algorithm", "write replace"),
     "integrity verify": (documents.integrity_verify, "target sidecar", ""),
-    "sign": (
-        signing.sign,
-        SIGNING,
-        "in-place rekor",
-    ),
+    "sign": (signing.sign, SIGNING, "in-place rekor"),
     "verify": (signing.verify, f"target sidecar policy {EVIDENCE}", ""),
-    "release trust policy": (
-        releases.trust_policy,
-        "target profile domain min-signatures out repo workflow ref",
-        "",
-    ),
+    "release trust policy": (releases.trust_policy, TRUSTING, ""),
     "release prepare": (releases.prepare, f"target source registry-dir policy out {EVIDENCE}", ""),
-    "release finalize": (
-        releases.finalize,
-        FINALIZING,
-        "derive-root-digest",
-    ),
+    "release finalize": (releases.finalize, FINALIZING, "derive-root-digest"),
     "doctor release": (releases.doctor, f"target source registry-dir release-plan manifest {EVIDENCE}", ""),
     "conformance": (conformance, "suite level", ""),
 }

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 TARGET = "llmix-registry"
 REKOR = "https://rekor.sigstore.dev"
 FLOOR = {
-    "minimumRevision": "minimum-revision",
-    "minimumPublishedAt": "minimum-published-at",
+    "minimumRevision": "minimum-revision", "minimumPublishedAt": "minimum-published-at",
     "highWatermark": "high-watermark",
-}
+}  # fmt: skip
 
 
 def check_target(call: Call) -> None:

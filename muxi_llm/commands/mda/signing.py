@@ -137,14 +137,11 @@ def _signed(call: Call, key: keys.PrivateKey, integrity: dict[str, str], signer:
         wrong = "signature.unsupported_algorithm", "Only Ed25519 keys are supported by mda sign"
         raise call.stop(wrong, written=False)
     packed = canonical.pae(trust.INTEGRITY_TYPE, canonical.integrity_payloads(integrity)[0])
+    made = base64.b64encode(keys.sign(key, packed)).decode()
     return {
-        "signer": signer,
-        "key-id": key_id,
-        "payload-digest": integrity["digest"],
-        "algorithm": "ed25519",
-        "signature": base64.b64encode(keys.sign(key, packed)).decode(),
-        "payload-type": trust.INTEGRITY_TYPE,
-    }
+        "signer": signer, "key-id": key_id, "payload-digest": integrity["digest"], "algorithm": "ed25519",
+        "signature": made, "payload-type": trust.INTEGRITY_TYPE,
+    }  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------- verify
