@@ -55,8 +55,9 @@ def _listed(value: Any, name: str, wanted: Mapping[str, re.Pattern[str]]) -> tup
     found = value.get(name) if isinstance(value, dict) else None
     entries = found if isinstance(found, list) else []
     is_right = all(
-        isinstance(each, dict) and all(rule.fullmatch(str(each.get(key))) for key, rule in wanted.items())
+        isinstance(each, dict) and isinstance(each.get(key), str) and rule.fullmatch(each[key])
         for each in entries
+        for key, rule in wanted.items()
     )
     return {**value, name: []} if found is entries else value, entries, is_right
 
