@@ -68,6 +68,10 @@ def plan_faults(value: Any) -> Faults:
     wrong = [
         ("llmix.release_plan_invalid", f"Release plan {fault}") for fault in schema.faults(short, "plan")
     ]
+    try:
+        canonical.jcs(value)
+    except MdaError as error:
+        wrong.append(("llmix.release_plan_invalid", f"Release plan: {error.message}"))
     if not is_right:
         wrong.append(("llmix.release_plan_invalid", f"Release plan sources must have {', '.join(PLANNED)}"))
     if wrong:

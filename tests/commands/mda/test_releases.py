@@ -292,6 +292,7 @@ def changed_plan(cli: Mda, change: Any) -> None:
     ("change", "code"),
     [
         (lambda plan: plan.update(kind="other"), "llmix.release_plan_invalid"),
+        (lambda plan: plan.update(odd=2**60), "llmix.release_plan_invalid"),
         (lambda plan: plan["sources"][0].update(module="../x"), "llmix.release_plan_invalid"),
         (lambda plan: plan["sources"][0].update(module="other"), "llmix.release_plan_invalid"),
         (lambda plan: plan["sources"].append(plan["sources"][0]), "llmix.release_plan_duplicate_preset"),
