@@ -148,7 +148,7 @@ async def _exchange(
         outgoing = provider.prepare(wire, body, stream=stream, extra=extras.body)
     except UnsendableTextError:
         raise unsendable(request) from None
-    outgoing.timeout = timeout
+    outgoing.timeout = timeout if provider.timeout is None else min(timeout, provider.timeout)
     if extras.query or extras.headers:
         _address(outgoing, extras)
 

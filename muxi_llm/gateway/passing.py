@@ -46,7 +46,7 @@ def speaks(provider: Provider, model: str, path: str, body: Json) -> bool:
         return isinstance(provider, OpenAIProvider) and provider.is_openais(model)
     endpoint, wires = SPEAKERS[path]
     kind = provider.wires.get(endpoint)
-    if kind is ChatOrResponses:
+    if kind is ChatOrResponses and OpenAIChat in wires:
         wire = provider.wire_for(endpoint, model, Ledger(provider.name))
         return not (isinstance(wire, ChatOrResponses) and wire.refused(body))
     return kind in wires

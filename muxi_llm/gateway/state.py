@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,9 @@ class State:
         settings = replace(settings, deployments=tuple(map(priced, settings.deployments)))
         places = [place_of(one, settings.providers[one.provider]) for one in settings.deployments]
         self.settings = settings
-        self.routes: Routes = Routes(places, settings.rules, None if before is None else before.routes)
+        at_once = {one.name: one.at_once for one in settings.providers.values() if one.at_once}
+        rules = replace(settings.rules, at_once=at_once)
+        self.routes: Routes = Routes(places, rules, None if before is None else before.routes)
 
 
 class ConfiguredProvider(OpenAICompatible, register=False):
@@ -62,16 +66,21 @@ def place_of(deployment: DeploymentSettings, settings: ProviderSettings) -> Plac
 
 
 def provider_of(settings: ProviderSettings) -> Provider:
-    """The provider as it is configured; what the configuration does not say is in the environment."""
+    """The provider as it is configured; what the configuration does not say is in the environment: by the
+    variables of the registered provider, or, of a server that has no name here, by its own (`HOUSE_API_KEY`,
+    `HOUSE_BASE_URL`, which wins over the file: nobody else uses it).
+    """
     kind = registry.find(settings.kind) if settings.kind else ConfiguredProvider
     assert kind is not None  # the dialects refuse what there is not
     found = config.credentials(kind)
+    own = "" if settings.kind else re.sub(r"\W", "_", settings.name).upper()
     provider = kind(
-        api_key=settings.api_key or found.api_key,
-        base_url=settings.base_url or found.base_url,
+        api_key=settings.api_key or found.api_key or os.environ.get(f"{own}_API_KEY"),
+        base_url=os.environ.get(f"{own}_BASE_URL") or settings.base_url or found.base_url,
         headers={**found.headers, **settings.headers},
         settings={**found.settings, **settings.settings},
     )
-    if settings.base_url and not settings.api_key and not found.api_key:
+    if settings.base_url and not provider.api_key:
         provider.key_required = False  # a server of one's own may ask for none
+    provider.timeout = settings.timeout
     return provider

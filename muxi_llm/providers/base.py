@@ -201,6 +201,8 @@ class Provider:
 
     verbatim: bool = False  # of an instance: it depends on who asks
     """Requests that arrive in this provider's own wire go out as they came."""
+    timeout: float | None = None
+    """Seconds for an attempt here, where that is less than the call's."""
     through: Through | None = None
     """The wire of those, where it is known by its path and its events alone."""
     rewrite: Callable[[Json], Json] | None = None

@@ -30,6 +30,9 @@ ENOUGH = 5
 """Attempts in them, before their share of failures says anything."""
 
 MINUTE = 60.0
+SOON = 1.0
+"""Seconds after which to ask again where nobody knows when."""
+
 SMOOTHING = 0.1
 """Weight of the latest attempt in the averages."""
 
@@ -50,6 +53,9 @@ class Facts:
         self.cooled_until = 0.0
         self.cooled_for = ""
         self.windows = tuple(Count(window) for window in deployment.windows)
+        self.provider = deployment.model.partition("/")[0]
+        self._together: list[Facts] = [self]
+        self._at_once: int | None = None
         self._cooling = cooling
         self._smoothing = smoothing
         self._minute = 0
@@ -79,6 +85,8 @@ class Facts:
     def limits(self, now: float, tokens: int) -> tuple[str, float]:
         """The limit a request of so many tokens would pass, and seconds until it would not; "" for none."""
         own, rest = self.deployment, MINUTE - now % MINUTE
+        if self._at_once is not None and sum(one.in_flight for one in self._together) >= self._at_once:
+            return f"its provider has {self._at_once} requests under way", SOON
         if own.rpm is not None and self.requests(now) >= own.rpm:
             return f"it has had its {own.rpm} requests of this minute", rest
         # One request alone may be more than its share: it would never be served.
@@ -91,6 +99,10 @@ class Facts:
                     seconds,
                 )
         return "", 0.0
+
+    def limit_at_once(self, together: list[Facts], limit: int | None) -> None:
+        """At most *limit* attempts are under way at all those *together*."""
+        self._together, self._at_once = together, limit
 
     # ---------------------------------------------------------------------------- what is learnt
 

@@ -28,7 +28,7 @@ class Rules:
     strategy: one of `STRATEGIES`; strategies: the same for some models alone. fallbacks: the model people ask
     for → those to go on with. cooling: seconds a deployment is left alone. smoothing: the weight of the
     latest attempt in the averages. has_affinity: whether a session stays where it is. preferred: the provider
-    whose deployments come before all others, "" for none.
+    whose deployments come before all others, "" for none. at_once: provider → attempts under way, at most.
     """
 
     strategy: str = "simple-shuffle"
@@ -38,6 +38,7 @@ class Rules:
     smoothing: float = 0.1
     has_affinity: bool = True
     preferred: str = ""
+    at_once: Mapping[str, int] = field(default_factory=dict)
 
 
 class Refusal(NamedTuple):
@@ -73,6 +74,8 @@ class Router:
         """
         self.rules = rules or Rules()
         self.facts = {one.name: self._facts_of(one, known) for one in deployments}
+        for one in self.facts.values():
+            one.limit_at_once(self._together(one), self.rules.at_once.get(one.provider))
         self._turns: dict[str, int] = {}
         self._by_model: dict[str, tuple[Facts, ...]] = {}
 
@@ -81,6 +84,10 @@ class Router:
         if before is not None and before.deployment == deployment:
             return before
         return Facts(deployment, cooling=self.rules.cooling, smoothing=self.rules.smoothing)
+
+    def _together(self, facts: Facts) -> list[Facts]:
+        """The deployments of the same provider."""
+        return [one for one in self.facts.values() if one.provider == facts.provider]
 
     def serving(self, model: str) -> tuple[Facts, ...]:
         """The deployments for *model*, as they are configured."""

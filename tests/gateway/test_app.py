@@ -56,6 +56,27 @@ def saying(kind: str, said: Said) -> Callable[[Received], Respond]:
     return respond
 
 
+def test_a_model_of_openais_own_is_asked_in_its_own_wires() -> None:
+    with Upstream(answer) as upstream:
+        provider = at(upstream, "openai")
+        served_models = [(provider, deployment(f"openai/{name}", name)) for name in ("gpt-4o", "gpt-5.4")]
+        with Served(settings_of(*served_models)) as served:
+            tool = {
+                "type": "function",
+                "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
+            }
+            asked = {"messages": HELLO, "max_tokens": 9}
+            httpx2.post(f"{served.url}/v1/messages", json={**asked, "model": "gpt-4o"})
+            httpx2.post(f"{served.url}/v1/chat/completions", json={**asked, "model": "gpt-4o", "x_new": 1})
+            httpx2.post(f"{served.url}/v1/responses", json={"model": "gpt-4o", "input": "Hello", "x_new": 1})
+            httpx2.post(
+                f"{served.url}/v1/chat/completions", json={**asked, "model": "gpt-5.4", "tools": [tool]}
+            )
+    paths = [request.path for request in upstream.requests]
+    assert paths == ["/chat/completions", "/chat/completions", "/responses", "/responses"]
+    assert ["x_new" in request.json for request in upstream.requests] == [False, True, True, False]
+
+
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "google", ""])
 def test_every_door_leads_to_every_wire(kind: str) -> None:
     said = Said()
@@ -179,3 +200,15 @@ def test_what_leads_nowhere_is_said() -> None:
         reply = httpx2.post(f"{served.url}/v1/chat/completions", content=b"{no json")
         assert reply.status_code == 400
     assert not upstream.requests
+
+
+def test_a_provider_may_have_less_time_than_a_call() -> None:
+    with Upstream(lambda _: Respond(delay=600.0)) as slow, Upstream(answer) as sound:
+        settings = settings_of(
+            (at(slow, "openai", timeout=0.2), deployment("openai/m", "m")),
+            (at(sound, "anthropic"), deployment("anthropic/m", "m")),
+            rules=Rules("in-order"),
+        )
+        with Served(settings) as served:
+            raw = gpt(served).chat.completions.with_raw_response.create(model="m", messages=HELLO)
+            assert raw.headers["x-muxi-model"] == "anthropic/m"

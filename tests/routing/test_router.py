@@ -245,3 +245,21 @@ def test_a_new_router_goes_on_with_what_is_known_of_those_that_are_as_they_were(
     after = Router([deployment("a"), deployment("b", weight=2)], Rules("in-order"), before.facts)
     assert names(after) == ["b"]
     assert after.facts["a"] is before.facts["a"]
+
+
+def test_a_provider_has_so_many_requests_under_way_at_all_its_deployments() -> None:
+    first, second = Deployment("a", "house/a", ("fast",)), Deployment("b", "house/b", ("fast",))
+    router = Router([first, second, deployment("c")], Rules("in-order", at_once={"house": 2}))
+    for name in ("a", "b"):
+        router.facts[name].enter(NOW, 1)
+    assert names(router) == ["c"]
+    assert told(router)["a"] == "its provider has 2 requests under way"
+    router.facts["b"].leave(NOW, entered=NOW, guessed=1)
+    assert names(router) == ["a", "b", "c"]
+
+
+def test_the_preferred_providers_deployments_come_first() -> None:
+    router = router_of(
+        deployment("a", weight=100), Deployment("b", "house/b", ("fast",), weight=0.001), preferred="house"
+    )
+    assert {names(router)[0] for _ in range(20)} == {"b"}

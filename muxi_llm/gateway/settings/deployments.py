@@ -1,15 +1,32 @@
-"""What both dialects say of a deployment in the same words: windows, and what is done to its bodies."""
+"""What both dialects say in the same words: whose a provider is, windows, what is done to bodies."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from muxi_llm.gateway.settings.reading import whole
+from muxi_llm.providers import registry
 from muxi_llm.routing.deployments import Window
 from muxi_llm.routing.rewriting import Rewriting
 
 if TYPE_CHECKING:
     from muxi_llm.gateway.settings.reading import Section
+
+
+def kind_of(name: str, base_url: str | None) -> tuple[str, str | None]:
+    """The registered provider that is meant, "" for none, and its base URL where that is another than usual.
+
+    One that is called otherwise is told by its address; the usual address says nothing, so that the
+    environment's (`OPENAI_BASE_URL`) may.
+    """
+    kind = registry.find(name)
+    if kind is None and base_url:
+        at = base_url.rstrip("/")
+        kind = next((one for one in registry.own() if one.base_url.rstrip("/") == at), None)
+    if kind is None:
+        return "", base_url
+    is_usual = base_url is not None and base_url.rstrip("/") in {kind.base_url, f"{kind.base_url}/v1"}
+    return kind.name, None if is_usual else base_url
 
 
 def windows_of(section: Section) -> tuple[Window, ...]:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from muxi_llm.gateway.settings.deployments import rewriting_of, windows_of
+from muxi_llm.gateway.settings.deployments import kind_of, rewriting_of, windows_of
 from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Server, Settings
 from muxi_llm.gateway.settings.reading import flag, level, one_of, seconds, secrets, table, text, whole
-from muxi_llm.providers import registry
 from muxi_llm.routing.deployments import Deployment
 from muxi_llm.routing.router import Rules
 
@@ -66,12 +65,12 @@ def server_of(top: Section) -> Server:
 def provider_of(name: str, section: Section) -> ProviderSettings:
     """A provider: a registered one by its name, or any server that speaks OpenAI's wire."""
     version = section.take("api_version", text)
-    kind = registry.find("azure" if version else name)
+    kind, base_url = kind_of("azure" if version else name, section.take("base_url", text))
     settings = ProviderSettings(
         name=name,
-        kind=kind.name if kind else "",
+        kind=kind,
         api_key=section.take("api_key", text),
-        base_url=section.take("base_url", text),
+        base_url=base_url,
         settings={"api_version": version} if version else {},
     )
     if not (settings.kind or settings.base_url):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from muxi_llm.gateway.settings.deployments import rewriting_of, windows_of
+from muxi_llm.gateway.settings.deployments import kind_of, rewriting_of, windows_of
 from muxi_llm.gateway.settings.model import DeploymentSettings, Limits, ProviderSettings, Server, Settings
 from muxi_llm.gateway.settings.reading import (
     Section,
@@ -120,12 +120,12 @@ def provider_of(section: Section, known: dict[str, ProviderSettings]) -> Provide
     """A provider, added to those that are *known*."""
     name = section.take("name", text, "")
     asked = section.take("type", text, name)
-    kind = registry.find(asked)
+    kind, base_url = kind_of(asked, section.take("base_url", text))
     settings = ProviderSettings(
         name=name,
-        kind=kind.name if kind else "",
+        kind=kind,
         api_key=section.take("api_key", text),
-        base_url=section.take("base_url", text),
+        base_url=base_url,
         headers=section.take("headers", secrets) or {},
         timeout=section.take("timeout", seconds),
         at_once=section.take("max_concurrent", whole),
