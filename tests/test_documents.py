@@ -27,8 +27,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::muxi_llm.AdaptationWarning")
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
-    """All providers on loopback."""
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Upstream]:
+    """All providers on loopback, and a folder for files."""
+    monkeypatch.chdir(tmp_path)
     with Upstream(answer) as upstream:
         for name, value in environment(upstream).items():
             monkeypatch.setenv(name, value)

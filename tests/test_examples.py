@@ -147,6 +147,15 @@ EXPECTED: dict[str, list[str]] = {
         "then openai/gpt-5.6-luna",
     ],
     "retries": ["try 1, after a pause of 0.0 s: RateLimitError", "try 2, after a pause of 1.0 s: answered"],
+    "speech_and_transcription": [
+        "openai/gpt-4o-mini-tts: a WAV file: True",
+        "streamed, the same: True",
+        "groq/whisper-large-v3: The quick brown fox",
+        "00:00:00,000 --> 00:00:02,500",
+        "by OpenAI's client: The quick brown fox",
+        "refused: file cannot be read (No such file or directory)",
+        "refused: file is empty",
+    ],
     "streaming": [
         "anthropic/claude-sonnet-5 answers:",
         'You asked "Write a short poem about the sea".',

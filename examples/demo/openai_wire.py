@@ -5,7 +5,9 @@ Same names as in `anthropic_wire`: `key`, `read`, `reply`, `events`, `error`.
 
 from __future__ import annotations
 
+import io
 import json
+import wave
 from typing import TYPE_CHECKING
 
 from examples.demo.answers import DIMENSIONS, Asked, Json, Refused, Said, embed, words
@@ -52,11 +54,12 @@ def _read_chat(body: Json) -> Asked:
     )
 
 
-def reply(path: str, body: Json, asked: Asked, said: Said) -> Json:
-    """A whole answer."""
+def reply(path: str, body: Json, asked: Asked, said: Said) -> Json | bytes:
+    """A whole answer; a sound is bytes."""
     head = {"id": "demo-1", "created": 1_800_000_000, "model": asked.model}
     if path in BESIDE:
-        return {**head, **BESIDE[path](body)}
+        made = BESIDE[path](body)
+        return made if isinstance(made, bytes) else {**head, **made}
     if path == EMBEDDING:
         return {**head, "object": "list", "data": _embeddings(body), "usage": EMBEDDING_USAGE}
     if path == COMPLETION:
@@ -126,12 +129,36 @@ def _ranking(body: Json) -> Json:
     return {"results": [{"index": index, "relevance_score": near} for index, near in enumerate(nearness)]}
 
 
+def _spoken(body: Json) -> bytes:
+    """A WAV file with a click in it for each letter, and the letters: what can be heard here is read."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(1)
+        sound.setframerate(8000)
+        sound.writeframes(body["input"].encode())
+    return file.getvalue()
+
+
+def _heard(body: Json) -> Json:
+    with wave.open(io.BytesIO(body["file"])) as sound:
+        text = sound.readframes(sound.getnframes()).decode()
+    return {
+        "text": text,
+        "language": "english",
+        "duration": 2.5,
+        "segments": [{"start": 0, "end": 2.5, "text": text}],
+    }
+
+
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 """A red dot, a PNG of one pixel."""
 
-BESIDE: dict[str, Callable[[Json], Json]] = {
+BESIDE: dict[str, Callable[[Json], Json | bytes]] = {
     "/v1/images/generations": _image,
     "/v1/moderations": _verdicts,
+    "/v1/audio/speech": _spoken,
+    "/v1/audio/transcriptions": _heard,
     "/v2/rerank": _ranking,
 }
 """Endpoints beside chat: what a request comes to."""

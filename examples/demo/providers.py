@@ -16,9 +16,10 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from examples.demo import anthropic_wire, batches, gemini_wire, ollama_wire, openai_wire
 from examples.demo.answers import Json, Refused, answer
@@ -112,6 +113,17 @@ class Providers:
             server.server_close()
 
 
+def form_of(kind: str, content: bytes) -> Json:
+    """What a form says: texts, and the bytes of files."""
+    form = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + content)
+    said: Json = {}
+    for part in form.get_payload():  # type: ignore[union-attr]
+        value: Any = part.get_payload(decode=True)  # type: ignore[union-attr]
+        name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
+        said[str(name)] = value if part.get_filename() else value.decode()  # type: ignore[union-attr]
+    return said
+
+
 class Provider(ThreadingTCPServer):
     """One provider."""
 
@@ -143,7 +155,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._started = time.monotonic()
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        kind = self.headers["Content-Type"]
+        body = form_of(kind, content) if kind.startswith("multipart/") else json.loads(content)
         if self.path.startswith(batches.PATH):
             self._model = "batches"
             self._send(200, batches.begun(self.server.batches, body), {})
@@ -183,9 +197,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: Json | bytes, headers: Mapping[str, str]) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self._head(
-            status, {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}
-        )
+        kind = "audio/wav" if isinstance(body, bytes) else "application/json"
+        self._head(status, {"Content-Type": kind, "Content-Length": str(len(content)), **headers})
         self.wfile.write(content)
 
     def _stream(self, events: Iterable[bytes], last_event: int | None) -> None:

@@ -27,6 +27,7 @@ PROVIDERS = (
 BESIDE = {
     "/images/generations": {"created": 5, "data": [{"b64_json": "aW1hZ2U="}]},
     "/moderations": {"id": "modr-1", "model": "m", "results": [bodies.verdict(hate=0.75)]},
+    "/audio/transcriptions": {"text": "Hi", "segments": [{"start": 0, "end": 1, "text": "Hi"}]},
     "/rerank": {"results": [{"index": 0, "relevance_score": 0.25}, {"index": 1, "relevance_score": 0.75}]},
 }
 """Endpoints beside chat, by the end of their path."""
@@ -56,6 +57,8 @@ def answer(received: Received) -> Respond:
         return Respond(json=bodies.completion())
     if path.endswith(tuple(BESIDE)):
         return Respond(json=next(made for end, made in BESIDE.items() if path.endswith(end)))
+    if path.endswith("/audio/speech"):
+        return Respond(body=b"RIFF....WAVE", headers={"Content-Type": "audio/wav"})
     if path.endswith("/api/generate"):
         return Respond(json={"model": "llama3.2", "response": " there", "done": True, "done_reason": "stop"})
     if path.endswith("/models"):
