@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from muxi_llm import InvalidRequestError, UnsupportedParameterError
-from muxi_llm.transport.scripted import Answer
+from muxi_llm import InvalidRequestError, MuxiLLMError, UnsupportedParameterError
+from muxi_llm.runtime import using
+from muxi_llm.transport.scripted import Answer, Scripted
 from muxi_llm.wire.openai.images import InlineImageEdits
 from muxi_llm.wire.values import ImagesResponse
 from tests.conftest import Driver
-from tests.support.audio import PNG, ask
+from tests.support.audio import FACES, PNG, ask
 from tests.support.speakers.base import sse
 
 MADE = Answer(json={"created": 1, "data": [{"b64_json": "aW1hZ2U="}]})
@@ -102,6 +103,36 @@ def test_a_file_closed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert "image cannot be read any more" in str(error)
     assert len(script.calls) == 1
+
+
+def test_a_file_that_is_gone_ends_the_call(tmp_path: Path, driver: Driver) -> None:
+    """Its retry says so, by the argument; the file's place is not told."""
+    path = tmp_path / "secret-name.png"
+    path.write_bytes(PNG[1])
+
+    class Vanishing(Scripted):
+        """Deletes the file when it has answered, and reads it before."""
+
+        async def send(self, call: Any) -> Any:
+            try:
+                return await super().send(call)
+            finally:
+                path.unlink(missing_ok=True)
+
+    script = Vanishing(Answer(status=503), Answer(status=503))
+    with using(script), pytest.raises(MuxiLLMError) as caught:
+        driver.create(
+            FACES["image_edit"][0],
+            model="openai/gpt-image-2",
+            image=path,
+            prompt="red",
+            api_key="k",
+            retries=2,
+        )
+    assert [attempt.status for attempt in caught.value.attempts] == [503, 400]
+    last = caught.value.attempts[-1].error
+    assert isinstance(last, InvalidRequestError)
+    assert (last.param, "secret-name" in str(last)) == ("image", False)
 
 
 @pytest.mark.parametrize(
