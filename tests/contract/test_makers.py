@@ -372,3 +372,20 @@ def test_whatever_a_server_says(place: Place) -> None:
                 assert isinstance(row.relevance_score, float), (place, seed)
             else:
                 assert isinstance(row.flagged, bool), (place, seed)
+
+
+@places
+def test_nothing_quotes_what_was_asked(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither an error, nor a change that is told, nor the log."""
+    secret = "Rosebud-7"
+    params = {"image": {"prompt": secret, "style": secret}, "moderation": {"input": secret}}.get(
+        place.endpoint, {"query": secret, "documents": [secret, {"text": secret, "note": secret}], "top_n": 1}
+    )
+    caplog.set_level("DEBUG", logger="muxi_llm")
+    error, _ = place.ask(Driver("sync"), Respond(500, json={"error": {"message": WORDS}}), **params)
+    assert isinstance(error, openai.InternalServerError)
+    told = [str(error), repr(error), repr(error.attempts), caplog.text]
+    reply = place.speaker.reply() if place.endpoint != "rerank" else Respond(json={})
+    value, _ = place.ask(Driver("sync"), reply, **params)
+    told += [str(value)] if isinstance(value, Exception) else [repr(value.muxi)]
+    assert not [one for one in told if secret in one]
