@@ -39,6 +39,8 @@ from muxi_llm.wire.base import dumps
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from openai.resources import audio
+
     from muxi_llm.clients import typed
 
 __all__ = ["AsyncAzureOpenAI", "AsyncClient", "AsyncOpenAI", "AzureOpenAI", "Client", "OpenAI"]
@@ -245,7 +247,7 @@ class OpenAI(Routed, beside.Beside, openai.OpenAI):
         return resources.Embeddings(self)  # type: ignore[return-value]
 
     @cached_property
-    def audio(self) -> Any:
+    def audio(self) -> audio.Audio:
         from muxi_llm.clients import audio_resources as here  # noqa: PLC0415 - see there
 
         return here.Audio(self)
@@ -304,7 +306,7 @@ class AsyncOpenAI(Routed, beside.AsyncBeside, openai.AsyncOpenAI):
         return resources.AsyncEmbeddings(self)  # type: ignore[return-value]
 
     @cached_property
-    def audio(self) -> Any:
+    def audio(self) -> audio.AsyncAudio:
         from muxi_llm.clients import audio_resources as here  # noqa: PLC0415 - see there
 
         return here.AsyncAudio(self)
