@@ -96,6 +96,15 @@ SECTIONS: list[tuple[str, list[tuple[str, int, str]], list[str]]] = [
         ],
     ),
     (
+        "A model swapped by a signed release",
+        [],
+        [
+            "none failed",
+            "before: google/gemini-3.5-flash by release 2026-01-01T000000Z",
+            "after: anthropic/claude-sonnet-5 by release 2026-02-01T000000Z",
+        ],
+    ),
+    (
         "The gateway",
         [
             ("openai/gpt-5.6-luna", 1, "503"),

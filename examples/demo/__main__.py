@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from examples.demo import sections as shown
 from examples.demo.gateway import gateway
+from examples.demo.model_swap import model_swap
 from examples.demo.providers import Providers, busy, cut_off, down
 from examples.demo.real_model import real_model
 from examples.demo.stage import Stage
@@ -44,6 +45,7 @@ SECTIONS = (
     shown.drop_in_client,
     shown.async_calls,
     shown.error,
+    model_swap,
     gateway,
     real_model,
 )
