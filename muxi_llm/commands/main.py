@@ -31,6 +31,7 @@ Row = dict[str, Any]
 ROOMS = {
     "serve": ("gateway", "the gateway: OpenAI's and Anthropic's protocols in, any provider out"),
     "check": ("gateway", "what a gateway's configuration says, and what is wrong in it"),
+    "client": ("gateway", "what to paste so that Claude Code, Codex or an SDK asks the gateway"),
 }
 """Commands whose room is an extra, and is loaded when they are asked for."""
 

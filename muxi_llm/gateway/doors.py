@@ -16,10 +16,12 @@ from muxi_llm.gateway.passing import Passing, forwarded
 from muxi_llm.gateway.refusals import body_of, headers_of, status_of
 from muxi_llm.gateway.requests import ClientGoneError
 from muxi_llm.gateway.told import TimedIO, Told
-from muxi_llm.inbound import ANTHROPIC_DOORS, OPENAI_DOORS, Exchange, Own
+from muxi_llm.inbound import ANTHROPIC_DOORS, OPENAI_DOORS, Door, Exchange, Own
 from muxi_llm.routing.needs import needs_of, text_of
 from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.base import Ledger
+from muxi_llm.wire.passthrough import RESPONSES
+from muxi_llm.wire.responses.inbound import ResponsesInbound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -29,14 +31,19 @@ if TYPE_CHECKING:
     from muxi_llm.errors import APIError
     from muxi_llm.gateway.requests import Incoming
     from muxi_llm.gateway.state import State
-    from muxi_llm.inbound import Door
     from muxi_llm.wire.base import Json
 
     Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
+COMPACT = "/responses/compact"
+"""https://developers.openai.com/api/reference/resources/responses/methods/compact: what a conversation comes
+to is sealed, and only its provider can read it again. So it is passed on to OpenAI, and nobody else is asked.
+"""
+
 DOORS: dict[str, Door] = {
     **{path: door for (_, path), door in OPENAI_DOORS.items()},
     "/messages": ANTHROPIC_DOORS["POST", "/v1/messages"],
+    COMPACT: Door("chat", ResponsesInbound, RESPONSES),
 }
 """By path, below the prefix and `/v1`."""
 
@@ -57,6 +64,8 @@ class Visit:
         self._passing = Passing(incoming.path, forwarded(incoming.headers), incoming.query)
         self._work: asyncio.Task[Any] | None = None
         self._is_ended = False
+        self._exchange: Exchange | None = None
+        self._alive: Alive | None = None
         self._passed: set[str] = set()
         """The models that are asked in the client's own words."""
         self.told = told
@@ -74,6 +83,8 @@ class Visit:
                 await self._answered(content)
             finally:
                 watch.cancel()
+                if self._alive is not None:
+                    self._alive.over()
         except ClientGoneError:
             self.told.gone = True
         except asyncio.CancelledError:
@@ -96,14 +107,18 @@ class Visit:
 
     async def _answered(self, content: bytes) -> None:
         try:
-            exchange = Exchange(self._door, content, self._own(content))
+            self._exchange = exchange = Exchange(self._door, content, self._own(content))
+            if self.told.streamed:
+                ping = PINGS.get(self._incoming.path, COMMENT)
+                self._alive = Alive(self._send, ping, self._state.settings.server.silence)
             answer = await exchange.prepared.arun()
         except MuxiLLMError as error:
             await self.refuse(error)
             return
         self.told.report = answer.muxi
         if isinstance(answer, AsyncStream):
-            await self._stream(exchange, answer)
+            assert self._alive is not None  # it was asked for
+            await self._stream(exchange, answer, self._alive)
         else:
             body = exchange.body(answer)
             await self._head(200, exchange.headers(answer.muxi, stream=False), len(body))
@@ -134,6 +149,11 @@ class Visit:
         dressed = [
             one._replace(provider=self._passing.dress(one.provider, one.ref.name, body)) for one in chosen
         ]
+        if self._incoming.path == COMPACT:
+            dressed = [one for one in dressed if one.provider.verbatim]
+            if not dressed:  # 404: Codex ends a turn on it, and shows the message
+                message = f"{model!r} is not OpenAI's, and cannot compact; let the client summarise"
+                raise refusal(404, message, type="invalid_request_error", code="unsupported_endpoint")
         self.told.chosen = dressed
         self._passed = {str(one.ref) for one in dressed if one.provider.verbatim}
         return dressed
@@ -146,15 +166,16 @@ class Visit:
 
     # ----------------------------------------------------------------------------------- answers
 
-    async def _stream(self, exchange: Exchange, stream: AsyncStream[Any]) -> None:
+    async def _stream(self, exchange: Exchange, stream: AsyncStream[Any], alive: Alive) -> None:
         events = exchange.aevents(stream)
-        alive = Alive(self._send, PINGS.get(self._incoming.path, COMMENT))
         try:
-            await self._head(200, exchange.headers(stream.muxi, stream=True))
+            if not await alive.has_begun():
+                await self._head(200, exchange.headers(stream.muxi, stream=True))
             async for data in events:
                 if data:
-                    alive.told()
+                    alive.told(data)
                     await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            alive.over()
             await self._send({"type": "http.response.body", "body": b""})
         except MuxiLLMError as error:
             await self._broken(exchange, error)
@@ -163,18 +184,22 @@ class Visit:
                 raise
             await self._broken(exchange, ended())
         finally:
-            alive.over()
             await stream.close()
 
     async def _broken(self, exchange: Exchange, error: MuxiLLMError) -> None:
         """In the middle of a stream: the protocol's own error event ends it."""
         self.told.error = error
+        if self._alive is not None:
+            self._alive.over()
         data = exchange.wire.encode_fault(cast("APIError", error))
         await self._send({"type": "http.response.body", "body": data})
 
     async def refuse(self, error: MuxiLLMError) -> None:
         """Tell the client what became of it, in its own protocol."""
         self.told.error = error
+        if self._exchange is not None and self._alive is not None and await self._alive.has_begun():
+            await self._broken(self._exchange, error)
+            return
         status = status_of(error)
         wire = self._door.wire(Ledger("the client"))
         body = body_of(error, wire, is_same_wire=error.model in self._passed)

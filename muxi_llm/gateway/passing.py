@@ -42,7 +42,7 @@ class Passing(NamedTuple):
 
 def speaks(provider: Provider, model: str, path: str, body: Json) -> bool:
     """Whether *provider* has that door's wire, for that model and such a body."""
-    if path == "/responses":
+    if path.startswith("/responses"):
         return isinstance(provider, OpenAIProvider) and provider.is_openais(model)
     endpoint, wires = SPEAKERS[path]
     kind = provider.wires.get(endpoint)
@@ -72,6 +72,7 @@ THROUGH = {
     "/completions": Through("/completions", CHUNKS),
     "/embeddings": Through("/embeddings"),
     "/responses": Through("/responses", RESPONSES),
+    "/responses/compact": Through("/responses/compact", RESPONSES),
     "/messages": Through("/v1/messages", MESSAGES),
 }
 SPEAKERS: dict[str, tuple[Endpoint, tuple[type[Wire], ...]]] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import orjson
+
 from muxi_llm.errors import (
     APIConnectionError,
     APIStatusError,
@@ -12,11 +14,30 @@ from muxi_llm.errors import (
     MalformedReplyError,
     MissingCredentialsError,
     NoPermitError,
+    refusal,
 )
+from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 
 if TYPE_CHECKING:
     from muxi_llm.errors import APIError, MuxiLLMError
     from muxi_llm.wire.inbound import Inbound
+
+
+def spent(message: str, *, resets_at: float, now: float, **facts: float | str) -> MuxiLLMError:
+    """The error of a budget, or of a limit of hours: who asks again before it resets asks in vain.
+
+    message: what the person reads; it says which period, and when it resets. resets_at, now: Unix times.
+    facts: which scope, its limit, what of it is spent; in the body.
+    """
+    seconds = max(resets_at - now, 1.0)
+    error = refusal(429, message, type="usage_limit_reached", code=SPENT, retry_after=seconds)
+    cast("APIError", error).body = {"resets_at": round(resets_at), **facts}
+    return error
+
+
+def is_spent(error: MuxiLLMError) -> bool:
+    """Whether asking again soon is in vain."""
+    return getattr(error, "code", None) == SPENT
 
 
 def status_of(error: MuxiLLMError) -> int:
@@ -32,7 +53,7 @@ def headers_of(error: MuxiLLMError, status: int) -> dict[str, str]:
     said = error.response.headers if isinstance(error, APIStatusError) else {}
     headers = {name: said[name] for name in KEPT if name in said}
     headers["content-type"] = "application/json"
-    headers["x-should-retry"] = "true" if status in PASSING else "false"
+    headers["x-should-retry"] = "true" if status in PASSING and not is_spent(error) else "false"
     if status in PASSING and "retry-after" not in headers:  # without it Codex ends the turn
         headers["retry-after"] = str(max(round(error.retry_after or 1), 1))
     return headers
@@ -41,8 +62,24 @@ def headers_of(error: MuxiLLMError, status: int) -> dict[str, str]:
 def body_of(error: MuxiLLMError, wire: Inbound, *, is_same_wire: bool) -> bytes:
     """The error in the client's own protocol; a provider that speaks it is quoted as it spoke."""
     kept = error.response.content if is_same_wire and isinstance(error, APIStatusError) else b""
-    return kept or wire.encode_error(cast("APIError", error))
+    if kept:
+        return kept
+    body = wire.encode_error(cast("APIError", error))
+    facts = getattr(error, "body", None)
+    if not (is_spent(error) and isinstance(facts, dict) and "resets_at" in facts):
+        return body
+    told = orjson.loads(body)
+    told["error"].update(facts)
+    if isinstance(wire, AnthropicInbound):
+        told["error"]["type"] = "billing_error"
+    return orjson.dumps(told)
 
+
+SPENT = "insufficient_quota"
+"""OpenAI's word for it. With `usage_limit_reached` and `resets_at` Codex asks once and names the time; of any
+other 429 it asks six times. Anthropic's is `billing_error`, whose message Claude Code shows as it is.
+https://code.claude.com/docs/en/llm-gateway-protocol
+"""
 
 STATUSES = (
     (NoPermitError, 503),

@@ -78,7 +78,7 @@ class Incoming:
 
     def _too_large(self, most: int) -> Exception:
         """Codex ends a turn on 400, and asks six times on 413."""
-        status = 400 if self.path == "/responses" else 413
+        status = 400 if self.path.startswith("/responses") else 413
         message = f"the request body is larger than {most} bytes"
         return refusal(status, message, type="invalid_request_error", code="request_too_large")
 

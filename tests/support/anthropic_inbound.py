@@ -33,12 +33,24 @@ class Client:
         """The body of an answer (an ordinary one with *fields* in its message, if none is given)."""
         if not isinstance(value, ChatCompletion):
             value = ChatCompletion.model_validate(value or chat(**fields))
-        return json.loads(self.wire.encode_response(value))
+        return telling(json.loads(self.wire.encode_response(value)))
 
     def streamed(self, *chunks: Any) -> bytes:
         """A stream's bytes."""
         typed = [c if isinstance(c, ChatCompletionChunk) else chunk_of(c) for c in chunks]
         return b"".join(self.wire.encode_chunk(c) for c in typed) + self.wire.encode_end()
+
+
+def telling(answered: dict[str, Any]) -> dict[str, Any]:
+    """A message without the fields that every one has and this one has nothing to say in."""
+    defaults = {"citations": [], "caller": {"type": "direct"}}
+    content = [
+        {name: value for name, value in block.items() if name not in defaults or value != defaults[name]}
+        for block in answered["content"]
+    ]
+    usage = {name: value for name, value in answered["usage"].items() if value is not None}
+    rest = {name: value for name, value in answered.items() if value is not None or name == "stop_sequence"}
+    return {**rest, "content": content, "usage": usage}
 
 
 def chunk_of(raw: Any) -> ChatCompletionChunk:

@@ -31,7 +31,8 @@ class Server:
 
     prefix: path before all others. tls_key, tls_cert: files, both or none. proxies: networks whose forwarded
     headers are believed. origins: of browsers that may ask. drain: seconds that open answers may take after
-    a signal to end; pause: seconds before that, while readiness says no and the balancer leaves.
+    a signal to end; pause: seconds before that, while readiness says no and the balancer leaves. silence:
+    seconds without a word in a stream, after which it gives a sign of life.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +46,10 @@ class Server:
     origins: tuple[str, ...] = ()
     pause: float = 5.0
     drain: float = 45.0
+    silence: float = 15.0
+    """Claude Code gives a stream up after 300 of them, proxies after 30 to 60.
+    https://code.claude.com/docs/en/llm-gateway-protocol
+    """
 
     @property
     def is_loopback(self) -> bool:

@@ -86,14 +86,15 @@ class AnthropicInbound(Inbound):
         ending = Ending(self._stops)
         ending.see(choice)
         ending.refusal = said.refusal or ""
-        message = {**head, "model": self._model or value.model}
-        message["content"] = blocks_of(said, ending.native, head["id"])
+        message = {**UNSAID, **head, "model": self._model or value.model}
+        blocks = blocks_of(said, ending.native, head["id"])
+        message["content"] = [{**UNSAID_OF.get(block["type"], {}), **block} for block in blocks]
         tell_media(said, self.ledger)
         message |= ending.told(called=bool(said.tool_calls or said.function_call))
         container = state_of(said).get("container")
         if container:
             message["container"] = container
-        return {**message, "usage": usage_of(value.usage)}
+        return {**message, "usage": {**UNTOLD, **usage_of(value.usage)}}
 
     def encode_chunk(self, chunk: ChatCompletionChunk) -> bytes:
         with _sense():
@@ -135,6 +136,13 @@ def _fault(error: APIError) -> Json:
 
 
 # ------------------------------------------------------------------------------------------ tables
+
+# https://docs.anthropic.com/en/api/messages: what a reply always has, and what that is if nobody said more.
+UNSAID: Json = {"stop_details": None, "container": None}
+UNSAID_OF: dict[str, Json] = {"text": {"citations": []}, "tool_use": {"caller": {"type": "direct"}}}
+UNTOLD: Json = dict.fromkeys(
+    ("cache_creation", "inference_geo", "output_tokens_details", "server_tool_use", "service_tier")
+)
 
 TOO_LONG = "prompt is too long"
 """How Anthropic's clients, which compact a conversation then, know that it does not fit."""

@@ -207,6 +207,9 @@ class ResponsesInbound(OpenAIInbound):
     def _begin(self, value: ChatCompletion | ChatCompletionChunk | None, *, listening: bool) -> Answer:
         head: Json = {name: self._asked.get(name, default) for name, default in ECHOED.items()}
         head["text"] = {**ECHOED["text"], **head["text"]}
+        head["tools"] = [
+            {**ECHOED_TOOL, **tool} if tool["type"] == "function" else tool for tool in head["tools"]
+        ]
         if self.conversation:
             head["conversation"] = {"id": self.conversation}
         if value is not None and value.service_tier:
@@ -249,18 +252,21 @@ TRANSLATED = {
 ECHOED: Json = {
     "object": "response",
     "background": False,
+    "completed_at": None,
     "error": None,
+    "frequency_penalty": 0.0,
     "incomplete_details": None,
     "instructions": None,
     "max_output_tokens": None,
     "max_tool_calls": None,
     "metadata": {},
     "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
     "previous_response_id": None,
     "prompt_cache_key": None,
     "reasoning": {"effort": None, "summary": None},
     "safety_identifier": None,
-    "service_tier": None,
+    "service_tier": "default",
     "temperature": 1.0,
     "text": {"format": {"type": "text"}},
     "tool_choice": "auto",
@@ -271,4 +277,9 @@ ECHOED: Json = {
     "usage": None,
     "user": None,
 }
-"""What a response repeats of its request, with OpenAI's defaults."""
+"""What a response repeats of its request, with OpenAI's defaults: all that Open Responses wants there.
+https://www.openresponses.org/reference
+"""
+
+ECHOED_TOOL: Json = {"description": None, "parameters": None, "strict": None}
+"""The same of a function it repeats."""

@@ -47,6 +47,18 @@ def test_pitfall_78_an_answer_in_the_clients_terms():
     }
 
 
+def test_a_message_has_every_field_that_anthropics_have():
+    """Clients of typed languages ask for each."""
+    value = ChatCompletion.model_validate(chat("Hi", tool_calls=[call()]))
+    told = json.loads(Client().wire.encode_response(value))
+    assert (told["container"], told["stop_details"]) == (None, None)
+    assert [block.get("citations", block.get("caller")) for block in told["content"]] == [
+        [],
+        {"type": "direct"},
+    ]
+    assert told["usage"]["service_tier"] is told["usage"]["cache_creation"] is None
+
+
 def test_an_answer_without_an_id_has_one():
     """Made of the time, the only thing there is."""
     assert Client().answered({**chat(), "id": ""})["id"] == "msg_1"

@@ -1,0 +1,101 @@
+"""Every stream that goes out passes its protocol's validator, whichever wire it came in by.
+
+Rows of the table of pitfalls that are shown here: pitfall_1_2_3_4_5_6_7_8_9_10_11, pitfall_15_16_17_18_19_20,
+pitfall_22_23, pitfall_74.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.gateway.test_app import HELLO, WIRES, saying, serving
+from tests.support import anthropic_validator, chat_validator, responses_validator
+from tests.support.gateway import Served
+from tests.support.speakers import SPEAKERS
+from tests.support.speakers.base import Call, Said
+from tests.support.upstream import Respond, Upstream
+
+pytestmark = pytest.mark.filterwarnings("ignore::muxi_llm.AdaptationWarning")
+KINDS = ["openai", "", "anthropic", "google"]
+ONE, TWO = Call("weather", {"city": "Bern"}), Call("clock", {}, id="call_2")
+SAID = {
+    "text": Said(),
+    "a call": Said(None, (ONE,)),
+    "text and calls": Said("Let me see.", (ONE, TWO)),
+    "thinking": Said(reasoning="First this, then that."),
+    "thinking and calls": Said(None, (ONE, TWO), reasoning="Which one?"),
+}
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+FUNCTIONS = [
+    {"type": "function", "function": {"name": name, "parameters": SCHEMA}} for name in ("weather", "clock")
+]
+
+
+def streamed(served: Served, path: str, **asked: Any) -> bytes:
+    reply = httpx2.post(f"{served.url}/v1{path}", json={"model": "m", "stream": True, **asked}, timeout=60)
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    return reply.content
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize("said", SAID.values(), ids=SAID.keys())
+def test_every_door_tells_a_stream_by_its_rules(kind: str, said: Said) -> None:
+    names = [call.name for call in said.calls]
+    with Upstream(saying(kind, said)) as upstream, Served(serving(upstream, kind)) as served:
+        data = streamed(served, "/messages", messages=HELLO, max_tokens=2000, tools=_anthropics())
+        message = anthropic_validator.told(data)
+        assert b"[DONE]" not in data
+        assert [block["name"] for block in message["content"] if block["type"] == "tool_use"] == names
+        assert message["stop_reason"] == ("tool_use" if names else "end_turn")
+
+        data = streamed(served, "/responses", input="Hello", tools=_responses())
+        response = responses_validator.validate(responses_validator.events_of(data))
+        assert [item["name"] for item in response["output"] if item["type"] == "function_call"] == names
+
+        if kind in {"openai", ""}:  # their own chunks pass as they are
+            return
+        data = streamed(served, "/chat/completions", messages=HELLO, tools=FUNCTIONS)
+        chat = chat_validator.validate(chat_validator.chunks_of(data))
+        assert [name for name, _ in chat["calls"]] == names
+        assert chat["finish"] == ("tool_calls" if names else "stop")
+        assert chat["text"] == (said.text or "")
+        options = {"include_usage": True}
+        data = streamed(served, "/chat/completions", messages=HELLO, stream_options=options)
+        chat_validator.validate(chat_validator.chunks_of(data), usage=True)
+
+
+@pytest.mark.parametrize("how", ["cut", "error"])
+def test_a_stream_that_breaks_ends_as_its_protocol_ends_one(kind: str, how: str) -> None:
+    speaker = SPEAKERS[WIRES[kind]]
+    pieces = speaker.events(Said("A long answer that is not to be whole."))[:4]
+    if how == "error":
+        pieces.append(speaker.broken(500, "it broke") or b"")
+
+    def respond(_: Any) -> Respond:
+        return speaker.streamed(list(pieces), cut=how == "cut")
+
+    with Upstream(respond) as upstream, Served(serving(upstream, kind)) as served:
+        events = anthropic_validator.read(streamed(served, "/messages", messages=HELLO, max_tokens=9))
+        anthropic_validator.validate(events)
+        assert events[-1]["type"] == "error"
+        told = responses_validator.events_of(streamed(served, "/responses", input="Hello"))
+        assert responses_validator.validate(told)["status"] == "failed"
+        chunks = chat_validator.chunks_of(streamed(served, "/chat/completions", messages=HELLO))
+        assert chunks[-1]["error"]["message"]
+        assert "[DONE]" not in chunks
+
+
+def _anthropics() -> list[dict[str, Any]]:
+    return [{"name": name, "input_schema": SCHEMA} for name in ("weather", "clock")]
+
+
+def _responses() -> list[dict[str, Any]]:
+    return [{"type": "function", "name": name, "parameters": SCHEMA} for name in ("weather", "clock")]
