@@ -52,6 +52,8 @@ def main(names: list[str]) -> int:
         print(f"== {name}", flush=True)
         # Deprecations in the clients' own packages are theirs.
         tests = [python, "-m", "pytest", "-q", "-W", "ignore", HERE / clients[name]["file"]]
+        if clients[name].get("output"):
+            tests.append("-s")
         if subprocess.run(tests, cwd=ROOT, check=False).returncode:
             failed.append(name)
     print(f"failed: {', '.join(failed)}" if failed else "all of them passed")
