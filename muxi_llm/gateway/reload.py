@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.settings.model import Settings
 
 log = logging.getLogger("muxi_llm.gateway")
+logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it tells of every change in the folder
 
 
 class Reloader:

@@ -180,9 +180,13 @@ def bound(host: str, port: int) -> socket.socket:
         raise ConfigurationError(
             [Finding("port", f"cannot listen on {host}:{port}: {error.strerror}")]
         ) from None
+    listener.listen(BACKLOG)  # who comes before the first worker is ready waits, and is not turned away
     listener.set_inheritable(True)
     return listener
 
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 
 DESCRIBED = "MUXI_LLM_GATEWAY"
 """The variable that tells workers what to serve."""
