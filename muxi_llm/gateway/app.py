@@ -12,11 +12,13 @@ from muxi_llm.errors import MuxiLLMError
 from muxi_llm.gateway import lines
 from muxi_llm.gateway.admission import ANYBODY, Anybody, Tokens
 from muxi_llm.gateway.doors import DOORS, Visit
+from muxi_llm.gateway.file_store import FileStore
 from muxi_llm.gateway.metrics import CONTENT_TYPE, Metrics
 from muxi_llm.gateway.outgoing import Outgoing, is_preflight, preflight, shared_with
 from muxi_llm.gateway.own import own
 from muxi_llm.gateway.refusals import body_of, headers_of, status_of
 from muxi_llm.gateway.requests import ClientGoneError, Incoming
+from muxi_llm.gateway.sharing import Sharing
 from muxi_llm.gateway.told import Told, id_of
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.doors import Send
     from muxi_llm.gateway.reload import Reloader
     from muxi_llm.gateway.requests import Receive
+    from muxi_llm.gateway.sharing import Store
     from muxi_llm.gateway.state import State
+    from muxi_llm.routing.facts import Facts
     from muxi_llm.wire.inbound import Inbound
 
 
@@ -42,6 +46,7 @@ class Gateway:
         self.is_draining = False
         self.reloader: Reloader | None = None
         self._open: set[Visit] = set()
+        self.sharing: Sharing | None = None
         self.metrics = Metrics()
         self.replace(state)
 
@@ -49,8 +54,17 @@ class Gateway:
         """Go on with *state*."""
         self.state = state
         self.metrics.configured(state)
+        state.routes.on_change = self._changed
+        if self.sharing is not None:
+            self.sharing.routes = state.routes
         tokens = state.settings.tokens
         self.admission = self._given or (Tokens(tokens) if tokens else Anybody())
+
+    def _changed(self, facts: Facts) -> None:
+        """An attempt at a deployment began, or is over."""
+        self.metrics.changed(facts)
+        if self.sharing is not None:
+            self.sharing.changed()
 
     def end_open(self) -> None:
         """The time is up: whatever is still open ends with an error of its protocol's."""
@@ -127,12 +141,17 @@ class Gateway:
 
     async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
         await receive()
+        self.sharing = sharing_of(self.state, self.metrics)
+        if self.sharing is not None:
+            await to_thread.run_sync(self.sharing.begin)
         if self.reloader is not None:
             self.reloader.begin()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if self.reloader is not None:
             self.reloader.end()
+        if self.sharing is not None:
+            await to_thread.run_sync(self.sharing.end)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
@@ -152,8 +171,33 @@ class Gateway:
         routes = self.state.routes
         now = routes.clock()
         cooled = {name: one.cooled_for for name, one in routes.router.facts.items() if one.is_cooled(now)}
-        value = {"status": "draining" if self.is_draining else "ok", "cooling": cooled}
+        value: dict[str, Any] = {
+            "status": "draining" if self.is_draining else "ok",
+            "cooling": cooled,
+            "counts": "own",
+        }
+        if self.sharing is not None:
+            value["counts"] = "shared" if self.sharing.is_there else "local-only"
         await answer(send, 503 if self.is_draining else 200, value)
+
+
+def sharing_of(state: State, metrics: Metrics) -> Sharing | None:
+    """The exchange of counts that a configuration asks for; `None` where nothing would be exchanged."""
+    settings = state.settings
+    if not (
+        settings.redis
+        or (settings.windows and any(one.kinds() for one in state.routes.router.facts.values()))
+    ):
+        return None
+
+    def store() -> Store:
+        if settings.redis:
+            from muxi_llm.gateway.redis_store import RedisStore  # noqa: PLC0415 - an extra
+
+            return RedisStore(settings.redis)
+        return FileStore(settings.windows)
+
+    return Sharing(store, state.routes, metrics.backend_failed)
 
 
 def path_of(path: str, prefix: str) -> str:

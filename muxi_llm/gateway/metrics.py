@@ -80,7 +80,6 @@ class Metrics:
             for name in (one.deployment.model, *one.names, *one.deployment.serves)
         }
         self._routes = state.routes
-        state.routes.on_change = self.changed
 
     def _look(self) -> None:
         """Who is left alone: that ends by itself, and nobody tells."""
@@ -99,6 +98,10 @@ class Metrics:
         return _mended(generate_latest(registry))
 
     # -------------------------------------------------------------------------------- what happens
+
+    def backend_failed(self) -> None:
+        """An exchange of counts did not come off."""
+        self._of["llmux_rate_limiter_backend_errors_total"]("sharing", "exchange").inc()
 
     def changed(self, facts: Facts) -> None:
         """An attempt began, or is over."""

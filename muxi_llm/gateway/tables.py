@@ -54,6 +54,11 @@ FAMILIES: dict[str, tuple[tuple[str, ...], str, tuple[float, ...]]] = {
     "llmux_http_requests_in_flight": ((), "Requests under way.", ()),
     "llmux_http_request_size_bytes": (HTTP, "Bodies of requests, unpacked.", BYTES),
     "llmux_http_response_size_bytes": (HTTP, "Bodies of answers.", BYTES),
+    "llmux_rate_limiter_backend_errors_total": (
+        ("component", "action"),
+        "Exchanges of counts that did not come off.",
+        (),
+    ),
     "llmux_requests_total": (("provider", "model", "status"), "Requests for a model.", ()),
     "llmux_request_latency_seconds": (("provider", "model"), "Request to the answer's end.", SECONDS),
     "llmux_token_usage_total": (("provider", "model", "type"), "Tokens.", ()),

@@ -13,9 +13,9 @@ asks the one that wakes first where there is no other.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from muxi_llm.routing.windows import Count
+from muxi_llm.routing.windows import PARTS, Count
 
 if TYPE_CHECKING:
     from muxi_llm.routing.deployments import Deployment
@@ -33,8 +33,23 @@ MINUTE = 60.0
 SOON = 1.0
 """Seconds after which to ask again where nobody knows when."""
 
+REQUESTS, TOKENS = "rpm", "tpm"
+CORRECTED = {TOKENS}
+"""Kinds that may be less afterwards: tokens are guessed first."""
+
 SMOOTHING = 0.1
 """Weight of the latest attempt in the averages."""
+
+
+class Kind(NamedTuple):
+    """How numbers of a kind are kept: for stretches of so many seconds, each for so many more of them."""
+
+    seconds: float
+    more: int = 0
+
+    def ends(self, part: int) -> float:
+        """When that stretch counts no more, in seconds since 1970."""
+        return (part + 1 + self.more) * self.seconds
 
 
 class Facts:
@@ -150,6 +165,36 @@ class Facts:
     def cool(self, now: float, seconds: float, why: str) -> None:
         """Leave it alone for so long; 0 seconds: no more."""
         self.cooled_until, self.cooled_for = now + seconds, why if seconds else ""
+
+    # ---------------------------------------------------------------------- shared with others
+
+    def kinds(self) -> dict[str, Kind]:
+        """What of it is worth sharing: whatever a limit is set for."""
+        minute = Kind(MINUTE)
+        found = {name: minute for name in (REQUESTS, TOKENS) if getattr(self.deployment, name) is not None}
+        windows = {f"{one.window.seconds}s": Kind(one.window.seconds / PARTS, PARTS) for one in self.windows}
+        return found | windows
+
+    def counts(self, now: float) -> dict[tuple[str, int], int]:
+        """By kind and stretch of time."""
+        minute = int(now // MINUTE)
+        mine = {REQUESTS: self.requests(now), TOKENS: self.tokens(now)}
+        found = {(name, minute): mine[name] for name in self.kinds() if name in mine}
+        for count in self.windows:
+            found |= {(f"{count.window.seconds}s", part): n for part, n in count.parts()}
+        return found
+
+    def add(self, now: float, kind: str, part: int, number: int) -> None:
+        """So much was counted by others."""
+        if kind in {REQUESTS, TOKENS}:
+            self._turn(now)
+            if part == self._minute:
+                self._requests += number if kind == REQUESTS else 0
+                self._tokens += number if kind == TOKENS else 0
+            return
+        for count in self.windows:
+            if kind == f"{count.window.seconds}s":
+                count.add(part, number)
 
     # ------------------------------------------------------------------------------------- parts
 

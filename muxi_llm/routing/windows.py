@@ -42,6 +42,13 @@ class Count:
             self._parts.append([part, 1])
         self._total += 1
 
+    def add(self, part: int, requests: int) -> None:
+        """So many were made elsewhere, in that sixtieth."""
+        parts = dict(self.parts())
+        parts[part] = parts.get(part, 0) + requests
+        self._parts = deque([number, made] for number, made in sorted(parts.items()))
+        self._total += requests
+
     def wait(self, now: float) -> float:
         """Seconds until one may be made: 0 where one may be now."""
         if self.left(now):
