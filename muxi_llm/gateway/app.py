@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.requests import Receive
     from muxi_llm.gateway.sharing import Store
     from muxi_llm.gateway.state import State
+    from muxi_llm.gateway.tracing import Tracing
     from muxi_llm.routing.facts import Facts
     from muxi_llm.wire.inbound import Inbound
 
@@ -47,6 +49,7 @@ class Gateway:
         self.reloader: Reloader | None = None
         self._open: set[Visit] = set()
         self.sharing: Sharing | None = None
+        self.tracing: Tracing | None = None
         self.metrics = Metrics()
         self.replace(state)
 
@@ -86,10 +89,13 @@ class Gateway:
             await health(self, send)
             return
         told = Told(incoming.path, ANYBODY, incoming.method, id_of(incoming.headers))
+        told.client = (scope.get("client") or ("",))[0]
         out = Outgoing(send, told, shared_with(incoming.headers, server.origins))
         self.metrics.began()
+        traced = nullcontext() if self.tracing is None else self.tracing.span(told, incoming.headers)
         try:
-            await self._followed(incoming, out, told)
+            with traced:
+                await self._followed(incoming, out, told)
         finally:
             told.ended = time.perf_counter()
             told.status = told.status or 500
@@ -105,6 +111,7 @@ class Gateway:
         visit = Visit(state, incoming, send, told)
         self._open.add(visit)
         try:
+            incoming.check_head()
             told.principal = await self.admission.admit(incoming.headers)
             await visit()
         except MuxiLLMError as error:
@@ -118,6 +125,7 @@ class Gateway:
         settings = state.settings
         is_scraped = incoming.method == "GET" and bool(settings.metrics) and incoming.path == settings.metrics
         try:
+            incoming.check_head()
             if not (is_scraped and settings.metrics_open):
                 told.principal = await self.admission.admit(incoming.headers)
             if is_scraped:
@@ -141,6 +149,10 @@ class Gateway:
 
     async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
         await receive()
+        if self.state.settings.tracing and self.tracing is None:
+            from muxi_llm.gateway.tracing import Tracing  # noqa: PLC0415 - an extra
+
+            self.tracing = Tracing()
         self.sharing = sharing_of(self.state, self.metrics)
         if self.sharing is not None:
             await to_thread.run_sync(self.sharing.begin)

@@ -58,6 +58,7 @@ def facts_of(told: Told, upstream_id: str) -> dict[str, Any]:
         "upstream_id": upstream_id or None,
         "method": told.method,
         "path": told.path[:LONGEST],
+        "client": told.client or None,
         "principal": told.principal.id or None,
         "model": told.model[:LONGEST] or None,
         "deployment": tries[-1].deployment.name if tries and report is not None else None,

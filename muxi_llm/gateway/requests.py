@@ -35,6 +35,13 @@ class Incoming:
         self._receive = receive
         self._limits = limits
 
+    def check_head(self) -> None:
+        """Raises a refusal of 431 for a head that is too large."""
+        size = sum(len(name) + len(value) for name, value in self.scope["headers"])
+        if size + len(self.query) > self._limits.header:
+            message = f"the request's headers are larger than {self._limits.header} bytes"
+            raise refusal(431, message, type="invalid_request_error", code="headers_too_large")
+
     async def body(self) -> bytes:
         """The whole of it, unpacked. Raises a refusal of 413, 415 or 400, and `ClientGoneError`."""
         most, coding = self._limits.body, self.headers.get("content-encoding", "").strip().lower()

@@ -15,9 +15,11 @@ import socket
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from muxi_llm.gateway import lines
 from muxi_llm.gateway.app import Gateway
@@ -68,6 +70,41 @@ def check_open(settings: Settings) -> None:
 
 
 # ---------------------------------------------------------------------------------------- the server
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's connection, with an end to heads that have none: its parser would keep all of it. What is
+    whole, and too large all the same, the application refuses.
+    """
+
+    def __init__(self, *given: Any, most: int, **more: Any) -> None:
+        """most: bytes of a head."""
+        super().__init__(*given, **more)
+        self._most = most
+        self._head = 0
+        """Bytes of a head that is not whole yet."""
+
+    def on_headers_complete(self) -> None:
+        """It is whole."""
+        super().on_headers_complete()
+        self._head = -1
+
+    def on_message_complete(self) -> None:
+        """The next one may begin."""
+        super().on_message_complete()
+        self._head = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes."""
+        super().data_received(data)
+        if self._head >= 0:
+            self._head += len(data)
+            if self._head > self._most and not self.transport.is_closing():
+                self.transport.write(TOO_LARGE)
+                self.transport.close()
+
+
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class HeldServer(uvicorn.Server):
@@ -162,7 +199,7 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "server_header": False,
         "proxy_headers": bool(server.proxies),
         "forwarded_allow_ips": list(server.proxies),
-        "h11_max_incomplete_event_size": server.limits.header,
+        "http": partial(BoundedProtocol, most=server.limits.header),
         "timeout_graceful_shutdown": int(server.drain + GRACE),
         "timeout_keep_alive": 75,
     }

@@ -39,6 +39,8 @@ class Told:
     principal: Principal
     method: str = "POST"
     request_id: str = ""
+    client: str = ""
+    """Its address; behind a proxy that is believed, as that one says."""
     model: str = ""
     status: int = 0
     streamed: bool = False

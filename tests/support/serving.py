@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Serving:
     """`with Serving(config) as served`: its `url`, what it `said`, `tell` it a signal, `ended` for its status."""
 
-    def __init__(self, config: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, config: Path, *arguments: str, verify: Any = True, **environment: str) -> None:
         command = [
             sys.executable,
             "-m",
@@ -34,6 +34,7 @@ class Serving:
             *arguments,
         ]
         self.said: list[str] = []
+        self._verify = verify
         self._process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -64,7 +65,7 @@ class Serving:
 
     def _answers(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/health/live").status_code == 200
+            return httpx2.get(f"{self.url}/health/live", verify=self._verify).status_code == 200
         except httpx2.TransportError:
             return False
 

@@ -107,6 +107,8 @@ class Settings:
     metrics: str = "/metrics"
     metrics_open: bool = False
     """Whether anybody may read them."""
+    tracing: bool = False
+    """Whether requests are spans of OpenTelemetry's."""
     windows: str = ""
     """File in which the windows' counts outlive the process; "": they do not."""
     redis: str = field(default="", repr=False)

@@ -51,6 +51,7 @@ def settings_of(top: Section) -> Settings:
         log_level=logging.take("level", level, "INFO"),
         metrics=metrics.take("path", text, "/metrics") if metrics.take("enabled", flag, True) else "",
         metrics_open=not metrics.take("auth", flag, True),
+        tracing=bool(top.table("tracing").get("enabled", False)),
         windows=routing.take("windows_file", text, ""),
         redis=redis_of(top, is_shared=routing.take("distributed", flag, False)),
     )

@@ -1,0 +1,101 @@
+"""What keeps strangers out: TLS, proxies that are believed and others, heads without an end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from muxi_llm.gateway.settings.model import Limits, Server
+from tests.gateway.test_app import serving
+from tests.gateway.test_serve import ASKED, chat, configured
+from tests.support.gateway import Served
+from tests.support.patience import until
+from tests.support.serving import Serving
+from tests.support.upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream(chat) as one:
+        yield one
+
+
+def requests(served: Serving) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in served.said if '"message":"request"' in line]
+
+
+@pytest.mark.parametrize(("proxies", "client"), [([], "127.0.0.1"), (["127.0.0.0/8"], "203.0.113.9")])
+def test_forwarded_headers_are_believed_of_named_proxies_alone(
+    tmp_path: Path, upstream: Upstream, proxies: list[str], client: str
+) -> None:
+    config = configured(tmp_path, upstream, trusted_proxies=proxies, drain_pause=0)
+    with Serving(config) as served:
+        headers = {"x-forwarded-for": "203.0.113.9"}
+        assert (
+            httpx2.post(f"{served.url}/v1/chat/completions", json=ASKED, headers=headers).status_code == 200
+        )
+        until(lambda: requests(served))
+    assert requests(served)[0]["client"] == client
+
+
+def test_a_head_without_an_end_is_cut_and_a_large_one_refused(tmp_path: Path, upstream: Upstream) -> None:
+    with Serving(configured(tmp_path, upstream, limits={"header": 4096}, drain_pause=0)) as served:
+        host, _, port = served.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.settimeout(60)
+            client.sendall(b"GET /v1/models HTTP/1.1\r\nx-long: ")
+            said = b""
+            try:
+                for _ in range(10_000):
+                    client.sendall(b"x" * 4096)
+            except OSError:  # it has hung up
+                pass
+            else:
+                said = client.recv(100)
+            assert not said or said.startswith(b"HTTP/1.1 431")
+        reply = httpx2.get(f"{served.url}/v1/models", headers={"x-long": "x" * 5000})
+        assert reply.status_code == 431
+        for _ in range(3):  # small ones, on one connection
+            assert httpx2.get(f"{served.url}/v1/models").status_code == 200
+    assert not upstream.requests
+
+
+def test_a_head_that_is_too_large_is_refused_in_the_doors_protocol(upstream: Upstream) -> None:
+    server = Server(limits=Limits(header=1000))
+    with Served(serving(upstream, "openai", server=server)) as served:
+        for path in ("/v1/messages", "/v1/chat/completions"):
+            reply = httpx2.post(served.url + path, json=ASKED, headers={"x-long": "x" * 2000})
+            assert reply.status_code == 431
+            assert reply.json()["error"]["message"]
+
+
+def test_tls_with_a_certificate_of_ones_own(tmp_path: Path, upstream: Upstream) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    config = configured(tmp_path, upstream, drain_pause=0)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    given = ("--https", "--ssl-key", str(key), "--ssl-cert", str(certificate))
+    with Serving(config, *given, verify=trusting) as served:
+        assert served.url.startswith("https://")
+        reply = httpx2.post(f"{served.url}/v1/chat/completions", json=ASKED, verify=trusting)
+        assert reply.status_code == 200
+        with pytest.raises(httpx2.TransportError):
+            httpx2.get(f"{served.url}/health/live")  # whom nobody vouches for
