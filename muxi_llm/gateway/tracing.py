@@ -1,6 +1,7 @@
 """OpenTelemetry: each request as a server's span.
 
-It joins the caller's trace, and the models' spans are its children. Where they go is the business of the SDK that the process was started with:
+It joins the caller's trace, and the models' spans are its children. Where they go is the business of the SDK
+that the process was started with:
 
     opentelemetry-instrument muxi-llm serve --config gateway.yaml      # with `tracing: {enabled: true}`
 
