@@ -23,6 +23,8 @@ LONG_SIGNATURES: set[str] = {"with_options"}
 """Faces and value constructors with more than eight parameters, each by name."""
 
 LAZY_IMPORTS = {
+    "gateway/app.py:muxi_llm.gateway.redis_store",  # an extra
+    "gateway/app.py:muxi_llm.gateway.tracing",  # an extra
     "runtime.py:muxi_llm.transport",  # httpx2 or pyreqwest: only the one that is used, the other may be missing
     "utils/token_counter.py:tiktoken.registry",  # 138 ms, for those who count tokens
     "runtime.py:muxi_llm.harness",  # its stages, for those who configured one
