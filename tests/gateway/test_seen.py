@@ -146,6 +146,22 @@ def test_refusals_and_failures_are_told_too(heard: Heard) -> None:
         assert not heard.lines
 
 
+def test_a_client_that_left_is_told_and_counted_as_one_that_left(heard: Heard) -> None:
+    chunks = [*bodies.chat_stream("Hel", "lo")[:2], 600.0]
+    with (
+        Upstream(lambda _: Respond(chunks=chunks)) as upstream,
+        Served(serving(upstream, "openai")) as served,
+    ):
+        url = f"{served.url}/v1/chat/completions"
+        with httpx2.stream("POST", url, json={**ASKED, "stream": True}) as reply:
+            assert next(reply.iter_bytes())
+        line = heard.one()
+        samples = scraped(served)
+    assert (line["status"], line["gone"], line["level"]) == (told.GONE, True, "info")
+    assert of(samples, "llmux_proxy_total_requests", status_code="499") == 1
+    assert of(samples, "llmux_deployment_failure_responses") == 0  # it was not its fault
+
+
 def test_each_attempt_is_told_at_debug(heard: Heard) -> None:
     lines.log.setLevel(logging.DEBUG)
     with (
