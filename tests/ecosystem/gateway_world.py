@@ -33,6 +33,9 @@ WIRES = {
 }
 """Wire → kind of provider, its speaker, and what the gateway's clients call the model."""
 
+BRANDS = ("gpt-5", "claude-sonnet-4-5")
+"""Suites try more with models of such names: `gpt-5-over-gemini` is that model, too."""
+
 MODELS = {wire: name for wire, (_, _, name) in WIRES.items()}
 
 
@@ -112,7 +115,12 @@ def world() -> Iterator[tuple[Served, dict[str, Upstream]]]:
         }
         settings = settings_of(
             *(
-                (at(upstreams[wire], kind), deployment(f"{kind or 'own'}/{name}", name))
+                (
+                    at(upstreams[wire], kind),
+                    deployment(
+                        f"{kind or 'own'}/{name}", name, *(f"{brand}-over-{wire}" for brand in BRANDS)
+                    ),
+                )
                 for wire, (kind, _, name) in WIRES.items()
             ),
             rules=Rules("in-order"),
