@@ -131,7 +131,7 @@ def test_any_provider(world: Upstream) -> None:
         "type": "message",
         "role": "assistant",
         "model": "openai/gpt-4",
-        "content": [{"type": "text", "text": "Hello from loopback"}],
+        "content": [{"type": "text", "text": "Hello from loopback", "citations": []}],
         "stop_reason": "end_turn",
         "usage": {
             "input_tokens": 5,
