@@ -274,3 +274,12 @@ def test_nothing_speaks_of_how_it_was_made() -> None:
             and path.name != "test_house.py"
         ):
             assert not forbidden.search(path.read_text()), path
+
+
+def test_nothing_is_left_of_a_merge() -> None:
+    marks = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
+    kinds = {".py", ".pyi", ".md", ".toml", ".cfg", ".yaml", ".json", ".sh"}
+    folders = ("muxi_llm", "tests", "docs", "examples", "bench")
+    files = [*ROOT.glob("*"), *(file for folder in folders for file in (ROOT / folder).rglob("*"))]
+    texts = [file for file in files if file.suffix in kinds and "node_modules" not in file.parts]
+    assert [str(file) for file in texts if marks.search(file.read_text(errors="replace"))] == []

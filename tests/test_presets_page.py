@@ -1,4 +1,4 @@
-"""Every command and every Python block of docs/presets.md runs, unchanged, from top to bottom."""
+"""docs/presets.md from "A preset" on: every command and every Python block runs, unchanged, in order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from muxi_llm.commands import llmix, mda
 from tests.presets.signing import identity_files
 
 PAGE = Path(__file__).parents[1] / "docs" / "presets.md"
-BLOCKS = re.findall(r"^```(bash|markdown|python)\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+PART = PAGE.read_text().partition("\n## A preset\n")[2]
+BLOCKS = re.findall(r"^```(bash|markdown|python)\n(.*?)^```$", PART, re.DOTALL | re.MULTILINE)
 PRESET = "config/llm/source/search_summary/openai_fast.mda"
 
 
