@@ -12,6 +12,7 @@ from muxi_llm import runtime
 from muxi_llm.core.stream import AsyncStream
 from muxi_llm.errors import LOCAL_URL, MuxiLLMError, refusal
 from muxi_llm.gateway.alive import COMMENT, PINGS, Alive
+from muxi_llm.gateway.forms import IS_FORM, form_of
 from muxi_llm.gateway.passing import Passing, forwarded
 from muxi_llm.gateway.refusals import body_of, headers_of, status_of
 from muxi_llm.gateway.requests import ClientGoneError
@@ -20,6 +21,7 @@ from muxi_llm.inbound import ANTHROPIC_DOORS, OPENAI_DOORS, Door, Exchange, Own
 from muxi_llm.routing.needs import needs_of, text_of
 from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.base import Ledger
+from muxi_llm.wire.openai.chat import OpenAIInbound
 from muxi_llm.wire.passthrough import RESPONSES
 from muxi_llm.wire.responses.inbound import ResponsesInbound
 
@@ -44,6 +46,7 @@ DOORS: dict[str, Door] = {
     **{path: door for (_, path), door in OPENAI_DOORS.items()},
     "/messages": ANTHROPIC_DOORS["POST", "/v1/messages"],
     COMPACT: Door("chat", ResponsesInbound, RESPONSES),
+    "/rerank": Door("rerank", OpenAIInbound),
 }
 """By path, below the prefix and `/v1`."""
 
@@ -107,7 +110,7 @@ class Visit:
 
     async def _answered(self, content: bytes) -> None:
         try:
-            self._exchange = exchange = Exchange(self._door, content, self._own(content))
+            self._exchange = exchange = Exchange(self._door, self._said(content), self._own(content))
             if self.told.streamed:
                 ping = PINGS.get(self._incoming.path, COMMENT)
                 self._alive = Alive(self._send, ping, self._state.settings.server.silence)
@@ -123,6 +126,11 @@ class Visit:
             body = exchange.body(answer)
             await self._head(200, exchange.headers(answer.muxi, stream=False), len(body))
             await self._send({"type": "http.response.body", "body": body})
+
+    def _said(self, content: bytes) -> bytes | Json:
+        """The body, a form's as what it would say."""
+        media_type = self._incoming.headers.get("content-type", "")
+        return form_of(content, media_type) if media_type.startswith(IS_FORM) else content
 
     def _own(self, content: bytes) -> Own:
         settings = self._state.settings

@@ -44,7 +44,7 @@ def speaks(provider: Provider, model: str, path: str, body: Json) -> bool:
     """Whether *provider* has that door's wire, for that model and such a body."""
     if path.startswith("/responses"):
         return isinstance(provider, OpenAIProvider) and provider.is_openais(model)
-    endpoint, wires = SPEAKERS[path]
+    endpoint, wires = SPEAKERS.get(path, ("chat", ()))
     kind = provider.wires.get(endpoint)
     if kind is ChatOrResponses and OpenAIChat in wires:
         wire = provider.wire_for(endpoint, model, Ledger(provider.name))

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+import warnings
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from muxi_llm.gateway.settings import files
 from muxi_llm.gateway.settings.reading import ConfigurationError, Finding
 from muxi_llm.gateway.state import State
 from muxi_llm.gateway.workers import Workers
+from muxi_llm.runtime import AdaptationWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -182,7 +184,8 @@ def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None]) -> i
 
 
 def run(gateway: Gateway, listener: socket.socket) -> None:
-    """Serve in this process, until told to end."""
+    """Serve in this process, until told to end. Losses are told to who asked, not to this process."""
+    warnings.simplefilter("ignore", AdaptationWarning)
     HeldServer(gateway).run(sockets=[listener])
 
 
