@@ -7,7 +7,7 @@ https://docs.cohere.com/reference/rerank, https://api.jina.ai/redoc.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openai import BaseModel
 from openai.types import Image as OpenAIImage
@@ -39,10 +39,13 @@ class ImagesResponse(ItemAccess, ReportedModel, Whole, Countable, OpenAIImagesRe
 
     __slots__ = ("_muxi", "_wire_bytes")
 
-    data: list[Image] = None  # type: ignore[assignment]  # but for what a client's own server leaves out
+    if TYPE_CHECKING:
+        data: list[Image]  # type: ignore[assignment]  # but for what a client's own server leaves out
+    else:
+        data: list[Image] | None = None
 
-    def counted(self) -> dict[str, Any]:
-        return {"images": len(self.data)}
+    def counted(self) -> dict[str, Any] | None:
+        return {"images": len(self.data)} if isinstance(self.data, list) else None
 
     def chunks(self) -> list[Any]:
         told = self.model_dump(exclude={"data", "created"}, exclude_unset=True, warnings=False)
