@@ -16,7 +16,7 @@ from muxi_llm.clients.sending import sending
 from muxi_llm.loading import loading
 
 if TYPE_CHECKING:
-    from muxi_llm.clients import typed
+    from muxi_llm.clients import stored_typed, typed
 
 
 @sending
@@ -44,6 +44,13 @@ class AsyncModerations(moderations.AsyncModerations):
 class Beside:
     """A client that has them."""
 
+    if TYPE_CHECKING:  # what they are is in `storing`
+
+        @cached_property
+        def files(self) -> stored_typed.Files: ...
+        @cached_property
+        def batches(self) -> stored_typed.Batches: ...
+
     @cached_property
     def images(self) -> typed.Images:
         """`client.images`."""
@@ -57,6 +64,13 @@ class Beside:
 
 class AsyncBeside:
     """An async client that has them."""
+
+    if TYPE_CHECKING:  # what they are is in `storing`
+
+        @cached_property
+        def files(self) -> stored_typed.AsyncFiles: ...
+        @cached_property
+        def batches(self) -> stored_typed.AsyncBatches: ...
 
     @cached_property
     def images(self) -> typed.AsyncImages:

@@ -39,9 +39,7 @@ from muxi_llm.wire.base import dumps
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from openai.resources import audio
-
-    from muxi_llm.clients import typed
+    from muxi_llm.clients import audio_typed, typed
 
 __all__ = ["AsyncAzureOpenAI", "AsyncClient", "AsyncOpenAI", "AzureOpenAI", "Client", "OpenAI"]
 
@@ -247,10 +245,10 @@ class OpenAI(Routed, beside.Beside, openai.OpenAI):
         return resources.Embeddings(self)  # type: ignore[return-value]
 
     @cached_property
-    def audio(self) -> audio.Audio:
+    def audio(self) -> audio_typed.Audio:
         from muxi_llm.clients import audio_resources as here  # noqa: PLC0415 - see there
 
-        return here.Audio(self)
+        return here.Audio(self)  # type: ignore[return-value]
 
     @cached_property
     def responses(self) -> typed.Responses:
@@ -306,10 +304,10 @@ class AsyncOpenAI(Routed, beside.AsyncBeside, openai.AsyncOpenAI):
         return resources.AsyncEmbeddings(self)  # type: ignore[return-value]
 
     @cached_property
-    def audio(self) -> audio.AsyncAudio:
+    def audio(self) -> audio_typed.AsyncAudio:
         from muxi_llm.clients import audio_resources as here  # noqa: PLC0415 - see there
 
-        return here.AsyncAudio(self)
+        return here.AsyncAudio(self)  # type: ignore[return-value]
 
     @cached_property
     def responses(self) -> typed.AsyncResponses:

@@ -14,7 +14,7 @@ from muxi_llm.clients.options import CARRIER, Optioned
 class Storing(Optioned):
     """`client.files`, `client.batches` and `client.uploads`, loaded when they are first used."""
 
-    if not TYPE_CHECKING:  # to type checkers they stay OpenAI's
+    if not TYPE_CHECKING:  # what type checkers are told is in `beside`
 
         @cached_property
         def files(self) -> Any:

@@ -9,12 +9,12 @@ from typing import Any, Literal, Required, Unpack, overload
 
 import httpx2
 from openai import AsyncStream, NotGiven, Omit, Stream
-from openai._types import Body, Headers, Query, SequenceNotStr
+from openai._types import Body, FileTypes, Headers, Query, SequenceNotStr
 from openai.lib.streaming.chat import AsyncChatCompletionStreamManager, ChatCompletionStreamManager
 from openai.lib.streaming.responses import AsyncResponseStreamManager, ResponseStreamManager
 from openai.resources import chat, completions, embeddings, images, moderations, responses
 from openai.resources.chat import completions as chats
-from openai.types import ImageGenStreamEvent, ModerationMultiModalInputParam
+from openai.types import ImageEditStreamEvent, ImageGenStreamEvent, ModerationMultiModalInputParam
 from openai.types.chat import (
     ChatCompletionAudioParam,
     ChatCompletionMessageParam,
@@ -113,14 +113,13 @@ class EmbeddingArguments(Arguments, total=False):
     encoding_format: Literal["float", "base64"] | Omit
     user: str | Omit
 
-class ImageArguments(Options, total=False):
+class ImageOutputArguments(Options, total=False):
     model: Model | Omit | None
     prompt: Required[str]
     background: Literal["transparent", "opaque", "auto"] | Omit | None
     complexity: Literal["low", "medium", "high"] | Omit | None
     frame_count: int | Omit | None
     frame_duration_ms: int | Omit | None
-    moderation: Literal["low", "auto"] | Omit | None
     n: int | Omit | None
     output_compression: int | Omit | None
     output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | Omit | None
@@ -129,13 +128,22 @@ class ImageArguments(Options, total=False):
     response_format: Literal["url", "b64_json"] | Omit | None
     safety_identifier: str | Omit
     size: str | Omit | None
-    style: Literal["vivid", "natural"] | Omit | None
     svg: Any
     user: str | Omit
     extra_headers: Headers | None
     extra_query: Query | None
     extra_body: Body | None
     timeout: float | httpx2.Timeout | NotGiven | None
+
+class ImageArguments(ImageOutputArguments, total=False):
+    moderation: Literal["low", "auto"] | Omit | None
+    style: Literal["vivid", "natural"] | Omit | None
+
+class ImageEditArguments(ImageOutputArguments, total=False):
+    image: Required[FileTypes | SequenceNotStr[FileTypes]]
+    input_fidelity: Literal["high", "low"] | Omit | None
+    markup: FileTypes | Omit
+    mask: FileTypes | Omit
 
 class ModerationArguments(Options, total=False):
     input: Required[str | SequenceNotStr[str] | Iterable[ModerationMultiModalInputParam]]
@@ -292,6 +300,18 @@ class Images(images.Images):
     def generate(
         self, *, stream: bool, **arguments: Unpack[ImageArguments]
     ) -> values.ImagesResponse | Stream[ImageGenStreamEvent]: ...
+    @overload  # type: ignore[override]
+    def edit(
+        self, *, stream: Literal[False] | Omit | None = ..., **arguments: Unpack[ImageEditArguments]
+    ) -> values.ImagesResponse: ...
+    @overload
+    def edit(
+        self, *, stream: Literal[True], **arguments: Unpack[ImageEditArguments]
+    ) -> Stream[ImageEditStreamEvent]: ...
+    @overload
+    def edit(
+        self, *, stream: bool, **arguments: Unpack[ImageEditArguments]
+    ) -> values.ImagesResponse | Stream[ImageEditStreamEvent]: ...
 
 class AsyncImages(images.AsyncImages):
     @overload  # type: ignore[override]
@@ -306,6 +326,18 @@ class AsyncImages(images.AsyncImages):
     async def generate(
         self, *, stream: bool, **arguments: Unpack[ImageArguments]
     ) -> values.ImagesResponse | AsyncStream[ImageGenStreamEvent]: ...
+    @overload  # type: ignore[override]
+    async def edit(
+        self, *, stream: Literal[False] | Omit | None = ..., **arguments: Unpack[ImageEditArguments]
+    ) -> values.ImagesResponse: ...
+    @overload
+    async def edit(
+        self, *, stream: Literal[True], **arguments: Unpack[ImageEditArguments]
+    ) -> AsyncStream[ImageEditStreamEvent]: ...
+    @overload
+    async def edit(
+        self, *, stream: bool, **arguments: Unpack[ImageEditArguments]
+    ) -> values.ImagesResponse | AsyncStream[ImageEditStreamEvent]: ...
 
 class Moderations(moderations.Moderations):
     def create(self, **arguments: Unpack[ModerationArguments]) -> values.ModerationCreateResponse: ...

@@ -6,6 +6,7 @@ from typing import assert_type
 
 import anthropic.types
 import openai
+from openai.resources import Files as OpenAIFiles
 from openai.types.chat import ChatCompletion as OpenAIChatCompletion
 from pydantic import BaseModel
 
@@ -163,3 +164,38 @@ def presets() -> None:
         OpenAI().with_options(preset=one).chat.completions.create(messages=[])
         muxi_llm.Anthropic().messages.create(preset=one, messages=[])
         muxi_llm.Embedding.create(preset=one, input="Hello")
+
+
+def beside_chat() -> None:
+    """Arguments of ours on what is beside chat."""
+    client = OpenAI()
+    image = client.images.edit(image=b"", prompt="x", model=["xai/m", "openai/m"], retries=1)
+    print(image.data[0].url, image.muxi.model)
+    file = client.files.create(file=b"{}", purpose="batch", provider="groq")
+    batch = client.batches.create(
+        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", provider="groq"
+    )
+    print(client.batches.retrieve(batch.id, provider="groq", timeout=9).output_file_id)
+    print([one.id for one in client.files.list(purpose="batch", provider="groq")])
+    print(client.files.content(file.id, retries=1).text)
+    theirs: OpenAIFiles = client.files
+    print(theirs)
+
+
+async def beside_chat_async() -> None:
+    client = AsyncOpenAI()
+    file = await client.files.retrieve("f", provider="groq")
+    print(file.filename, [one.status async for one in client.batches.list(limit=3, provider="groq")])
+    print((await client.images.edit(image=[b""], prompt="x", fallback_models=["xai/m"])).muxi.model)
+
+
+def sound() -> None:
+    client = OpenAI()
+    said = client.audio.transcriptions.create(file=b"", model=["groq/m", "openai/m"], retries=1)
+    print(said.text, said.muxi.model)
+    whole = client.audio.transcriptions.create(file=b"", model="m", response_format="verbose_json", retries=1)
+    print(whole.duration, whole.muxi)
+    assert_type(client.audio.translations.create(file=b"", model="m", response_format="srt", retries=1), str)
+    client.audio.speech.create(input="x", model="m", voice="a", fallback_models=["groq/m"]).write_to_file("x")
+    for event in client.audio.transcriptions.create(file=b"", model="m", stream=True, provider="groq"):
+        print(event.type)

@@ -25,3 +25,5 @@ client.responses.create(model="m", input="x", retrys=1)  # told
 other.messages.create(model="m", max_tokens=9, messages=[], retrys=1)  # told
 print(ChatCompletion.create("openai/m", MESSAGES).choices[0].mesage)  # told
 print(ChatCompletion.create("openai/m", MESSAGES).muxi.modle)  # told
+client.files.create(file=b"", purpose="batch", provder="groq")  # told
+client.images.edit(image=b"", prompt="x", retrys=1)  # told
