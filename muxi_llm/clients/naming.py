@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import openai
 from openai.lib.azure import BaseAzureClient
 
 from muxi_llm.candidates import is_meant
 from muxi_llm.core.request import ModelRef
 from muxi_llm.errors import UnsupportedParameterError
+from muxi_llm.inbound import OPENAI_DOORS
 from muxi_llm.providers import registry
 from muxi_llm.providers.openai import OpenAIProvider
 
@@ -31,22 +31,34 @@ def whose(client: Any, model: Any) -> tuple[ModelRef | None, Any]:
 
 def own_alone(client: Any, options: Any) -> Any:
     """*options* of a request that nobody but the client's own server is asked; a model of another's is
-    refused, since that server would be asked for what it does not know.
+    refused, since that server would be asked for what it does not know. What a server that is not OpenAI's
+    serves beside OpenAI's own paths is its own affair.
     """
-    what = ALONE.get(options.url) if options.method.lower() == "post" else None
-    body = options.json_data
-    if what is None or not isinstance(body, dict) or isinstance(body.get("model"), openai.Omit):
+    url, body = options.url, options.json_data
+    if options.method.lower() != "post" or ("POST", url) in OPENAI_DOORS or not isinstance(body, dict):
         return options
-    ref, name = whose(client, body.get("model"))
+    if url not in ALONE and client._base != OpenAIProvider.base_url:
+        return options
+    within = WITHIN.get(url)
+    told = body if within is None else body.get(within)
+    model = told.get("model") if isinstance(told, dict) else None
+    if not isinstance(model, str) or (url not in ALONE and registry.find(model.partition("/")[0]) is None):
+        return options
+    ref, name = whose(client, model)
     if ref is not None:
+        what = ALONE.get(url, url.strip("/"))
         story = f"{what} of {ref.provider} are not to be had here: nobody but OpenAI is asked for them"
         raise UnsupportedParameterError(story, param="model")
-    return (
-        options
-        if name == body.get("model")
-        else options.model_copy(update={"json_data": {**body, "model": name}})
-    )
+    if name == model:
+        return options
+    named = {**told, "model": name}
+    return options.model_copy(update={"json_data": named if within is None else {**body, within: named}})
 
 
 ALONE = {"/videos": "videos", "/videos/edits": "videos", "/videos/extensions": "videos"}
-"""What is made from a model at OpenAI alone, by path: https://platform.openai.com/docs/api-reference/videos."""
+"""What is made from a model at OpenAI alone, whatever server has the path:
+https://platform.openai.com/docs/api-reference/videos."""
+
+WITHIN = {"/realtime/client_secrets": "session"}
+"""Where in its body a path names its model, if not at the top:
+https://platform.openai.com/docs/api-reference/realtime-sessions/create-realtime-client-secret."""

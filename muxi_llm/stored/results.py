@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError
-from muxi_llm.wire.base import loads
+from muxi_llm.errors import InvalidRequestError, malformed_reply
+from muxi_llm.wire.base import WireError, loads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -83,9 +83,14 @@ class AsyncResults:
 
 
 def row_of(line: bytes) -> Json:
-    """A row, read."""
-    row: Any = loads(line)
-    return row  # type: ignore[no-any-return]
+    """A row, read. Raises `MalformedReplyError` for what is none."""
+    try:
+        row: Any = loads(line)
+    except WireError as error:
+        raise malformed_reply(f"results: {error}", url="", headers={}, content=line) from error
+    if not isinstance(row, dict):
+        raise malformed_reply(f"results: a row is no object: {line[:200]!r}", url="", headers={}, content=line)
+    return row
 
 
 UNDER_WAY = {"validating", "in_progress", "finalizing", "cancelling"}

@@ -45,7 +45,8 @@ class ImagesResponse(ItemAccess, ReportedModel, Whole, Countable, OpenAIImagesRe
         data: list[Image] | None = None
 
     def counted(self) -> dict[str, Any] | None:
-        return {"images": len(self.data)} if isinstance(self.data, list) else None
+        # None of them is no count: it would be a price of 0 for a model whose price nobody knows.
+        return {"images": len(self.data)} if isinstance(self.data, list) and self.data else None
 
     def chunks(self) -> list[Any]:
         told = self.model_dump(exclude={"data", "created"}, exclude_unset=True, warnings=False)

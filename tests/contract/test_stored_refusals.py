@@ -240,6 +240,24 @@ def test_results_that_make_no_sense(place: Place) -> None:
         place(Batch, "results", batch.id)
 
 
+@only("openai", "groq")
+@pytest.mark.parametrize("line", [b"no json", b"[1]"])
+def test_a_row_of_results_that_is_none(place: Place, line: bytes) -> None:
+    """Told by an error of OpenAI's, also where rows are handed on as they come."""
+    batch = place(Batch, "create", place.uploaded().id)
+    (raw,) = place.vault.batches
+    place.vault.finish(raw)
+    whole: Any = place.vault.__call__
+
+    def spoilt(received: Received) -> Respond:
+        reply = whole(received)
+        return Respond(body=line + b"\n") if b"answer to r-0" in reply.body else reply
+
+    place.upstream.respond = spoilt
+    with pytest.raises(errors.MalformedReplyError, match="results: "):
+        place(Batch, "results", batch.id)
+
+
 @only("openai")
 def test_a_download_that_breaks_leaves_nothing(place: Place, tmp_path: Path) -> None:
     """The file is there whole or not at all, and the connection is free."""

@@ -306,3 +306,17 @@ def test_the_module_level_client(upstream: Upstream, monkeypatch: pytest.MonkeyP
         assert muxi_llm.moderations.create(model="mistral/m", input="a").results[0].flagged
     finally:
         muxi_llm.clients.module.reset()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("data", [{}, {"data": None}, {"data": []}])
+def test_openais_answer_without_images_is_what_it_was(data: dict[str, Any]) -> None:
+    """The client's own server may say what it likes; no images are no price of nothing."""
+    with (
+        Upstream(lambda _: Respond(json={"created": 5, **data})) as upstream,
+        muxi_llm.OpenAI(api_key="k", base_url=upstream.url) as client,
+    ):
+        answer = client.images.generate(model="gpt-image-1-mini", prompt="x")
+        assert not answer.data
+        assert answer.muxi.cost is None
+        assert not client.images.create_variation(image=("a.png", b"\x89PNG")).data
