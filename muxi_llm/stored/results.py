@@ -89,7 +89,9 @@ def row_of(line: bytes) -> Json:
     except WireError as error:
         raise malformed_reply(f"results: {error}", url="", headers={}, content=line) from error
     if not isinstance(row, dict):
-        raise malformed_reply(f"results: a row is no object: {line[:200]!r}", url="", headers={}, content=line)
+        raise malformed_reply(
+            f"results: a row is no object: {line[:200]!r}", url="", headers={}, content=line
+        )
     return row
 
 
