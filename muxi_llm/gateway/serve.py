@@ -98,12 +98,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes."""
-        super().data_received(data)
         if self._head >= 0:
-            self._head += len(data)
-            if self._head > self._most and not self.transport.is_closing():
-                self.transport.write(TOO_LARGE)
-                self.transport.close()
+            self._head += len(data)  # before it is read: what ends a head in it, or a whole message, says so
+        super().data_received(data)
+        if self._head > self._most and not self.transport.is_closing():
+            self.transport.write(TOO_LARGE)
+            self.transport.close()
 
 
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"

@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import subprocess
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -68,6 +69,29 @@ def test_a_head_without_an_end_is_cut_and_a_large_one_refused(tmp_path: Path, up
         for _ in range(3):  # small ones, on one connection
             assert httpx2.get(f"{served.url}/v1/models").status_code == 200
     assert not upstream.requests
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_body_is_no_head_however_its_pieces_come(tmp_path: Path, upstream: Upstream, apart: bool) -> None:
+    """A body whose last piece is larger than any head may be, one request after the other."""
+    body = json.dumps({**ASKED, "user": "x" * 30_000}).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    head += b"content-length: %d\r\n\r\n" % len(body)
+    with Serving(configured(tmp_path, upstream, limits={"header": 4096}, drain_pause=0)) as served:
+        host, _, port = served.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.settimeout(60)
+            for count in range(1, 4):
+                if apart:
+                    client.sendall(head)
+                    client.sendall(body)
+                else:
+                    client.sendall(head + body)
+                reply = HTTPResponse(client)
+                reply.begin()
+                assert reply.status == 200, reply.read()
+                reply.read()
+                assert len(upstream.requests) == count
 
 
 def test_a_head_that_is_too_large_is_refused_in_the_doors_protocol(upstream: Upstream) -> None:
