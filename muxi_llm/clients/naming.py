@@ -41,7 +41,9 @@ def own_alone(client: Any, options: Any) -> Any:
         return options
     within = WITHIN.get(url)
     told = body if within is None else body.get(within)
-    model = told.get("model") if isinstance(told, dict) else None
+    if not isinstance(told, dict):
+        return options
+    model = told.get("model")
     if not isinstance(model, str) or (url not in ALONE and registry.find(model.partition("/")[0]) is None):
         return options
     ref, name = whose(client, model)
