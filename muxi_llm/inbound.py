@@ -36,7 +36,8 @@ from muxi_llm.providers.compatible import MORE, OpenAICompatible
 from muxi_llm.providers.voices import OPENAI_AUDIO
 from muxi_llm.runtime import WITH_FILES, Prepared, fetcher_of, is_scripted, log, preset_calls, with_files
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
-from muxi_llm.wire.base import Ledger, WireError, dumps, loads
+from muxi_llm.wire.base import Ledger, WireError, dumps
+from muxi_llm.wire.json_text import parsed
 from muxi_llm.wire.openai.audio_inbound import SpeechInbound, TranscriptInbound
 from muxi_llm.wire.openai.chat import OpenAIChat, OpenAIInbound
 from muxi_llm.wire.passthrough import MESSAGES, RESPONSES, Events, Through
@@ -189,7 +190,7 @@ class Exchange:
             raise InvalidRequestError(error.message) from error
 
     def _prepare(self, door: Door, content: bytes | Json, own: Own, *, streamed: bool) -> Prepared:
-        raw = loads(content) if isinstance(content, bytes) else dict(content)
+        raw = _read(content) if isinstance(content, bytes) else dict(content)
         if not isinstance(raw, dict):
             raise WireError("malformed", "the request body is not a JSON object")
         settings = config.settings()
@@ -335,6 +336,14 @@ class Exchange:
         known = len(self.prepared.request.adaptations)  # and in the report
         lost = self._ledger.entries[known:]
         return replace(report, adaptations=(*report.adaptations, *lost)) if lost else report
+
+
+def _read(content: bytes) -> Any:
+    """A request's body. What is wrong with it quotes nothing of it: there are prompts in there."""
+    try:
+        return parsed(content)
+    except ValueError as error:
+        raise WireError("malformed", f"the request body is not JSON ({error})") from error
 
 
 def _goes_plainly(candidates: Sequence[Candidate], model: object, options: object) -> bool:

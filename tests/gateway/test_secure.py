@@ -123,3 +123,13 @@ def test_tls_with_a_certificate_of_ones_own(tmp_path: Path, upstream: Upstream) 
         assert reply.status_code == 200
         with pytest.raises(httpx2.TransportError):
             httpx2.get(f"{served.url}/health/live")  # whom nobody vouches for
+
+
+def test_a_body_that_is_no_json_is_told_as_the_callers_and_not_quoted(upstream: Upstream) -> None:
+    with Served(serving(upstream, "openai")) as served:
+        for path in ("/v1/messages", "/v1/chat/completions"):
+            reply = httpx2.post(served.url + path, content=b'{"messages": "a secret"')
+            assert reply.status_code == 400
+            assert "the request body is not JSON" in reply.json()["error"]["message"]
+            assert "secret" not in reply.text
+    assert not upstream.requests
