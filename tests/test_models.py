@@ -189,5 +189,6 @@ def test_records_read_well():
     assert AttemptRecord("a/b", 1, 0.5, failure).status is None
     assert str(Adaptation("seed", "dropped", "unknown there")) == "seed dropped: unknown there"
     assert repr(Report("a/b", (), (), 0.5, {"set-cookie": "x"})) == (
-        "Report(model='a/b', attempts=(), adaptations=(), latency=0.5, cache_hit=None, stale=0.0, shared=False)"
+        "Report(model='a/b', attempts=(), adaptations=(), latency=0.5, cache_hit=None, stale=0.0, shared=False,"
+        " preset=None, preset_revision=None)"
     )

@@ -79,9 +79,9 @@ class PublishedRevision:
     manifest_path: str
     manifest_sha256: str
     activated: bool
-    preset_ids: tuple[str, ...]
     registry_root_path: str | None
     registry_root_sha256: str | None
+    preset_ids: tuple[str, ...]
     created: bool = True
 
 
@@ -216,7 +216,7 @@ class ConfigRegistryPublisher:
         at, signed = f"{self.registry}/{root.COMPILED}/{release.revision}", release.root_sha256
         compiled = at, f"{at}/{root.MANIFEST}", release.manifest_sha256
         presets, root_path = tuple(sorted(release.manifest.presets)), signed and f"{at}/{root.ROOT}"
-        return PublishedRevision(release.revision, *compiled, activated, presets, root_path, signed, created)
+        return PublishedRevision(release.revision, *compiled, activated, root_path, signed, presets, created)
 
 
 def discover(folder: Path) -> dict[str, bytes]:

@@ -174,7 +174,7 @@ def test_azure_with_a_path_of_its_own(
     """A proxy's address is taken as it is; a token from a function is asked for at each session."""
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", f"{sessions.url}/proxy")
     monkeypatch.delenv("AZURE_OPENAI_API_KEY")
-    muxi_llm.azure_ad_token_provider = lambda: "token"  # type: ignore[attr-defined]
+    monkeypatch.setattr(muxi_llm, "azure_ad_token_provider", lambda: "token", raising=False)
     talk.say(SPEAK, model="azure/our-voice")
     asked, headers = sessions.asked[0]
     assert urlsplit(asked).path == "/proxy/realtime"
@@ -184,7 +184,7 @@ def test_azure_with_a_path_of_its_own(
         return "token"
 
     coroutine = later()
-    muxi_llm.azure_ad_token_provider = lambda: coroutine  # type: ignore[attr-defined]
+    monkeypatch.setattr(muxi_llm, "azure_ad_token_provider", lambda: coroutine, raising=False)
     with pytest.raises(muxi_llm.InvalidRequestError, match="no coroutine function"):
         talk.say(SPEAK, model="azure/our-voice")
     coroutine.close()

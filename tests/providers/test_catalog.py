@@ -15,7 +15,7 @@ from muxi_llm.providers.compatible import MORE, OpenAICompatible
 from tests.core import ask, said, text_of
 
 COLUMNS = {name for name in dir(OpenAICompatible) if not name.startswith("_")} - {"name"} | {"models"}
-MADE = {"wires", "models"}
+MADE = {"wires", "more_wires", "models"}
 """Columns that say how to make an attribute."""
 
 CLOSED = [name for name, row in ROWS.items() if "closed" in row]

@@ -22,7 +22,6 @@ from muxi_llm.models import (
 )
 from muxi_llm.wire.base import (
     Fault,
-    Inbound,
     Ledger,
     Profile,
     Wire,
@@ -36,6 +35,7 @@ from muxi_llm.wire.base import (
     loads,
     read_value,
 )
+from muxi_llm.wire.inbound import Inbound
 from tests.support.bodies import chat, chunk, embeddings
 
 # ------------------------------------------------------------------------------------------ ledger
