@@ -15,7 +15,7 @@ from muxi_llm import config
 from muxi_llm.candidates import candidate_of, candidates_of
 from muxi_llm.core.options import models_of
 from muxi_llm.routes import Place, Routes
-from muxi_llm.routing.deployments import Deployment, Needs
+from muxi_llm.routing.deployments import Deployment
 from muxi_llm.routing.needs import needs_of, text_of
 from muxi_llm.routing.router import Rules
 from muxi_llm.routing.strategies import STRATEGIES
@@ -48,11 +48,11 @@ def is_group(name: object) -> bool:
 def choose(name: str, body: Mapping[str, Any]) -> Sequence[Candidate]:
     """The deployments of a group, in the order its strategy has for a request of *body*."""
     routes = _routes()
-    needs = Needs(stream=bool(body.get("stream")))
-    if any(one.deployment.is_particular for one in routes.places.values()):
-        asked = {key: value for key, value in body.items() if key in ASKED}
-        session = str(body.get("prompt_cache_key") or "")
-        needs = needs_of(asked, len(dumps(asked)), session=session, count=lambda: _counted(asked))
+    is_particular = any(one.deployment.is_particular for one in routes.router.serving(name))
+    # What nobody is particular about need not be looked through.
+    asked = {key: value for key, value in body.items() if key in (ASKED if is_particular else PLAIN)}
+    session = str(body.get("prompt_cache_key") or "")
+    needs = needs_of(asked, len(dumps(asked)), session=session, count=lambda: _counted(asked))
     return routes.choose(name, needs)
 
 
@@ -137,3 +137,6 @@ ASKED = {
     "max_output_tokens",
 }
 """What of a request decides who can serve it."""
+
+PLAIN = {"stream"}
+"""And what decides where all of them can."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 import time
-from threading import Lock
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muxi_llm.core.plan import is_retryable
 from muxi_llm.core.request import Candidate
 from muxi_llm.errors import InvalidRequestError, MuxiLLMError, refusal
+from muxi_llm.harness.changes import Changes
 from muxi_llm.routing.facts import AT_ONCE
 from muxi_llm.routing.router import Router
 
@@ -64,14 +65,17 @@ class Routes:
         self.places = {place.deployment.name: place for place in places}
         known: Mapping[str, Facts] = {} if before is None else before.router.facts
         self.router: Router = Router([place.deployment for place in places], rules, known)
-        self.lock: Lock = Lock() if before is None else before.lock
+        self.changes: Changes = Changes() if before is None else before.changes
+        self.lock = self.changes.lock
         self.clock = clock
         self._chance = chance
 
     def explain(self, model: str, needs: Needs) -> Route:
         """Whom the router would ask, and why nobody else."""
         with self.lock:
-            return self.router.route(model, needs, self.clock(), self._chance)
+            route = self.router.route(model, needs, self.clock(), self._chance)
+        self.changes.catch_up()
+        return route
 
     def choose(self, model: object, needs: Needs) -> list[Candidate]:
         """The candidates for *model*, in order.
@@ -118,6 +122,7 @@ class Watching:
             if not why:
                 self._entered = now
                 self.facts.enter(now, self._needs.tokens)
+        self._routes.changes.catch_up()
         if why:
             return limited(f"{self.facts.deployment.name}: {why}", seconds)
         self._changed()
@@ -127,15 +132,29 @@ class Watching:
         """The first token is there."""
         with self._routes.lock:
             self.facts.began(seconds)
+        self._routes.changes.catch_up()
 
-    def leave(self, seconds: float, outcome: Outcome | None) -> None:
-        """What it taught: `None`, nothing, since it was given up."""
+    def leave(self, seconds: float, outcome: Outcome | None, *, quietly: bool = False) -> None:
+        """What it taught: `None`, nothing, since it was given up. quietly: from a finalizer, which may have
+        come while this very thread had the lock.
+        """
+        if quietly:
+            self._routes.changes.soon(partial(self._left, seconds, outcome))
+            return
         error = GIVEN_UP if outcome is None else "" if outcome.error is None else type(outcome.error).__name__
-        status = None if outcome is None else getattr(outcome.error, "status_code", None)
+        status = status_of(outcome)
         with self._routes.lock:
             cooled = self._learn(seconds, outcome, status)
+        self._routes.changes.catch_up()
         self.tries.append(Try(self.facts.deployment, self._base_url, seconds, status, error, cooled))
         self._changed()
+
+    def _left(self, seconds: float, outcome: Outcome | None) -> list[Callable[[], object]]:
+        """Under the lock; nobody is to be told."""
+        self._learn(
+            seconds, outcome, None if outcome is None else getattr(outcome.error, "status_code", None)
+        )
+        return []
 
     def _learn(self, seconds: float, outcome: Outcome | None, status: int | None) -> bool:
         """Under the lock; whether the deployment is left alone from now on."""
@@ -153,6 +172,11 @@ class Watching:
     def _changed(self) -> None:
         if self._routes.on_change is not None:
             self._routes.on_change(self.facts)
+
+
+def status_of(outcome: Outcome | None) -> int | None:
+    """The status of a reply that refused."""
+    return None if outcome is None else getattr(outcome.error, "status_code", None)
 
 
 def tokens_of(value: Any) -> int | None:

@@ -116,6 +116,15 @@ def test_other_endpoints_and_other_names_are_as_ever(models: dict[str, Any]) -> 
     assert models
 
 
+def test_a_session_stays_where_it_is(models: dict[str, Any]) -> None:
+    models["fast"]["strategy"] = "round-robin"
+    script = Scripted(*(said() for _ in range(4)))
+    with runtime.using(script):
+        for _ in range(4):
+            ChatCompletion.create(model="fast", messages=HELLO, prompt_cache_key="mine")
+    assert len(set(asked(script))) == 1
+
+
 @pytest.mark.parametrize(
     ("setting", "said_so"),
     [

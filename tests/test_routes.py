@@ -145,3 +145,19 @@ def test_new_routes_go_on_where_the_old_ones_were() -> None:
     again = Routes([place("a"), place("c")], Rules("in-order"), world.routes, clock=lambda: world.now)
     assert [one.ref.name for one in again.choose("fast", NEEDS)] == ["c"]
     assert again.lock is world.routes.lock
+
+
+def test_a_stream_dropped_in_the_midst_of_a_choice_waits_for_no_lock() -> None:
+    """A garbage collection may come anywhere, in the thread that has the lock too."""
+    world = World(place("a"))
+    chunk = (
+        b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m",'
+        b'"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
+    )
+    headers = {"content-type": "text/event-stream"}
+    stream = world.call(Scripted(Answer(chunks=[chunk, chunk], headers=headers)), Needs(stream=True))
+    with world.routes.lock:
+        stream.abandon()
+        assert world.facts("a").in_flight == 1
+    world.routes.choose("fast", NEEDS)
+    assert world.facts("a").in_flight == 0

@@ -113,8 +113,8 @@ class Watch(Protocol):
     def began(self, seconds: float) -> None:
         """Its stream has begun, after so long."""
 
-    def leave(self, seconds: float, outcome: Outcome | None) -> None:
-        """One that entered is over, a stream with its end. `None`: given up. Finalizers may call it."""
+    def leave(self, seconds: float, outcome: Outcome | None, *, quietly: bool = False) -> None:
+        """One that entered is over, a stream with its end. `None`: given up. quietly: from a finalizer."""
 
 
 class TransportError(Exception):

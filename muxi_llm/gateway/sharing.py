@@ -148,6 +148,7 @@ class Sharing:
             for name, (until, why) in others.items():
                 if name in facts and until > max(facts[name].cooled_until, now):
                     facts[name].cool(now, until - now, why)
+        self.routes.changes.catch_up()
         for name, one in facts.items():  # parts that are over are nobody's any more
             counts = self._known[one]
             self._known[one] = {key: n for key, n in counts.items() if Key(name, *key) in found}

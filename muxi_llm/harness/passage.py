@@ -339,7 +339,7 @@ class Stay:
         now = io.now()
         watch, self._watch = self._watch, None
         if watch is not None:
-            watch.leave(now - (now if self._sent is None else self._sent), outcome)
+            watch.leave(now - (now if self._sent is None else self._sent), outcome, quietly=quietly)
         if self._sent is not None and outcome is not None:
             self._teach_key(io, outcome, now)
             self._used(io, outcome)

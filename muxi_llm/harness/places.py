@@ -7,11 +7,11 @@ key there is its pace; what belongs to a key at all models is in its pool.
 
 from __future__ import annotations
 
-from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from muxi_llm.harness.breaker import Breaker, CircuitBreaker
+from muxi_llm.harness.changes import Changes
 from muxi_llm.harness.forks import outlives
 from muxi_llm.harness.keys import KeyRing
 from muxi_llm.harness.limiter import Permits, Window
@@ -39,7 +39,7 @@ REVIVE = 300.0
 """Seconds after which a key that was refused is tried again."""
 
 
-class Place:
+class Place(Changes):
     """What the calls to one place share. Everything in it is looked at and changed under its lock."""
 
     def __init__(self, provider: str, base_url: str, model: str) -> None:
@@ -50,13 +50,12 @@ class Place:
         """Whether it has ever asked for a rest: before that nobody looks for one."""
         self.looked = float("-inf")
         """When other processes were last asked about it."""
-        self.lock = Lock()
+        super().__init__()
         self.breakers: dict[Breaker, CircuitBreaker] = {}
         self.permits: dict[tuple[int, int, bool], Permits[Event]] = {}
         self.budgets: dict[float, RetryBudget] = {}
         self.quotas: dict[tuple[int | None, int | None, Clock], Quota] = {}
         self.paces: dict[tuple[str, Clock], Pace] = {}
-        self._due: deque[Callable[[], list[Callable[[], object]]]] = deque()
 
     def breaker(self, rule: Breaker) -> CircuitBreaker:
         """The breaker that opens by *rule*."""
@@ -84,28 +83,6 @@ class Place:
     def rests(self, clock: Clock, now: float) -> list[float]:
         """Seconds that the keys which were used here rest."""
         return [pace.rest(now) for (_, other), pace in self.paces.items() if other == clock]
-
-    def soon(self, change: Callable[[], list[Callable[[], object]]]) -> None:
-        """Make *change* under the lock, and do what it returns after that, without ever waiting for the lock.
-
-        Whoever has it makes the change when letting go. So this may be called anywhere, from a finalizer
-        that runs in the midst of such a change too. A change that was interrupted is made again.
-        """
-        self._due.append(change)
-        self.catch_up()
-
-    def catch_up(self) -> None:
-        """Make the changes that are due; to be called after letting go of the lock."""
-        while self._due and self.lock.acquire(blocking=False):
-            after: list[Callable[[], object]] = []
-            try:
-                while self._due:
-                    after += self._due[0]()
-                    self._due.popleft()
-            finally:
-                self.lock.release()
-            for each in after:
-                each()
 
 
 class Pool:
