@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from muxi_llm.core.plan import is_retryable
 from muxi_llm.core.request import Candidate
 from muxi_llm.errors import InvalidRequestError, MuxiLLMError, refusal
 from muxi_llm.harness.changes import Changes
+from muxi_llm.harness.facts import tokens_of
 from muxi_llm.routing.facts import AT_ONCE
 from muxi_llm.routing.router import Router
 
@@ -179,22 +180,21 @@ def status_of(outcome: Outcome | None) -> int | None:
     return None if outcome is None else getattr(outcome.error, "status_code", None)
 
 
-def tokens_of(value: Any) -> int | None:
-    """Tokens an answer says it took."""
-    total = getattr(getattr(value, "usage", None), "total_tokens", None)
-    return total if isinstance(total, int) else None
-
-
 def limited(message: str, seconds: float) -> MuxiLLMError:
     """The error of a limit of ours: it says when to come back."""
     return refusal(429, message, type="rate_limit_error", code="rate_limit_exceeded", retry_after=seconds)
 
 
+def no_such_model(model: str) -> MuxiLLMError:
+    """Nobody here serves it."""
+    message = f"the model {model!r} does not exist here"
+    return refusal(404, message, type="invalid_request_error", code="model_not_found", param="model")
+
+
 def unroutable(model: str, route: Route) -> MuxiLLMError:
     """Why nobody is asked."""
     if not route.known:
-        message = f"the model {model!r} does not exist here"
-        return refusal(404, message, type="invalid_request_error", code="model_not_found", param="model")
+        return no_such_model(model)
     reasons = "; ".join(f"{refused.deployment.name}: {refused.why}" for refused in route.refused)
     if route.retry_after is not None:
         return limited(f"no deployment of {model!r} may be asked now ({reasons})", route.retry_after)

@@ -17,7 +17,7 @@ from muxi_llm.gateway.file_store import FileStore
 from muxi_llm.gateway.metrics import CONTENT_TYPE, Metrics
 from muxi_llm.gateway.outgoing import Outgoing, is_preflight, preflight, shared_with
 from muxi_llm.gateway.own import own
-from muxi_llm.gateway.refusals import body_of, headers_of, status_of
+from muxi_llm.gateway.refusals import refuse, respond
 from muxi_llm.gateway.requests import ClientGoneError, Incoming
 from muxi_llm.gateway.sharing import Sharing
 from muxi_llm.gateway.told import Told, id_of
@@ -26,7 +26,7 @@ from muxi_llm.wire.base import Ledger
 from muxi_llm.wire.openai.chat import OpenAIInbound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine
 
     from muxi_llm.gateway.admission import Admission
     from muxi_llm.gateway.doors import Send
@@ -142,10 +142,7 @@ class Gateway:
             told.gone = True
         except MuxiLLMError as error:
             told.error = error
-            status = status_of(error)
-            wire = wire_of(incoming)(Ledger("the client"))
-            body = body_of(error, wire, is_same_wire=False)
-            await respond(send, status, headers_of(error, status), body)
+            await refuse(send, error, wire_of(incoming)(Ledger("the client")))
 
     async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
         await receive()
@@ -235,14 +232,6 @@ def wire_of(incoming: Incoming) -> type[Inbound]:
 async def answer(send: Send, status: int, value: object) -> None:
     """A whole answer of our own, as JSON."""
     await respond(send, status, {"content-type": "application/json"}, orjson.dumps(value))
-
-
-async def respond(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    """A whole answer."""
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    raw.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
 
 
 HEALTH: dict[tuple[str, str], Callable[[Gateway, Send], Coroutine[Any, Any, None]]] = {

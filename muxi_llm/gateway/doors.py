@@ -14,7 +14,7 @@ from muxi_llm.errors import LOCAL_URL, MuxiLLMError, refusal
 from muxi_llm.gateway.alive import COMMENT, PINGS, Alive
 from muxi_llm.gateway.forms import IS_FORM, form_of
 from muxi_llm.gateway.passing import Passing, forwarded
-from muxi_llm.gateway.refusals import body_of, headers_of, status_of
+from muxi_llm.gateway.refusals import raw, refuse, respond
 from muxi_llm.gateway.requests import ClientGoneError
 from muxi_llm.gateway.told import TimedIO, Told
 from muxi_llm.inbound import ANTHROPIC_DOORS, OPENAI_DOORS, Door, Exchange, Own
@@ -26,7 +26,7 @@ from muxi_llm.wire.passthrough import RESPONSES
 from muxi_llm.wire.responses.inbound import ResponsesInbound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from muxi_llm.core.port import IO
     from muxi_llm.core.request import Candidate
@@ -124,8 +124,7 @@ class Visit:
             await self._stream(exchange, answer, self._alive)
         else:
             body = exchange.body(answer)
-            await self._head(200, exchange.headers(answer.muxi, stream=False), len(body))
-            await self._send({"type": "http.response.body", "body": body})
+            await respond(self._send, 200, exchange.headers(answer.muxi, stream=False), body)
 
     def _said(self, content: bytes) -> bytes | Json:
         """The body, a form's as what it would say."""
@@ -178,7 +177,8 @@ class Visit:
         events = exchange.aevents(stream)
         try:
             if not await alive.has_begun():
-                await self._head(200, exchange.headers(stream.muxi, stream=True))
+                headers = raw(exchange.headers(stream.muxi, stream=True))
+                await self._send({"type": "http.response.start", "status": 200, "headers": headers})
             async for data in events:
                 if data:
                     alive.told(data)
@@ -208,16 +208,5 @@ class Visit:
         if self._exchange is not None and self._alive is not None and await self._alive.has_begun():
             await self._broken(self._exchange, error)
             return
-        status = status_of(error)
-        wire = self._door.wire(Ledger("the client"))
-        body = body_of(error, wire, is_same_wire=error.model in self._passed)
-        await self._head(status, headers_of(error, status), len(body))
-        await self._send({"type": "http.response.body", "body": body})
-
-    async def _head(self, status: int, headers: Mapping[str, str], length: int | None = None) -> None:
-        raw = [
-            (name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()
-        ]
-        if length is not None:
-            raw.append((b"content-length", str(length).encode()))
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        is_same_wire = error.model in self._passed
+        await refuse(self._send, error, self._door.wire(Ledger("the client")), is_same_wire=is_same_wire)

@@ -13,6 +13,7 @@ from anyio import to_thread
 from muxi_llm.core.body import body_of
 from muxi_llm.errors import InvalidRequestError, refusal
 from muxi_llm.kept import requests as kept
+from muxi_llm.routes import no_such_model
 from muxi_llm.routing.deployments import CAPABILITIES
 from muxi_llm.routing.needs import needs_of, text_of
 from muxi_llm.utils.token_counter import count_tokens
@@ -43,8 +44,7 @@ async def model(state: State, incoming: Incoming, content: bytes) -> Json:  # no
     name = incoming.path.removeprefix("/models/")
     deployment = _named(state).get(name)
     if deployment is None:
-        message = f"the model {name!r} does not exist here"
-        raise refusal(404, message, type="invalid_request_error", code="model_not_found", param="model")
+        raise no_such_model(name)
     return _model(name, deployment)
 
 

@@ -19,8 +19,13 @@ from muxi_llm.errors import (
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Any
+
     from muxi_llm.errors import APIError, MuxiLLMError
     from muxi_llm.wire.inbound import Inbound
+
+    Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
 
 def spent(message: str, *, resets_at: float, now: float, **facts: float | str) -> MuxiLLMError:
@@ -73,6 +78,24 @@ def body_of(error: MuxiLLMError, wire: Inbound, *, is_same_wire: bool) -> bytes:
     if isinstance(wire, AnthropicInbound):
         told["error"]["type"] = "billing_error"
     return orjson.dumps(told)
+
+
+async def refuse(send: Send, error: MuxiLLMError, wire: Inbound, *, is_same_wire: bool = False) -> None:
+    """Tell the client what became of it, in its own protocol."""
+    status = status_of(error)
+    await respond(send, status, headers_of(error, status), body_of(error, wire, is_same_wire=is_same_wire))
+
+
+async def respond(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """A whole answer."""
+    length = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": raw(headers) + length})
+    await send({"type": "http.response.body", "body": body})
+
+
+def raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them."""
+    return [(name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()]
 
 
 SPENT = "insufficient_quota"

@@ -36,6 +36,12 @@ def answer_facts(value: Any) -> dict[str, Any]:
     )
 
 
+def tokens_of(value: Any) -> int | None:
+    """Tokens an answer says it took."""
+    total = getattr(getattr(value, "usage", None), "total_tokens", None)
+    return total if isinstance(total, int) else None
+
+
 class RawFacts:
     """The facts in the events of a stream in its vendor's own form."""
 

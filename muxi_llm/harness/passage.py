@@ -28,6 +28,7 @@ from muxi_llm.errors import (
     NoPermitError,
     PlaceRestingError,
 )
+from muxi_llm.harness.facts import tokens_of
 from muxi_llm.harness.keys import fingerprint
 from muxi_llm.harness.rate_limits import left_of
 from muxi_llm.utils.retry import RETRY_AFTER_CAP
@@ -264,11 +265,8 @@ class Stay:
 
     def _used(self, io: IO, outcome: Outcome) -> None:
         """Tell the quota how many tokens it took, if the answer says so."""
-        stages, used = (
-            self._harness.stages,
-            getattr(getattr(outcome.value, "usage", None), "total_tokens", None),
-        )
-        if self._taken is not None and isinstance(used, int):
+        stages, used = self._harness.stages, tokens_of(outcome.value)
+        if self._taken is not None and used is not None:
             with self.place.lock:
                 quota = self.place.quota(stages.requests_per_minute, stages.tokens_per_minute, io.now)
                 quota.correct(self._taken, used)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm.core.plan import is_retryable
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.harness.events import Listeners
+from muxi_llm.harness.facts import tokens_of
 from muxi_llm.harness.passage import Passage, credential_of
 from muxi_llm.harness.places import Places
 from muxi_llm.harness.quota import guessed
@@ -183,8 +184,7 @@ class Harness:
         """What an attempt says of how fast *key* may be used at *place*."""
         error, clock, now = outcome.error, io.now, io.now()
         if error is None:
-            tokens = getattr(getattr(outcome.value, "usage", None), "total_tokens", None)
-            pause = pause_of(outcome.headers, tokens if isinstance(tokens, int) else 0)
+            pause = pause_of(outcome.headers, tokens_of(outcome.value) or 0)
             with place.lock:
                 pace = place.pace(key, clock)
                 pace.answered(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from muxi_llm.errors import LOCAL_URL, InvalidRequestError, status_error
+from muxi_llm.errors import InvalidRequestError, refusal
 from muxi_llm.kept.store import chosen, is_ours
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ def told(method: str, path: str, query: Mapping[str, str]) -> Json | None:
     entry = store.get(key) if store is not None else None
     if store is None or entry is None:
         message = f"Response with id '{key}' not found."
-        body = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
-        raise status_error(404, message, url=LOCAL_URL, headers={}, body=body)
+        raise refusal(404, message, type="invalid_request_error")
     if ask == ("GET", "input_items"):
         return _page(entry["input"], query)
     if ask == ("DELETE", None):

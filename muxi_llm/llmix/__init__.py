@@ -201,48 +201,16 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """What needs the extra `presets` is loaded for those who ask for it."""
-    module = next((module for module, names in LAZY.items() if name in names), None)
-    if module is None:
-        raise AttributeError(f"module 'muxi_llm.llmix' has no attribute {name!r}")
-    return getattr(import_module(f"muxi_llm.llmix.{module}"), name)
+    for path in LAZY if name in __all__ else ():
+        module = import_module(f"muxi_llm.llmix.{path}")
+        if name in module.__all__:
+            return getattr(module, name)
+    raise AttributeError(f"module 'muxi_llm.llmix' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-LAZY = {
-    "config_registry": (
-        "LLMIX_TRUST_MANIFEST_KIND",
-        "LLMIX_TRUST_MANIFEST_VERSION",
-        "ConfigRegistryManager",
-        "ConfigRegistryOpenOptions",
-        "ConfigRegistryPublishOptions",
-        "ConfigRegistryPublisher",
-        "LlmixTrustManifest",
-        "LlmixTrustManifestRegistryRoot",
-        "LlmixTrustManifestReleasePlan",
-        "PublishedRevision",
-        "RegistryRootFreshnessInput",
-        "RegistryRootSigner",
-        "RegistryRootSigningInput",
-        "RegistryRootSigningOptions",
-        "RegistryRootVerificationOptions",
-        "compare_revisions",
-        "list_revisions",
-        "load_llmix_trust_manifest",
-        "parse_llmix_trust_manifest",
-        "previous_revision",
-        "registry_root_options_from_trust_manifest",
-        "root_signer",
-        "tampered",
-    ),
-    "mda_loader": (
-        "MdaConfigLoadOptions",
-        "build_mda_config_file_path",
-        "load_mda_config",
-        "load_mda_config_from_file",
-        "load_mda_config_preset",
-    ),
-}
-"""Modules, and the names of theirs that are the package's as well."""
+LAZY = ("mda_loader", "config_registry")
+"""Modules whose names are the package's as well."""
