@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import anthropic
 import httpx2
 import openai
 import pytest
@@ -27,14 +26,6 @@ HELLO: Any = [{"role": "user", "content": "Hello"}]
 
 def serving(upstream: Upstream, kind: str, **given: Any) -> Settings:
     return settings_of((at(upstream, kind), deployment(f"{kind or 'own'}/m", "m")), **given)
-
-
-def claude(served: Served) -> anthropic.Anthropic:
-    return anthropic.Anthropic(api_key="t", base_url=served.url, max_retries=0)
-
-
-def gpt(served: Served) -> openai.OpenAI:
-    return openai.OpenAI(api_key="t", base_url=f"{served.url}/v1", max_retries=0)
 
 
 WIRES = {
@@ -81,16 +72,16 @@ def test_a_model_of_openais_own_is_asked_in_its_own_wires() -> None:
 def test_every_door_leads_to_every_wire(kind: str) -> None:
     said = Said()
     with Upstream(saying(kind, said)) as upstream, Served(serving(upstream, kind)) as served:
-        chat = gpt(served).chat.completions.create(model="m", messages=HELLO)
+        chat = served.openai.chat.completions.create(model="m", messages=HELLO)
         assert chat.choices[0].message.content == said.text
-        chunks = gpt(served).chat.completions.create(model="m", messages=HELLO, stream=True)
+        chunks = served.openai.chat.completions.create(model="m", messages=HELLO, stream=True)
         assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == said.text
-        message = claude(served).messages.create(model="m", messages=HELLO, max_tokens=9)
+        message = served.anthropic.messages.create(model="m", messages=HELLO, max_tokens=9)
         assert [block.text for block in message.content if block.type == "text"] == [said.text]
-        with claude(served).messages.stream(model="m", messages=HELLO, max_tokens=9) as stream:
+        with served.anthropic.messages.stream(model="m", messages=HELLO, max_tokens=9) as stream:
             assert stream.get_final_text() == said.text
-        assert gpt(served).responses.create(model="m", input="Hello").output_text == said.text
-        with gpt(served).responses.stream(model="m", input="Hello") as events:
+        assert served.openai.responses.create(model="m", input="Hello").output_text == said.text
+        with served.openai.responses.stream(model="m", input="Hello") as events:
             assert events.get_final_response().output_text == said.text
     assert len(upstream.requests) == 6
     keys = {
@@ -141,7 +132,7 @@ def test_an_error_of_the_same_wire_comes_back_as_it_was() -> None:
         )
         assert (reply.status_code, reply.json()) == (400, fault)
         with pytest.raises(openai.BadRequestError, match="too long"):
-            gpt(served).chat.completions.create(model="m", messages=HELLO)
+            served.openai.chat.completions.create(model="m", messages=HELLO)
 
 
 def test_a_stream_of_the_same_wire_comes_back_byte_for_byte() -> None:
@@ -163,7 +154,7 @@ def test_what_fails_falls_back_and_the_answer_says_who_it_is_from() -> None:
             rules=Rules("in-order"),
         )
         with Served(settings) as served:
-            raw = gpt(served).chat.completions.with_raw_response.create(model="m", messages=HELLO)
+            raw = served.openai.chat.completions.with_raw_response.create(model="m", messages=HELLO)
             assert raw.headers["x-muxi-model"] == "anthropic/m"
             assert raw.headers["x-muxi-attempts"] == "2"
 
@@ -196,7 +187,7 @@ def test_what_leads_nowhere_is_said() -> None:
         assert httpx2.get(f"{served.url}/v1/messages").status_code == 405
         assert httpx2.get(f"{served.url}/health/live").json() == {"status": "ok"}
         with pytest.raises(openai.NotFoundError, match="'x' does not exist"):
-            gpt(served).chat.completions.create(model="x", messages=HELLO)
+            served.openai.chat.completions.create(model="x", messages=HELLO)
         reply = httpx2.post(f"{served.url}/v1/chat/completions", content=b"{no json")
         assert reply.status_code == 400
     assert not upstream.requests
@@ -210,5 +201,5 @@ def test_a_provider_may_have_less_time_than_a_call() -> None:
             rules=Rules("in-order"),
         )
         with Served(settings) as served:
-            raw = gpt(served).chat.completions.with_raw_response.create(model="m", messages=HELLO)
+            raw = served.openai.chat.completions.with_raw_response.create(model="m", messages=HELLO)
             assert raw.headers["x-muxi-model"] == "anthropic/m"

@@ -19,7 +19,7 @@ from muxi_llm.errors import refusal
 from muxi_llm.gateway.admission import ANYBODY, Anybody, Principal
 from muxi_llm.gateway.refusals import spent
 from muxi_llm.gateway.settings.model import Limits, Server
-from tests.gateway.test_app import HELLO, claude, gpt, saying, serving
+from tests.gateway.test_app import HELLO, saying, serving
 from tests.support.gateway import Served
 from tests.support.responses_validator import events_of, validate
 from tests.support.speakers.base import Said
@@ -131,7 +131,7 @@ def test_openai_compacts_its_own() -> None:
         )
         with Served(settings) as served:
             told = httpx2.post(f"{served.url}/v1/responses/compact", json=asked, headers=HEADERS)
-            typed = gpt(served).responses.compact(model="gpt-5", input="Hello")
+            typed = served.openai.responses.compact(model="gpt-5", input="Hello")
     assert told.json() == compacted
     assert typed.output[0].type == "compaction"
     assert upstream.requests[0].path == "/responses/compact"
@@ -224,9 +224,9 @@ def test_the_vendors_clients_do_not_ask_again_for_a_spent_budget() -> None:
     admission.admit = admit  # type: ignore[method-assign] # counts
     with Upstream() as upstream, Served(serving(upstream, "openai"), admission) as served:
         with pytest.raises(openai.RateLimitError):
-            gpt(served).with_options(max_retries=2).chat.completions.create(model="m", messages=HELLO)
+            served.openai.with_options(max_retries=2).chat.completions.create(model="m", messages=HELLO)
         with pytest.raises(anthropic.RateLimitError):
-            claude(served).with_options(max_retries=2).messages.create(
+            served.anthropic.with_options(max_retries=2).messages.create(
                 model="m", messages=HELLO, max_tokens=9
             )
     assert len(asked) == 2

@@ -29,10 +29,6 @@ def serving(upstream: Upstream, kind: str) -> Settings:
     return settings_of((at(upstream, kind), deployment(f"{kind}/m", "m")))
 
 
-def gpt(served: Served) -> openai.OpenAI:
-    return openai.OpenAI(api_key="t", base_url=f"{served.url}/v1", max_retries=0)
-
-
 def saying(value: Any) -> Callable[[Received], Respond]:
     return lambda _: Respond(json=value)
 
@@ -40,7 +36,7 @@ def saying(value: Any) -> Callable[[Received], Respond]:
 def test_a_file_is_transcribed_by_whom_the_router_names() -> None:
     with Upstream(saying({"text": "hello"})) as upstream, Served(serving(upstream, "groq")) as served:
         file = ('odd "name" é.wav', WAVE, "audio/wav")
-        said = gpt(served).audio.transcriptions.create(model="m", file=file, temperature=0.5, language="en")
+        said = served.openai.audio.transcriptions.create(model="m", file=file, temperature=0.5, language="en")
     assert said.text == "hello"
     asked = upstream.requests[0]
     assert asked.path == "/audio/transcriptions"
@@ -54,7 +50,9 @@ def test_speech_comes_back_as_sound() -> None:
         return Respond(body=WAVE, headers={"Content-Type": "audio/wav"})
 
     with Upstream(sound) as upstream, Served(serving(upstream, "openai")) as served:
-        said = gpt(served).audio.speech.create(model="m", voice="alloy", input="hello", response_format="wav")
+        said = served.openai.audio.speech.create(
+            model="m", voice="alloy", input="hello", response_format="wav"
+        )
         assert said.read() == WAVE
         assert said.response.headers["content-type"] == "audio/wav"
     assert upstream.requests[0].json["model"] == "m"
@@ -63,7 +61,7 @@ def test_speech_comes_back_as_sound() -> None:
 def test_images_and_moderations_and_ranks() -> None:
     image = {"created": 1, "data": [{"b64_json": "aGk="}]}
     with Upstream(saying(image)) as upstream, Served(serving(upstream, "xai")) as served:
-        assert gpt(served).images.generate(model="m", prompt="a cat").data[0].b64_json == "aGk="  # type: ignore[index]
+        assert served.openai.images.generate(model="m", prompt="a cat").data[0].b64_json == "aGk="  # type: ignore[index]
         assert upstream.requests[0].path == "/images/generations"
     judged = {
         "id": "1",
@@ -71,7 +69,7 @@ def test_images_and_moderations_and_ranks() -> None:
         "results": [{"flagged": False, "categories": {}, "category_scores": {}}],
     }
     with Upstream(saying(judged)) as upstream, Served(serving(upstream, "openai")) as served:
-        assert not gpt(served).moderations.create(model="m", input="hello").results[0].flagged
+        assert not served.openai.moderations.create(model="m", input="hello").results[0].flagged
     ranked = {
         "model": "m",
         "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}],
@@ -85,9 +83,9 @@ def test_images_and_moderations_and_ranks() -> None:
 def test_who_has_no_such_endpoint_is_not_asked() -> None:
     with Upstream() as upstream, Served(serving(upstream, "anthropic")) as served:
         with pytest.raises(openai.BadRequestError, match="image"):
-            gpt(served).images.generate(model="m", prompt="a cat")
+            served.openai.images.generate(model="m", prompt="a cat")
         with pytest.raises(openai.BadRequestError):
-            gpt(served).audio.transcriptions.create(model="m", file=("a.wav", b""))
+            served.openai.audio.transcriptions.create(model="m", file=("a.wav", b""))
     assert not upstream.requests
 
 

@@ -25,9 +25,9 @@ def test_models_are_listed_for_every_kind_of_client() -> None:
             (provider, small), (provider, deployment("openai/any", "*", price=(1e-6, 2e-6)))
         )
         with Served(settings) as served:
-            listed = openai.OpenAI(api_key="t", base_url=f"{served.url}/v1").models.list()
+            listed = served.openai.models.list()
             assert [one.id for one in listed] == ["gpt-4o-mini", "any"]
-            claudes = anthropic.Anthropic(api_key="t", base_url=served.url).models.list(limit=1000)
+            claudes = served.anthropic.models.list(limit=1000)
             assert [one.display_name for one in claudes] == ["gpt-4o-mini", "any"]
             whole = httpx2.get(f"{served.url}/v1/models").json()
             assert isinstance(whole["models"], list)
@@ -35,10 +35,10 @@ def test_models_are_listed_for_every_kind_of_client() -> None:
             assert whole["data"][0]["capabilities"] == ["tools", "schema", "thinking"]
             assert whole["data"][0]["pricing"] == {"input": 0.15, "output": 0.6}
             assert whole["data"][1]["pricing"] == {"input": 1.0, "output": 2.0}
-            one = openai.OpenAI(api_key="t", base_url=f"{served.url}/v1").models.retrieve("any")
+            one = served.openai.models.retrieve("any")
             assert one.owned_by == "openai"
             with pytest.raises(openai.NotFoundError, match="'none' does not exist"):
-                openai.OpenAI(api_key="t", base_url=f"{served.url}/v1").models.retrieve("none")
+                served.openai.models.retrieve("none")
     assert not upstream.requests
 
 
@@ -47,7 +47,7 @@ def test_tokens_are_counted_without_asking_anybody() -> None:
         Upstream() as upstream,
         Served(settings_of((at(upstream, "openai"), deployment("openai/m")))) as served,
     ):
-        client = anthropic.Anthropic(api_key="t", base_url=served.url)
+        client = served.anthropic
         few = client.messages.count_tokens(model="m", messages=HELLO)
         many = client.messages.count_tokens(model="m", messages=[{"role": "user", "content": "Hello " * 50}])
         assert 0 < few.input_tokens < many.input_tokens
@@ -61,7 +61,7 @@ def test_responses_are_kept_for_providers_that_keep_none() -> None:
         Upstream(lambda _: Respond(json=bodies.chat("Hi"))) as upstream,
         Served(settings_of((at(upstream, ""), deployment("own/m")))) as served,
     ):
-        client = openai.OpenAI(api_key="t", base_url=f"{served.url}/v1", max_retries=0)
+        client = served.openai
         first = client.responses.create(model="m", input="Hello")
         assert client.responses.retrieve(first.id).output_text == "Hi"
         assert len(client.responses.input_items.list(first.id).data) == 1

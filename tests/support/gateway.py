@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import ExitStack
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import anthropic
+import openai
 import uvicorn
 
 from muxi_llm.gateway.app import Gateway
@@ -20,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Served:
-    """`with Served(settings) as gateway`: its `url`; `gateway.app` is the application."""
+    """`with Served(settings) as gateway`: its `url`; `gateway.app` is the application; `gateway.openai` and
+    `gateway.anthropic` are the vendors' own clients of it, closed with it: a socket that is left to a garbage
+    collection is some other test's warning.
+    """
 
     def __init__(self, settings: Settings, admission: Admission | None = None) -> None:
         self.app = Gateway(State(settings), admission)
@@ -29,6 +36,15 @@ class Served:
         options = uvicorn.Config(self.app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5)
         self._server = uvicorn.Server(options)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._kept = ExitStack()
+
+    @cached_property
+    def openai(self) -> openai.OpenAI:
+        return self._kept.enter_context(openai.OpenAI(api_key="t", base_url=f"{self.url}/v1", max_retries=0))
+
+    @cached_property
+    def anthropic(self) -> anthropic.Anthropic:
+        return self._kept.enter_context(anthropic.Anthropic(api_key="t", base_url=self.url, max_retries=0))
 
     def __enter__(self) -> Served:
         self._thread.start()
@@ -36,6 +52,7 @@ class Served:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._kept.close()
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
