@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm import config
 from muxi_llm.candidates import candidate_of, candidates_of
 from muxi_llm.core.options import models_of
+from muxi_llm.harness.forks import outlives
 from muxi_llm.routes import Place, Routes
 from muxi_llm.routing.deployments import Deployment
 from muxi_llm.routing.needs import needs_of, text_of
@@ -63,17 +64,27 @@ def _counted(body: Mapping[str, Any]) -> int:
 class _Known:
     """The routes of the setting as it was last seen."""
 
-    lock = Lock()
-    models: Mapping[str, Any] = {}
-    routes: Routes | None = None
+    def __init__(self) -> None:
+        self.after_fork()
+        outlives(self)
+
+    def after_fork(self) -> None:
+        """Nothing is known, and what was under way is the parent's."""
+        self.lock = Lock()
+        self.models: Mapping[str, Any] = {}
+        self.routes: Routes | None = None
+
+
+_known = _Known()
 
 
 def _routes() -> Routes:
-    with _Known.lock:
-        if _Known.routes is None or _Known.models != config.models:
-            _Known.routes = _made(config.models, _Known.routes)
-            _Known.models = deepcopy(dict(config.models))
-        return _Known.routes
+    known = _known
+    with known.lock:
+        if known.routes is None or known.models != config.models:
+            known.routes = _made(config.models, known.routes)
+            known.models = deepcopy(dict(config.models))
+        return known.routes
 
 
 def _made(models: Mapping[str, Any], before: Routes | None) -> Routes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import muxi_llm
 from muxi_llm import ChatCompletion, Embedding, OpenAI, errors, groups, runtime
 from muxi_llm.transport.scripted import Answer, Scripted
 from tests.support import bodies
+from tests.support.process import run_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,6 +125,35 @@ def test_a_session_stays_where_it_is(models: dict[str, Any]) -> None:
         for _ in range(4):
             ChatCompletion.create(model="fast", messages=HELLO, prompt_cache_key="mine")
     assert len(set(asked(script))) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_has_locks_of_its_own() -> None:
+    ended = run_script(
+        """
+        import os, signal, threading
+        import muxi_llm
+        from muxi_llm import groups
+
+        muxi_llm.config.models = {"fast": {"deployments": [{"model": "openai/a", "api_key": "sk-1"}]}}
+        routes = groups._routes()
+        held, go = threading.Event(), threading.Event()
+
+        def hold():
+            with groups._known.lock, routes.lock:
+                held.set()
+                go.wait()
+
+        threading.Thread(target=hold, daemon=True).start()
+        held.wait()
+        child = os.fork()
+        if not child:
+            signal.alarm(60)
+            os._exit(0 if groups.choose("fast", {}) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        """
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,29 +12,9 @@ import muxi_llm
 from muxi_llm.presets.errors import MdaError, ReleaseError, SecurityError
 from muxi_llm.presets.publish import ConfigRegistryPublisher, ConfigRegistryPublishOptions
 from tests.conftest import SHARED
+from tests.presets.test_source import SEED
 from tests.support.presets import POLICY, publish, signer, tree, write_json
 from tests.support.release import FLOW, Workplace
-
-SEED = """\
----
-name: openai_fast
-description: Fast OpenAI preset for search summaries.
-metadata:
-  snoai-llmix:
-    common:
-      provider: openai
-      model: gpt-5-mini
-      temperature: 0.2
-      maxOutputTokens: 512
-    caching:
-      strategy: redis-or-memory
-    providerOptions:
-      openai:
-        reasoningEffort: medium
----
-# openai_fast
-Summarize search results for a research workflow.
-"""
 
 
 @pytest.fixture
@@ -66,7 +46,7 @@ def test_the_whole_flow(place: Workplace) -> None:
 
 def test_the_documents_own_preset_is_taken_and_strict_says_why_others_would_not(tmp_path: Path) -> None:
     path = tmp_path / "openai_fast.mda"
-    path.write_text(SEED)
+    path.write_bytes(SEED)
     preset = muxi_llm.presets.load(path)
     assert preset.config["common"] == {"temperature": 0.2, "maxOutputTokens": 512}
     assert preset.body == "# openai_fast\nSummarize search results for a research workflow.\n"
@@ -121,7 +101,7 @@ def test_that_release_passes_our_own_command(tmp_path: Path) -> None:
 
 
 def test_without_a_key_nothing_signed_is_served(place: Workplace) -> None:
-    publish(place.registry, "r1", {"a/one": SEED})
+    publish(place.registry, "r1", {"a/one": SEED.decode()})
     policy = write_json(place.folder / "policy.json", POLICY)
     with pytest.raises(ReleaseError, match="it needs a verifier"):
         muxi_llm.presets.open(place.registry, trust=policy)
