@@ -76,7 +76,7 @@ $(VENV)/.demo: $(VENV)/.base pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo pyproject.toml .ci/system
-	@.ci/system redis-server=redis-server espeak-ng=espeak-ng
+	@.ci/system redis-server=redis-server espeak-ng=espeak-ng psql=postgresql nginx=nginx chromium=chromium
 	@echo "installing the development tools ..."
 	@$(BIN)/python -m pip install --quiet 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev

@@ -97,6 +97,8 @@ ROOMS = {
         ),
     ),
     "routing and gateway": (4500, ("routing/", "routes.py", "groups.py", "gateway/", "commands/gateway/")),
+    "governance": (4500, ("governance/", "commands/governance/")),
+    "dashboard": (2500, ("dashboard/",)),
     "files and batches": (
         1500,
         ("stored/", "file.py", "batch.py", "clients/stor", "transport/files.py"),
