@@ -11,7 +11,7 @@ from openai import NOT_GIVEN, omit
 from pydantic import BaseModel, ValidationError
 
 import muxi_llm
-from muxi_llm import ChatCompletion, Completion, Embedding, MuxiLLMError
+from muxi_llm import APIError, ChatCompletion, Completion, Embedding, File, MuxiLLMError
 from muxi_llm.core.port import TooLargeError, UnsendableError
 from muxi_llm.core.request import Limits, Request
 from muxi_llm.errors import InvalidRequestError, ReplyTooLargeError
@@ -549,4 +549,37 @@ def test_a_redirect_says_where_to(driver: Any) -> None:
     error, script = driver.scripted(ChatCompletion, moved, model="openai/m", messages=HELLO, api_key="k")
     assert error.status_code == 307
     assert "https://elsewhere.test/v1/chat/completions" in str(error)
+    assert len(script.calls) == 1
+
+
+SENT_ON = {
+    "where to upload": (
+        "create",
+        {"file": ("a", b"x"), "purpose": "user_data", "provider": "google"},
+        {},
+        "no upload URL",
+    ),
+    "which file has a batch's results": (
+        "content",
+        {"file_id": "google/batches/b/results"},
+        {"name": "batches/b", "response": [1]},
+        "makes no sense",
+    ),
+}
+"""What an operation's first reply must say for its second request: reply and message where it does not."""
+
+
+@pytest.mark.parametrize("case", SENT_ON.values(), ids=SENT_ON)
+def test_a_reply_that_does_not_say_whom_to_ask_next(driver, case):
+    verb, params, reply, message = case
+    script = Scripted(Answer(json=reply))
+    params = {**params, "retries": 0, "api_key": "k"}
+
+    def asked():
+        if driver.kind == "sync":
+            return getattr(File, verb)(**params)
+        return asyncio.run(getattr(File, f"a{verb}")(**params))
+
+    with muxi_llm.runtime.using(script), pytest.raises(APIError, match=message):
+        asked()
     assert len(script.calls) == 1

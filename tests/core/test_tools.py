@@ -309,6 +309,17 @@ def test_calls_of_a_stream_that_just_ends(driver):
     assert not calls[2]
 
 
+def test_a_piece_of_a_call_that_says_nothing_of_its_function(driver):
+    """It is told as it came; what the next ones say is restored all the same."""
+    ((name, _),) = answers(fit(PATCH, columns=COLUMNS)[0])
+    (call,) = called((name, '{"input":"x"}'))
+    pieces = [chunk({"tool_calls": [{"index": 0, **more}]}) for more in ({"id": "c"}, call)]
+    answer = Answer(chunks=sse(*pieces, chunk({}, finish="tool_calls")))
+    on = [candidate(**COLUMNS, streaming_support=True)]
+    value, _ = run(driver, request_of(tools=[PATCH], stream=True), answer, on=on)
+    assert collect(read(driver, value)).choices[0].message.tool_calls[0].custom.input == "x"
+
+
 def test_a_name_that_is_none_is_left_to_the_provider():
     """It says what is wrong with it."""
     nameless = {"parameters": OBJECT}

@@ -50,6 +50,8 @@ def test_fields_of_an_assistants_message() -> None:
     assert turns(HI, CALLED, RESULT, assistant_fields=frozenset(CALLED)) == ([HI, CALLED, RESULT], [])
     heard = turns(HI, {**CALLED, "audio": {"id": "a"}}, RESULT, assistant_fields=frozenset(CALLED))
     assert heard[0] == [HI, CALLED, RESULT]
+    named = turns(HI, {**CALLED, "name": "Bo"}, RESULT, assistant_fields=frozenset(CALLED))
+    assert (named[0][1], [entry.param for entry in named[1]]) == (CALLED, ["messages[].name"])
     refused = {"role": "assistant", "content": None, "refusal": "No."}
     sent, _ = turns(HI, refused, HI, assistant_fields=frozenset(CALLED))
     assert sent[1] == said("assistant", "No.")
