@@ -1,13 +1,10 @@
 """What translators between the protocols got wrong elsewhere, by number, and where it is shown right here.
 
-A test shows a row by naming it, `pitfall_12` or `pitfall_60b`, in its name or its case's; `test_pitfalls` finds
-them all. `GATEWAY` names rows that are shown through a running gateway as well.
+`SHOWN` has a test for each row; others name it too, `pitfall_12` or `pitfall_60b`, in their name or a case's.
+`GATEWAY` has those that show a row through a running gateway as well.
 """
 
 from __future__ import annotations
-
-import re
-from pathlib import Path
 
 ROWS = {
     # streams, put together
@@ -58,24 +55,154 @@ ROWS = {
     "78": "ids and models as the client knows them",
 }  # fmt: skip
 
-GATEWAY = {
-    **dict.fromkeys(
-        ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"), "tests/gateway/test_streams.py"
-    ),
-    **dict.fromkeys(("15", "16", "17", "18", "19", "20", "22", "23", "74"), "tests/gateway/test_streams.py"),
-    **dict.fromkeys(("21", "32", "59", "60", "73"), "tests/gateway/test_claude_code.py"),
-    **dict.fromkeys(("77", "78"), "tests/gateway/test_own.py"),
+# fmt: off
+SHOWN = {
+    "tests/drop_in/test_responses.py": {
+        "test_pitfall_31_32_items_sent_back_by_the_client": "32",
+        "test_pitfall_44_69_tools_over_two_turns": "44",
+    },
+    "tests/gateway/test_claude_code.py": {
+        "test_tokens_are_counted_for_any_model": "60",
+    },
+    "tests/providers/test_anthropic.py": {
+        "test_pitfall_34_each_attempt_starts_from_the_original": "34",
+    },
+    "tests/transport/test_fetch.py": {
+        "test_pitfall_46_only_allowed_hosts_are_asked": "46",
+    },
+    "tests/wire/anthropic/test_inbound.py": {
+        "test_pitfall_15_an_error_is_told_as_anthropics": "15",
+        "test_pitfall_21_an_error_is_never_mute": "21",
+        "test_pitfall_78_an_answer_in_the_clients_terms": "78",
+    },
+    "tests/wire/anthropic/test_inbound_request.py": {
+        "test_pitfall_28_signed_thinking_is_for_anthropic_alone": "28",
+        "test_pitfall_37_what_the_chat_form_has_no_room_for_is_told": "37",
+        "test_pitfall_41_results_come_first_then_the_text": "41",
+        "test_pitfall_42_messages_of_one_role_stay_apart": "42",
+    },
+    "tests/wire/anthropic/test_inbound_stream.py": {
+        "test_chunks_as_events": "1 2 3",
+        "test_pitfall_4_usage_from_the_first_event_on": "4",
+        "test_pitfall_9_the_first_event_has_the_role": "9",
+    },
+    "tests/wire/anthropic/test_messages.py": {
+        "test_pitfall_16_an_error_in_a_success": "16",
+        "test_pitfall_22_a_call_is_a_call_whatever_the_reason": "22",
+        "test_pitfall_24_fault_23_finish_reasons": "24",
+        "test_pitfall_50_citations": "50",
+        "test_pitfall_57_a_forced_tool_is_an_answer": "57",
+        "test_pitfall_58_usage_counts_cached_tokens_in": "58",
+        "test_pitfall_70_and_come_back_in_it": "70",
+        "test_pitfall_71_refusals_say_why": "71",
+    },
+    "tests/wire/anthropic/test_parts.py": {
+        "test_pitfall_45_text_parts": "45",
+        "test_pitfall_47_detail_is_never_invented": "47",
+        "test_pitfall_48_files_keep_their_kind": "48",
+    },
+    "tests/wire/anthropic/test_request.py": {
+        "test_pitfall_38_a_later_system_message_stays_where_it_is": "38",
+        "test_pitfall_49_results_with_images": "49",
+        "test_pitfall_60b_stop_sequences": "60b",
+        "test_pitfall_61_without_a_limit_the_models_own": "61",
+        "test_pitfall_62_temperature": "62",
+        "test_pitfall_63_several_answers_are_refused": "63",
+        "test_pitfall_64_what_anthropic_has_no_room_for": "64",
+        "test_pitfall_66_leading_instructions_are_the_system_text": "66",
+        "test_pitfall_68_arguments_that_are_no_object_are_kept_as_text": "68",
+        "test_pitfall_72_cache_breakpoints_are_passed_on": "72",
+        "test_pitfall_76_the_limit_by_either_name": "76",
+    },
+    "tests/wire/anthropic/test_stream.py": {
+        "test_pitfall_05_calls_are_counted_by_themselves": "5",
+        "test_pitfall_06_parallel_calls_stay_apart": "6",
+        "test_fault_41_pitfall_08_a_calls_id_and_name_are_told_once": "8",
+        "test_pitfall_11_no_usage_chunk_unless_asked": "11",
+        "test_pitfall_11_pitfall_12_the_usage_chunk": "12",
+        "test_pitfall_17_an_end_without_message_stop_is_no_end": "17",
+        "test_pitfall_54_names_are_mapped_back": "54",
+        "test_pitfall_73_what_is_ignored": "73",
+    },
+    "tests/wire/anthropic/test_thinking.py": {
+        "test_pitfall_33_adaptive_efforts": "33",
+        "test_pitfall_35_a_budget_of_the_callers": "35",
+        "test_pitfall_36_models_that_cannot_think": "36",
+        "test_pitfall_67_budgets": "67",
+    },
+    "tests/wire/anthropic/test_tools.py": {
+        "test_pitfall_55_tools_keep_their_order": "55",
+        "test_pitfall_65_a_choice_without_a_counterpart": "65",
+        "test_pitfall_69_strict_tools": "69",
+    },
+    "tests/wire/aws/test_converse.py": {
+        "test_pitfall_5_8_9_10_11_the_chunks_one_by_one": "10",
+        "test_pitfall_17_18_a_stream_cut_off_is_no_answer": "18",
+        "test_pitfall_27_29_thinking": "27",
+        "test_pitfall_40_calls": "40",
+        "test_pitfall_56_an_answer_sent_back_is_the_one_that_came": "56",
+    },
+    "tests/wire/aws/test_request.py": {
+        "test_pitfall_26_27_29_thinking_goes_back_verbatim_and_first": "26",
+        "test_pitfall_52_53_54_ids_and_names_fit": "52",
+        "test_pitfall_59_betas_that_bedrock_knows": "59",
+    },
+    "tests/wire/cohere/test_chat.py": {
+        "test_pitfall_07_no_arguments": "7",
+        "test_pitfall_75_however_the_bytes_are_cut": "75",
+    },
+    "tests/wire/gemini/test_generate_content.py": {
+        "test_pitfall_13_no_candidates": "13",
+        "test_pitfall_14_the_last_usage_counts": "14",
+        "test_pitfall_23_a_call_ends_in_tool_calls": "23",
+        "test_pitfall_25_a_failure_is_no_answer": "25",
+        "test_pitfall_30_what_is_sent_back": "30",
+    },
+    "tests/wire/gemini/test_request.py": {
+        "test_pitfall_39_empty_text_is_left_out": "39",
+        "test_pitfall_43_results_of_a_turn_are_in_one_content_of_their_own": "43",
+    },
+    "tests/wire/gemini/test_tools.py": {
+        "test_pitfall_51_schemas": "51",
+    },
+    "tests/wire/openai/test_chat.py": {
+        "test_pitfall_60c_the_model_name_is_the_providers_own": "60c",
+    },
+    "tests/wire/responses/test_inbound.py": {
+        "test_pitfall_20_items_in_their_order": "20",
+        "test_pitfall_29_claude_behind_responses": "29",
+        "test_pitfall_77_a_conversation_that_is_kept": "77",
+    },
+    "tests/wire/responses/test_inbound_stream.py": {
+        "test_pitfall_19_the_life_cycle": "19",
+        "test_pitfall_74_no_chat_terminator": "74",
+    },
+    "tests/wire/responses/test_request.py": {
+        "test_pitfall_31_reasoning_that_cannot_be_found": "31",
+        "test_pitfall_53_long_ids": "53",
+    },
 }
+GATEWAY = {
+    "tests/gateway/test_streams.py": {
+        "test_every_door_tells_a_stream_by_its_rules": "1 2 3 4 5 6 7 8 9 10 11 19 20 22 23 74",
+        "test_a_stream_that_breaks_ends_as_its_protocol_ends_one": "15 16 17 18",
+    },
+    "tests/gateway/test_claude_code.py": {
+        "test_a_stream_that_breaks_ends_in_an_error_event": "21",
+        "test_anthropic_gets_headers_and_body_verbatim": "32 59",
+        "test_pings_of_anthropics_own_are_relayed": "73",
+        "test_tokens_are_counted_for_any_model": "60",
+    },
+    "tests/gateway/test_own.py": {"test_responses_are_kept_for_providers_that_keep_none": "77 78"},
+}
+# fmt: on
 
-ROOT = Path(__file__).parents[1]
-NAMED = re.compile(r"pitfall_(\d+[a-z]?(?:_\d+[a-z]?)*)(?![\da-z])")
 
-
-def shown() -> dict[str, set[str]]:
-    """Row → files of tests that name it."""
-    found: dict[str, set[str]] = {}
-    for path in (ROOT / "tests").rglob("test_*.py"):
-        for numbers in NAMED.findall(path.read_text()):
-            for number in numbers.split("_"):
-                found.setdefault(number.lstrip("0"), set()).add(str(path.relative_to(ROOT)))
-    return found
+def shown_by(table: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Row → the test that shows it, as pytest calls it."""
+    return {
+        row: f"{file}::{test}"
+        for file, tests in table.items()
+        for test, rows in tests.items()
+        for row in rows.split()
+    }

@@ -1,8 +1,4 @@
-"""Every stream that goes out passes its protocol's validator, whichever wire it came in by.
-
-Rows of the table of pitfalls that are shown here: pitfall_1_2_3_4_5_6_7_8_9_10_11, pitfall_15_16_17_18_19_20,
-pitfall_22_23, pitfall_74.
-"""
+"""Every stream that goes out passes its protocol's validator, whichever wire it came in by."""
 
 from __future__ import annotations
 
