@@ -42,7 +42,8 @@ def saying(kind: str, said: Said) -> Callable[[Received], Respond]:
 
     def respond(received: Received) -> Respond:
         streams = received.json.get("stream") or "streamGenerateContent" in received.path
-        return speaker.replies(said, stream=bool(streams))[0]
+        usage = (received.json.get("stream_options") or {}).get("include_usage", False)
+        return speaker.replies(said, stream=bool(streams), usage=usage)[0]
 
     return respond
 

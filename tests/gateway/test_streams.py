@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx2
 import pytest
 
+from muxi_llm.gateway.settings.model import Settings
 from tests.gateway.test_app import HELLO, WIRES, saying, serving
-from tests.support import anthropic_validator, chat_validator, responses_validator
+from tests.support import anthropic_validator, bodies, chat_validator, responses_validator
+from tests.support.emitted import CHECKS, Emitted
 from tests.support.gateway import Served
 from tests.support.speakers import SPEAKERS
 from tests.support.speakers.base import Call, Said
@@ -87,6 +90,35 @@ def test_a_stream_that_breaks_ends_as_its_protocol_ends_one(kind: str, how: str)
         chunks = chat_validator.chunks_of(streamed(served, "/chat/completions", messages=HELLO))
         assert chunks[-1]["error"]["message"]
         assert "[DONE]" not in chunks
+
+
+BROKEN = {
+    "/chat/completions": [b'data: {"id": "1", "object": "chat.completion.chunk", "choices": []}\n\n'],
+    "/messages": bodies.message_stream("Hi")[1:],
+    "/responses": [b'event: response.created\ndata: {"type": "response.created"}\n\n'],
+    "/completions": [b"data: [DONE]\n\n", b"data: [DONE]\n\n"],
+}
+
+
+@pytest.mark.parametrize("path", CHECKS)
+def test_no_test_can_emit_an_invalid_stream_unseen(path: str) -> None:
+    served = Served(Settings())
+
+    async def tell() -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            head = [(b"content-type", b"text/event-stream")]
+            await send({"type": "http.response.start", "status": 200, "headers": head})
+            await send({"type": "http.response.body", "body": b"".join(BROKEN[path])})
+
+        async def nothing(*_: Any) -> Any:
+            return {"type": "http.request"}
+
+        emitted = served.emitted = Emitted(app)
+        await emitted({"type": "http", "path": f"/v1{path}"}, nothing, nothing)
+
+    with pytest.raises(AssertionError, match=f"{path} emitted an invalid stream"), served:
+        asyncio.run(tell())
+    assert served.emitted.count == 1
 
 
 def _anthropics() -> list[dict[str, Any]]:

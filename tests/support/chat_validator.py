@@ -22,26 +22,40 @@ def chunks_of(data: bytes) -> list[Any]:
     return [body if body == "[DONE]" else json.loads(body) for body in bodies]
 
 
-def validate(chunks: list[Any], *, usage: bool = False) -> dict[str, Any]:
-    """Check a whole stream, of one answer; what it adds up to. usage: whether it was asked for."""
-    assert chunks[-1] == "[DONE]"
-    body = chunks[:-1]
+def validate(chunks: list[Any], *, usage: bool | None = False) -> dict[str, Any]:
+    """Check a whole stream, of one answer; what it adds up to. usage: whether it was asked for, `None` where that
+    is not known. A stream that broke ends with its error.
+    """
+    *body, last = chunks
+    is_whole = last == "[DONE]"
+    assert is_whole or last["error"]["message"]
     for chunk in body:
         ChatCompletionChunk.model_validate(chunk, strict=False)
-    assert len({chunk["id"] for chunk in body}) == 1
+    assert len({chunk["id"] for chunk in body}) == 1 or not (is_whole or body)
     counted = [chunk for chunk in body if chunk.get("usage")]
-    if usage:
+    if counted and usage is not False:
         assert counted == [body[-1]]
         assert body.pop()["choices"] == []
     else:
         assert not counted
+        assert not (usage and is_whole)
     choices = [chunk["choices"][0] for chunk in body if chunk["choices"]]
-    assert choices[0]["delta"]["role"] == "assistant"
-    assert [choice.get("finish_reason") for choice in choices[:-1]] == [None] * (len(choices) - 1)
-    assert choices[-1]["finish_reason"]
+    finish = _finish(choices, is_whole=is_whole)
     text = "".join(choice["delta"].get("content") or "" for choice in choices)
-    calls = _calls(choices)
-    return {"text": text, "calls": calls, "finish": choices[-1]["finish_reason"]}
+    return {"text": text, "calls": _calls(choices), "finish": finish}
+
+
+def _finish(choices: list[Any], *, is_whole: bool) -> str | None:
+    """Why it ended: said once, by the last choice."""
+    if not choices:
+        assert not is_whole
+        return None
+    assert choices[0]["delta"]["role"] == "assistant"
+    reasons = [choice.get("finish_reason") for choice in choices]
+    assert not any(reasons[:-1])
+    assert reasons[-1] or not is_whole
+    finish: str | None = reasons[-1]
+    return finish
 
 
 def _calls(choices: list[Any]) -> list[tuple[str, Any]]:
