@@ -96,7 +96,10 @@ ROOMS = {
             *("audio_translation.py", "sounds.py", "transport/files.py", "transport/uploads.py"),
         ),
     ),
-    "routing and gateway": (4500, ("routing/", "routes.py", "groups.py", "gateway/", "commands/gateway/")),
+    "routing and gateway": (
+        4500,
+        ("routing/", "routes.py", "groups.py", "gateway/", "commands/gateway/", "types/admission.py"),
+    ),
     "governance": (4500, ("governance/", "commands/governance/")),
     "dashboard": (2500, ("dashboard/",)),
     "files and batches": (

@@ -1,48 +1,54 @@
-"""Who may: two questions, asked here and nowhere else. `admit` before anything is sent, `settle` after all is
-over. Governance answers them from a store; without it, the configuration's own tokens do.
+"""Who may: three questions, asked here and nowhere else. `authenticate` (who is it), `admit` (may they ask
+that, and is there enough) before anything is sent, `settle` (what it was) after all is over. Governance
+answers them from a store; without it, the configuration's own tokens do.
 """
 
 from __future__ import annotations
 
 import hmac
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from muxi_llm.errors import refusal
+from muxi_llm.types.admission import Grant, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from muxi_llm.errors import MuxiLLMError
     from muxi_llm.gateway.told import Told
-
-
-class Principal(NamedTuple):
-    """Who asks. id: told in logs and metrics, and part of what a session is pinned by."""
-
-    id: str
+    from muxi_llm.types.admission import Asked
 
 
 class Admission(Protocol):
     """Answers for those who may."""
 
-    async def admit(self, headers: Mapping[str, str]) -> Principal:
+    async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """Who it is that asks. Raises the refusal the client is to read."""
 
-    def settle(self, principal: Principal, told: Told) -> None:
-        """What it came to: called once for each request that was admitted, however it ended."""
+    async def admit(self, principal: Principal, asked: Asked) -> Grant:
+        """Whether they may ask that now. Raises the refusal the client is to read."""
+
+    def settle(self, told: Told) -> None:
+        """What it came to: called once for each request that was granted, however it ended. Never waits."""
 
 
 ANYBODY = Principal("")
+AS_ASKED = Grant()
 
 
 class Anybody:
     """A gateway that asks nobody for a token."""
 
-    async def admit(self, headers: Mapping[str, str]) -> Principal:  # noqa: ARG002
+    async def authenticate(self, headers: Mapping[str, str]) -> Principal:  # noqa: ARG002
         """Anybody."""
         return ANYBODY
 
-    def settle(self, principal: Principal, told: Told) -> None:
+    async def admit(self, principal: Principal, asked: Asked) -> Grant:  # noqa: ARG002
+        """Everything."""
+        return AS_ASKED
+
+    def settle(self, told: Told) -> None:
         """Nothing is kept."""
 
 
@@ -52,7 +58,7 @@ class Tokens(Anybody):
     def __init__(self, tokens: Mapping[str, str]) -> None:
         self._names = {digest(secret): Principal(name) for name, secret in tokens.items()}
 
-    async def admit(self, headers: Mapping[str, str]) -> Principal:
+    async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """Whose token it is: `x-api-key` before `Authorization`, since who sends both (Claude Code with a
         login of its own) means the first for the gateway. Hashes are looked up, so that the time it takes
         says nothing of any secret.
@@ -61,9 +67,13 @@ class Tokens(Anybody):
             found = self._names.get(digest(token))
             if found is not None:
                 return found
-        given = any(tokens_in(headers))
-        message = "the API key is not known here" if given else f"no API key: {HOW}"
-        raise refusal(401, message, type="authentication_error", code="invalid_api_key")
+        raise stranger(headers)
+
+
+def stranger(headers: Mapping[str, str]) -> MuxiLLMError:
+    """The refusal of who is not known here."""
+    message = "the API key is not known here" if any(tokens_in(headers)) else f"no API key: {HOW}"
+    return refusal(401, message, type="authentication_error", code="invalid_api_key")
 
 
 def tokens_in(headers: Mapping[str, str]) -> list[str]:

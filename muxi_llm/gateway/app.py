@@ -99,6 +99,8 @@ class Gateway:
         finally:
             told.ended = time.perf_counter()
             told.status = told.status or 500
+            if told.grant is not None:
+                self.admission.settle(told)
             self.metrics.ended(told)
             lines.tell(told, out.upstream_id)
 
@@ -108,17 +110,16 @@ class Gateway:
         if incoming.path not in DOORS or incoming.method != "POST":
             await self._own(state, incoming, send, told)
             return
-        visit = Visit(state, incoming, send, told)
+        visit = Visit(state, self.admission, incoming, send, told)
         self._open.add(visit)
         try:
             incoming.check_head()
-            told.principal = await self.admission.admit(incoming.headers)
+            told.principal = await self.admission.authenticate(incoming.headers)
             await visit()
         except MuxiLLMError as error:
             await visit.refuse(error)
         finally:
             self._open.discard(visit)
-            self.admission.settle(told.principal, told)
 
     async def _own(self, state: State, incoming: Incoming, send: Send, told: Told) -> None:
         """What the gateway answers by itself, for those who may ask."""
@@ -127,7 +128,7 @@ class Gateway:
         try:
             incoming.check_head()
             if not (is_scraped and settings.metrics_open):
-                told.principal = await self.admission.admit(incoming.headers)
+                told.principal = await self.admission.authenticate(incoming.headers)
             if is_scraped:
                 text = await to_thread.run_sync(self.metrics.text)
                 await respond(send, 200, {"content-type": CONTENT_TYPE}, text)

@@ -19,6 +19,7 @@ from muxi_llm.gateway.requests import ClientGoneError
 from muxi_llm.gateway.told import TimedIO, Told
 from muxi_llm.inbound import ANTHROPIC_DOORS, OPENAI_DOORS, Door, Exchange, Own
 from muxi_llm.routing.needs import needs_of, text_of
+from muxi_llm.types.admission import Asked
 from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.base import Ledger
 from muxi_llm.wire.openai.chat import OpenAIInbound
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from muxi_llm.core.port import IO
     from muxi_llm.core.request import Candidate
     from muxi_llm.errors import APIError
+    from muxi_llm.gateway.admission import Admission
     from muxi_llm.gateway.requests import Incoming
     from muxi_llm.gateway.state import State
+    from muxi_llm.routing.deployments import Needs
     from muxi_llm.wire.base import Json
 
     Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
@@ -59,8 +62,11 @@ def ended() -> MuxiLLMError:
 class Visit:
     """One request through one door."""
 
-    def __init__(self, state: State, incoming: Incoming, send: Send, told: Told) -> None:
+    def __init__(
+        self, state: State, admission: Admission, incoming: Incoming, send: Send, told: Told
+    ) -> None:
         self._state = state
+        self._admission = admission
         self._incoming = incoming
         self._send = send
         self._door = DOORS[incoming.path]
@@ -69,6 +75,7 @@ class Visit:
         self._is_ended = False
         self._exchange: Exchange | None = None
         self._alive: Alive | None = None
+        self._asked: Asked | None = None
         self._passed: set[str] = set()
         """The models that are asked in the client's own words."""
         self.told = told
@@ -110,7 +117,7 @@ class Visit:
 
     async def _answered(self, content: bytes) -> None:
         try:
-            self._exchange = exchange = Exchange(self._door, self._said(content), self._own(content))
+            self._exchange = exchange = await self._admitted(self._said(content), self._own(content))
             if self.told.streamed:
                 ping = PINGS.get(self._incoming.path, COMMENT)
                 self._alive = Alive(self._send, ping, self._state.settings.server.silence)
@@ -126,6 +133,13 @@ class Visit:
             body = exchange.body(answer)
             await respond(self._send, 200, exchange.headers(answer.muxi, stream=False), body)
 
+    async def _admitted(self, said: bytes | Json, own: Own) -> Exchange:
+        """The exchange, as it may be done. Raises the refusal the client is to read."""
+        exchange = Exchange(self._door, said, own)
+        assert self._asked is not None  # by `_choose`
+        self.told.grant = grant = await self._admission.admit(self.told.principal, self._asked)
+        return Exchange(self._door, said, own) if grant.model or grant.without else exchange
+
     def _said(self, content: bytes) -> bytes | Json:
         """The body, a form's as what it would say."""
         media_type = self._incoming.headers.get("content-type", "")
@@ -133,7 +147,7 @@ class Visit:
 
     def _own(self, content: bytes) -> Own:
         settings = self._state.settings
-        self.told.io = timed = TimedIO(runtime.port())
+        self.told.io = timed = TimedIO(runtime.port(), self.told)
         return Own(
             url=LOCAL_URL,
             base_url=LOCAL_URL,
@@ -151,23 +165,37 @@ class Visit:
         self.told.model = str(model)
         self.told.streamed = bool(body.get("stream"))
         session = self._incoming.headers.get("session-id") or body.get("prompt_cache_key")
+        session = session if isinstance(session, str) else ""
         needs = needs_of(body, size, session=self._pin(session), count=lambda: count_tokens(text_of(body)))
-        chosen = self._state.routes.choose(model, needs)
-        dressed = [
-            one._replace(provider=self._passing.dress(one.provider, one.ref.name, body)) for one in chosen
-        ]
-        if self._incoming.path == COMPACT:
-            dressed = [one for one in dressed if one.provider.verbatim]
-            if not dressed:  # 404: Codex ends a turn on it, and shows the message
-                message = f"{model!r} is not OpenAI's, and cannot compact; let the client summarise"
-                raise refusal(404, message, type="invalid_request_error", code="unsupported_endpoint")
-        self.told.chosen = dressed
-        self._passed = {str(one.ref) for one in dressed if one.provider.verbatim}
-        return dressed
+        choose = partial(self._chosen, needs, body)
+        granted = self.told.grant
+        chosen = choose(model) if granted is None else choose(granted.model or model, granted.without)
+        incoming, told = self._incoming, self.told
+        self._asked = Asked(incoming.path, told.request_id, told.model, body, size, session, chosen, choose)
+        self.told.chosen = chosen
+        self._passed = {str(one.ref) for one in chosen if one.provider.verbatim}
+        return chosen
 
-    def _pin(self, session: object) -> str:
+    def _chosen(
+        self, needs: Needs, body: Json, model: object, without: frozenset[str] = frozenset()
+    ) -> Sequence[Candidate]:
+        """without: names of providers that are not asked."""
+        chosen = [
+            one._replace(provider=self._passing.dress(one.provider, one.ref.name, body))
+            for one in self._state.routes.choose(model, needs)
+            if one.ref.provider not in without
+        ]
+        if self._incoming.path != COMPACT:
+            return chosen
+        chosen = [one for one in chosen if one.provider.verbatim]
+        if not chosen:  # 404: Codex ends a turn on it, and shows the message
+            message = f"{model!r} is not OpenAI's, and cannot compact; let the client summarise"
+            raise refusal(404, message, type="invalid_request_error", code="unsupported_endpoint")
+        return chosen
+
+    def _pin(self, session: str) -> str:
         """What a session is known by: within the caller's own key, so that nobody steers another's."""
-        if not isinstance(session, str) or not session:
+        if not session:
             return ""
         return blake2b(f"{self.told.principal.id}\0{session}".encode(), digest_size=16).hexdigest()
 
@@ -204,6 +232,7 @@ class Visit:
 
     async def refuse(self, error: MuxiLLMError) -> None:
         """Tell the client what became of it, in its own protocol."""
+        error = (self.told.io and self.told.io.refused) or error
         self.told.error = error
         if self._exchange is not None and self._alive is not None and await self._alive.has_begun():
             await self._broken(self._exchange, error)

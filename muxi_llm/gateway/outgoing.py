@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from muxi_llm.gateway.refusals import raw
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
@@ -45,7 +47,11 @@ class Outgoing:
                 self.upstream_id = value.decode("latin-1")
             else:
                 kept.append((name, value))
-        return [*kept, (REQUEST_ID, self._told.request_id.encode("ascii")), *self._more]
+        kept.append((REQUEST_ID, self._told.request_id.encode("ascii")))
+        granted = self._told.grant
+        if granted is not None and granted.headers:
+            kept += raw(granted.headers)
+        return [*kept, *self._more]
 
 
 def shared_with(headers: Mapping[str, str], origins: Sequence[str]) -> Headers:

@@ -14,8 +14,8 @@ from muxi_llm.errors import (
     MalformedReplyError,
     MissingCredentialsError,
     NoPermitError,
-    refusal,
 )
+from muxi_llm.types.admission import is_spent
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 
 if TYPE_CHECKING:
@@ -26,23 +26,6 @@ if TYPE_CHECKING:
     from muxi_llm.wire.inbound import Inbound
 
     Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
-
-
-def spent(message: str, *, resets_at: float, now: float, **facts: float | str) -> MuxiLLMError:
-    """The error of a budget, or of a limit of hours: who asks again before it resets asks in vain.
-
-    message: what the person reads; it says which period, and when it resets. resets_at, now: Unix times.
-    facts: which scope, its limit, what of it is spent; in the body.
-    """
-    seconds = max(resets_at - now, 1.0)
-    error = refusal(429, message, type="usage_limit_reached", code=SPENT, retry_after=seconds)
-    cast("APIError", error).body = {"resets_at": round(resets_at), **facts}
-    return error
-
-
-def is_spent(error: MuxiLLMError) -> bool:
-    """Whether asking again soon is in vain."""
-    return getattr(error, "code", None) == SPENT
 
 
 def status_of(error: MuxiLLMError) -> int:
@@ -97,12 +80,6 @@ def raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI has them."""
     return [(name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()]
 
-
-SPENT = "insufficient_quota"
-"""OpenAI's word for it. With `usage_limit_reached` and `resets_at` Codex asks once and names the time; of any
-other 429 it asks six times. Anthropic's is `billing_error`, whose message Claude Code shows as it is.
-https://code.claude.com/docs/en/llm-gateway-protocol
-"""
 
 STATUSES = (
     (NoPermitError, 503),

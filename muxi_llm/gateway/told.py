@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from muxi_llm.errors import MuxiLLMError
 from muxi_llm.gateway.refusals import status_of
 
 if TYPE_CHECKING:
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
 
     from muxi_llm.core.port import IO
     from muxi_llm.core.request import Candidate
-    from muxi_llm.errors import MuxiLLMError
-    from muxi_llm.gateway.admission import Principal
     from muxi_llm.models import Report
     from muxi_llm.routes import Try
+    from muxi_llm.types.admission import Grant, Principal
     from muxi_llm.wire.base import Reply, WireCall
 
 GONE = 499
@@ -47,6 +47,8 @@ class Told:
     report: Report | None = None
     error: MuxiLLMError | None = None
     gone: bool = False
+    grant: Grant | None = None
+    """By which it was admitted; `None` where it was not."""
     chosen: Sequence[Candidate] = ()
     io: TimedIO | None = None
     received: int = 0
@@ -91,28 +93,49 @@ class Told:
 
 
 class TimedIO:
-    """A port, and the seconds that a call waited at it."""
+    """A port, and the seconds that a call waited at it. What is sent again is asked for again.
 
-    def __init__(self, io: IO) -> None:
+    refused: why it was not; nothing more is sent then.
+    """
+
+    def __init__(self, io: IO, told: Told) -> None:
         self._io = io
+        self._told = told
         self.now = io.now
         self.waited = 0.0
+        self.refused: MuxiLLMError | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._io, name)
 
     async def send(self, call: WireCall) -> Reply:
         """Send, and look at the clock."""
+        if billed := sum(map(may_cost, self._told.tries)):
+            await self._ask_again(billed)
         began = self.now()
         try:
             return await self._io.send(call)
         finally:
             self.waited += self.now() - began
 
+    async def _ask_again(self, billed: int) -> None:
+        try:
+            if self.refused is None and self._told.grant is not None:
+                await self._told.grant.again(billed)
+        except MuxiLLMError as error:
+            self.refused = error
+        if self.refused is not None:
+            raise self.refused
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         self.waited += seconds
         await self._io.sleep(seconds)
+
+
+def may_cost(one: Try) -> bool:
+    """Whether a try that failed may have been billed: no server refused it."""
+    return bool(one.error) and (one.status is None or one.status < 400)
 
 
 def id_of(headers: Mapping[str, str]) -> str:

@@ -16,9 +16,9 @@ import pytest
 import zstandard
 
 from muxi_llm.errors import refusal
-from muxi_llm.gateway.admission import ANYBODY, Anybody, Principal
-from muxi_llm.gateway.refusals import spent
+from muxi_llm.gateway.admission import ANYBODY, Anybody
 from muxi_llm.gateway.settings.model import Limits, Server
+from muxi_llm.types.admission import Principal, spent
 from tests.gateway.test_app import HELLO, saying, serving
 from tests.support.gateway import Served
 from tests.support.responses_validator import events_of, validate
@@ -158,7 +158,7 @@ class Refusing(Anybody):
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def admit(self, headers: Any) -> Principal:
+    async def authenticate(self, headers: Any) -> Principal:
         if "x-refuse" in headers:
             raise self._error
         return ANYBODY
@@ -217,11 +217,11 @@ def test_the_vendors_clients_do_not_ask_again_for_a_spent_budget() -> None:
     admission = Refusing(error)
     asked: list[int] = []
 
-    async def admit(headers: Any) -> Principal:
+    async def authenticate(headers: Any) -> Principal:
         asked.append(1)
         raise error
 
-    admission.admit = admit  # type: ignore[method-assign] # counts
+    admission.authenticate = authenticate  # type: ignore[method-assign] # counts
     with Upstream() as upstream, Served(serving(upstream, "openai"), admission) as served:
         with pytest.raises(openai.RateLimitError):
             served.openai.with_options(max_retries=2).chat.completions.create(model="m", messages=HELLO)
