@@ -107,3 +107,8 @@ def is_listed(patterns: tuple[str, ...], model: str) -> bool:
 
 ALL = frozenset({"*", "all-proxy-models", "all-team-models"})
 """LiteLLM's words for every model, and for whichever its team may: the team's list decides that."""
+
+
+def new_id(kind: str, now: float, entropy: bytes) -> str:
+    """An id that sorts by when it was made: `key_0193…`."""
+    return f"{kind}_{int(now * 1000):012x}{entropy[:6].hex()}"

@@ -112,6 +112,15 @@ def may_charge(actor: Actor, reach: Reach, subject: Subject) -> bool:
     return is_own and (not subject.team or subject.team in actor.teams | actor.leads)
 
 
+def may_hold(actor: Actor, reach: Reach, user: str, kind: str) -> bool:
+    """Whether *actor* may be shown the secret of a key of *user*'s: who has it can do what that user may,
+    unless the key is for calling models alone.
+    """
+    if reach.everything:
+        return True
+    return user == actor.user or kind == LLM if user else kind != MANAGEMENT
+
+
 # ------------------------------------------------------------------------------------------ the table
 
 
@@ -159,6 +168,9 @@ WRITES = _rows(
     }
 )
 """Operations that change something, and are audited."""
+
+GIVES = {ADMIN: frozenset(ROLES), ORG_ADMIN: frozenset({USER, USER_VIEWER, CUSTOMER})}
+"""The roles that somebody may give, take, and whose users' names and addresses they may change."""
 
 OWN_FIELDS = frozenset({"key", "key_name", "key_alias", "metadata"})
 """What users may change of a key that is theirs: its limits are whoever's that gave it to them."""
