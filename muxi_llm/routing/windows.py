@@ -1,4 +1,4 @@
-"""Requests within the last hour, five hours, day: counted in sixtieths of the window.
+"""Requests, or tokens, within the last minute, hour, day: counted in sixtieths of the window.
 
 A sixtieth counts whole until all of it is past, so there are never more than the limit within any span of the
 window's length; the price is that up to a sixtieth of the window is waited for too long.
@@ -27,10 +27,19 @@ class Count:
         self._parts: deque[list[int]] = deque(list(part) for part in sorted(kept))
         self._total = sum(part[1] for part in self._parts)
 
+    def taken(self, now: float) -> int:
+        """Requests that count still."""
+        self._forget(now)
+        return self._total
+
+    def is_empty(self, now: float) -> bool:
+        """Whether there is nothing in it that counts, nor could be put right."""
+        self._forget(now)
+        return not self._parts
+
     def left(self, now: float) -> int:
         """Requests that may still be made."""
-        self._forget(now)
-        return max(self.window.limit - self._total, 0)
+        return max(self.window.limit - self.taken(now), 0)
 
     def take(self, now: float) -> None:
         """One is made."""
@@ -43,17 +52,24 @@ class Count:
         self._total += 1
 
     def add(self, part: int, requests: int) -> None:
-        """So many were made elsewhere, in that sixtieth."""
-        parts = dict(self.parts())
-        parts[part] = parts.get(part, 0) + requests
-        self._parts = deque([number, made] for number, made in sorted(parts.items()))
+        """So many more were made in that sixtieth; below 0: so many fewer than was thought."""
         self._total += requests
+        for found in reversed(self._parts):
+            if found[0] == part:
+                found[1] += requests
+                return
+            if found[0] < part:
+                break
+        self._parts = deque(sorted([*self._parts, [part, requests]]))
 
-    def wait(self, now: float) -> float:
-        """Seconds until one may be made: 0 where one may be now."""
-        if self.left(now):
-            return 0.0
-        return max((self._parts[0][0] + 1 + PARTS) * self._span - now, 0.0) if self._parts else 0.0
+    def wait(self, now: float, requests: int = 1) -> float:
+        """Seconds until so many may be made: 0 where they may be now, and where they never may."""
+        over = self.taken(now) + requests - self.window.limit
+        for part, made in self._parts if over > 0 else ():
+            over -= made
+            if over <= 0:
+                return max((part + 1 + PARTS) * self._span - now, 0.0)
+        return 0.0
 
     def parts(self) -> list[tuple[int, int]]:
         """What to keep of it."""
