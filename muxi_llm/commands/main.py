@@ -31,9 +31,12 @@ Row = dict[str, Any]
 ROOMS = {
     "serve": ("gateway", "the gateway: OpenAI's and Anthropic's protocols in, any provider out"),
     "check": ("gateway", "what a gateway's configuration says, and what is wrong in it"),
+    "import": ("gateway", "a LiteLLM proxy's configuration in the gateway's words"),
     "client": ("gateway", "what to paste so that Claude Code, Codex or an SDK asks the gateway"),
 }
 """Commands whose room is an extra, and is loaded when they are asked for."""
+MODULES = {"import": "importing"}
+"""Modules of commands whose name a module cannot have."""
 
 
 OWN = {"llmix": llmix.main, "mda": mda.main}
@@ -65,7 +68,7 @@ def _give_up_output() -> None:
 def _room(name: str, room: str) -> Any:
     """The module of a command that wants an extra. Ends the program where that is not installed."""
     try:
-        return import_module(f"muxi_llm.commands.{room}.{name}")
+        return import_module(f"muxi_llm.commands.{room}.{MODULES.get(name, name)}")
     except ModuleNotFoundError as error:
         sys.exit(_complain(f"{name} needs {error.name}: pip install 'muxi-llm[{room}]'", 2))
 

@@ -117,7 +117,8 @@ class Section:
         """Nothing more is read: the rest is unknown."""
         for name in self.raw.keys() - self._read:
             near = get_close_matches(str(name), self._read, n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(self._read))}"
+            known = ", ".join(sorted(self._read)) or "none"
+            hint = f"did you mean {near[0]!r}?" if near else f"known here: {known}"
             self.error(str(name), f"there is no such key; {hint}")
 
 
@@ -140,7 +141,8 @@ def whole(value: object) -> int:
 
 
 def number(value: object) -> float:
-    """A number from 0."""
+    """A number from 0; digits will do here too."""
+    value = float(value) if isinstance(value, str) and DECIMAL.fullmatch(value) else value
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise ValueError(f"must be a number from 0, not {shown(value)}")
     return float(value)
@@ -159,8 +161,8 @@ def seconds(value: object) -> float:
     """A time: a number of seconds, or one with a unit (`100ms`, `30s`, `5m`, `1h30m`)."""
     if isinstance(value, str) and DURATION.fullmatch(value):
         return sum(float(n) * UNITS[unit] for n, unit in re.findall(r"([\d.]+)(ms|s|m|h|d)", value))
-    if isinstance(value, str):
-        raise ValueError(f"must be a time such as 30s or 1h30m, not {value!r}")  # noqa: TRY004
+    if isinstance(value, str) and not DECIMAL.fullmatch(value):
+        raise ValueError(f"must be a time such as 30s or 1h30m, not {value!r}")
     return number(value)
 
 
@@ -269,6 +271,7 @@ def _expanded(value: Any, where: str, missing: list[Finding]) -> Any:
 
 DIALECTS: dict[str, Literal["toml", "yaml"]] = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-?(?P<default>[^}]*))?\}")
+DECIMAL = re.compile(r"\d+(\.\d+)?")
 DURATION = re.compile(r"(\d+(\.\d+)?(ms|s|m|h|d))+")
 LEVELS = {
     **{name: name for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")},

@@ -129,6 +129,7 @@ def provider_of(section: Section, known: dict[str, ProviderSettings]) -> Provide
         api_key=section.take("api_key", text),
         base_url=base_url,
         headers=section.take("headers", secrets) or {},
+        settings=further_of(section, kind),
         timeout=section.take("timeout", seconds),
         at_once=section.take("max_concurrent", whole),
     )
@@ -141,6 +142,15 @@ def provider_of(section: Section, known: dict[str, ProviderSettings]) -> Provide
     section.skip("allow_private_base_url")
     known[name] = settings
     return settings
+
+
+def further_of(section: Section, kind: str) -> dict[str, str]:
+    """What the provider wants besides a key and an address: a region, a project, a version."""
+    further = section.section("settings")
+    provider = registry.find(kind) if kind else None
+    found = {name: further.take(name, text) for name in (provider.settings_env if provider else ())}
+    further.end()
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def models_of(section: Section, provider: ProviderSettings, taken: set[str]) -> list[DeploymentSettings]:

@@ -201,6 +201,16 @@ def test_what_is_wrong_in_yaml_is_said_by_its_name(
     assert any(said in finding for finding in found), found
 
 
+def test_a_provider_has_settings_of_its_own(tmp_path: Path) -> None:
+    text = "providers: [{name: aws, type: bedrock, models: [m], settings: {%s: us-east-1}}]"
+    settings = read(tmp_path, "config.yaml", text % "region")
+    assert settings.providers["aws"].settings == {"region": "us-east-1"}
+    (told,) = findings(tmp_path, "config.yaml", text % "regoin")
+    assert told == "providers[0].settings.regoin: there is no such key; did you mean 'region'?"
+    (told,) = findings(tmp_path, "config.yaml", text.replace("bedrock", "openai") % "region")
+    assert told.endswith("known here: none")
+
+
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     content = (
         TOML.replace("max_per_day", "a_day").replace("port = 8082", "port = true").replace("house:", "no:")

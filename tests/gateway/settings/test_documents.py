@@ -75,6 +75,7 @@ def test_a_usual_address_is_the_environments_to_change(
 def test_the_gateways_before_it_are_served_by_their_own_files(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # where their windows are kept
     with Upstream(lambda _: Respond(json=bodies.chat("Hi"))) as upstream:
         monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
         for name in ("OPENAI", "CEREBRAS", "ANTHROPIC"):
