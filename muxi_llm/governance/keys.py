@@ -7,17 +7,18 @@ looked up by that hash, whose bytes nobody can choose, so the time a look-up tak
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
-from enum import Enum
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from muxi_llm.governance.roles import DEFAULT, LLM
+from muxi_llm.governance.refusals import refused
+from muxi_llm.governance.roles import DEFAULT, LLM, MANAGEMENT, READ_ONLY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    Row = Mapping[Any, Any]
 
 PREFIX = "sk-muxi-"
 SHOWN = len(PREFIX) + 4
@@ -48,18 +49,10 @@ def hash_of(secret: str) -> str:
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class Standing(Enum):
-    """Whether a key may be used."""
-
-    GOOD = "good"
-    BLOCKED = "blocked"
-    EXPIRED = "expired"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key as requests meet it. models: patterns of what may be asked for, none for all. Times are seconds
-    since 1970, 0 for never. user, team, organization: ids, "" for none.
+class Key(NamedTuple):
+    """A key as requests meet it. models: patterns of what may be asked for, routes: of the paths (below
+    `/v1`) by which; none for all. expires: seconds since 1970, 0 for never. user, team, organization: ids, ""
+    for none.
     """
 
     id: str
@@ -68,24 +61,71 @@ class Key:
     team: str = ""
     organization: str = ""
     models: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
     kind: str = DEFAULT
     blocked: bool = False
     expires: float = 0.0
-    hash: str = field(default="", repr=False)
-    old_hash: str = field(default="", repr=False)
-    """Its hash before it was changed for another; good until `old_until`."""
-    old_until: float = 0.0
 
-    def standing(self, now: float) -> Standing:
-        """Whether it may be used."""
-        if self.blocked:
-            return Standing.BLOCKED
-        return Standing.EXPIRED if self.expires and now >= self.expires else Standing.GOOD
+
+class Owner(NamedTuple):
+    """A user, a team or an organization as requests meet it."""
+
+    name: str = ""
+    models: tuple[str, ...] = ()
+    blocked: bool = False
+    role: str = ""
+
+
+class Holder(NamedTuple):
+    """A key with all that is said of whose it is. owners: by `user`, `team`, `organization`, those there are.
+    budgets, limits: rows of the store, of the key and of all of them.
+    """
+
+    key: Key
+    owners: Mapping[str, Owner]
+    budgets: tuple[Row, ...] = ()
+    limits: tuple[Row, ...] = ()
 
     @property
-    def calls_models(self) -> bool:
-        """Whether it is for that."""
-        return self.kind in {DEFAULT, LLM}
+    def role(self) -> str:
+        """Of its user."""
+        user = self.owners.get("user")
+        return user.role if user else ""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What people call them."""
+        return {"key": self.key.name, **{kind: owner.name for kind, owner in self.owners.items()}}
+
+    def check(self, now: float) -> None:
+        """Raises a refusal of 401 for a key that has expired, of 403 for one that is blocked, or whose owner
+        is.
+        """
+        key = self.key
+        if key.expires and now >= key.expires:
+            raise refused(401, "the API key has expired", "expired_api_key")
+        owners = (kind for kind, owner in self.owners.items() if owner.blocked)
+        kind = "key" if key.blocked else next(owners, "")
+        if kind:
+            raise refused(403, f"the API key's {kind} is blocked" if kind != "key" else BLOCKED, "blocked")
+
+    def check_call(self, path: str, model: str) -> None:
+        """Raises a refusal of 403 where it is not for calling models, not by that path (below `/v1`), or not
+        for that model.
+        """
+        key = self.key
+        if key.kind not in {DEFAULT, LLM}:
+            raise refused(
+                403, f"the API key is for {WORDS[key.kind]}, not for calling models", "wrong_key_type"
+            )
+        if not is_listed(key.routes, path):
+            raise refused(403, f"the API key is not for {path}", "route_not_allowed")
+        if not allows((key.models, *(owner.models for owner in self.owners.values())), model):
+            raise refused(403, f"the API key is not for the model {model!r}", "model_not_allowed", "model")
+
+
+BLOCKED = "the API key is blocked"
+WORDS = {MANAGEMENT: "managing", READ_ONLY: "looking"}
 
 
 def allows(lists: Iterable[tuple[str, ...]], model: str) -> bool:

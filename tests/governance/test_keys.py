@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muxi_llm.governance.keys import ENTROPY, Key, Standing, allows, hash_of, is_listed, mint
+from muxi_llm.errors import MuxiLLMError
+from muxi_llm.governance.keys import ENTROPY, Holder, Key, Owner, allows, hash_of, is_listed, mint
 
 
 def test_a_key_is_made_of_enough_chance_and_kept_as_its_hash() -> None:
@@ -28,15 +30,38 @@ def test_a_hash_is_64_digits_whatever_somebody_sends(secret: str) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", hash_of(secret))
 
 
-def test_a_key_says_nothing_of_its_hashes() -> None:
-    assert "abc" not in repr(Key("k", hash="abc", old_hash="abcd"))
+def refused(status: int, code: str) -> Any:
+    return pytest.raises(MuxiLLMError, check=lambda e: e.status_code == status and e.code == code)
 
 
-def test_standing() -> None:
-    assert Key("k").standing(10.0) is Standing.GOOD
-    assert Key("k", expires=10.0).standing(9.9) is Standing.GOOD
-    assert Key("k", expires=10.0).standing(10.0) is Standing.EXPIRED
-    assert Key("k", blocked=True, expires=5.0).standing(10.0) is Standing.BLOCKED
+def test_a_key_that_may_not_be_used_says_why() -> None:
+    Holder(Key("k"), {}).check(10.0)
+    Holder(Key("k", expires=10.0), {}).check(9.9)
+    with refused(401, "expired_api_key"):
+        Holder(Key("k", expires=10.0), {}).check(10.0)
+    with refused(403, "blocked"):
+        Holder(Key("k", blocked=True), {}).check(10.0)
+    for kind in ("user", "team", "organization"):
+        with refused(403, "blocked") as told:
+            Holder(Key("k"), {kind: Owner(blocked=True)}).check(10.0)
+        assert kind in str(told.value)
+
+
+@pytest.mark.parametrize("kind", ["management", "read_only"])
+def test_keys_for_managing_call_no_models(kind: str) -> None:
+    with refused(403, "wrong_key_type"):
+        Holder(Key("k", kind=kind), {}).check_call("/chat/completions", "m")
+
+
+def test_a_call_has_to_be_in_every_list() -> None:
+    owners = {"team": Owner(models=("*-mini",)), "organization": Owner()}
+    holder = Holder(Key("k", models=("gpt-*",), routes=("/chat/*",)), owners)
+    holder.check_call("/chat/completions", "gpt-4o-mini")
+    with refused(403, "route_not_allowed"):
+        holder.check_call("/embeddings", "gpt-4o-mini")
+    for model in ("gpt-4o", "o1-mini"):
+        with refused(403, "model_not_allowed"):
+            holder.check_call("/chat/completions", model)
 
 
 @pytest.mark.parametrize(
