@@ -182,10 +182,18 @@ def with_files(endpoint: Endpoint, given: Mapping[str, Any]) -> Mapping[str, Any
     return files.with_files(endpoint, given)
 
 
-def prepared_of(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None) -> Prepared:
-    """`prepare` for arguments that were looked through: only what there is, and by its name."""
+def prepared_of(
+    endpoint: Endpoint,
+    given: Mapping[str, Any],
+    port: IO | None = None,
+    candidates: Sequence[Candidate] | None = None,
+) -> Prepared:
+    """`prepare` for arguments that were looked through: only what there is, and by its name.
+
+    candidates: who is asked, where that is known already.
+    """
     if "preset" not in given:
-        return _prepared(endpoint, given, port)
+        return _prepared(endpoint, given, port, candidates=candidates)
     calls, given = preset_calls(), dict(given)
     preset = calls.found(given.pop("preset"))
     given, lost = calls.beneath(preset, endpoint, given, given.get("adapt") or config.mode)
@@ -208,9 +216,11 @@ def _prepared(
     port: IO | None,
     lost: tuple[Adaptation, ...] = (),
     preset: tuple[str | None, str | None] | None = None,
+    candidates: Sequence[Candidate] | None = None,
 ) -> Prepared:
     settings = config.settings()
-    candidates = (grouped if config.models else candidates_of)(endpoint, given, settings)
+    if candidates is None:
+        candidates = (grouped if config.models else candidates_of)(endpoint, given, settings)
     body, needs = body_of(endpoint, given)
     request = Request(
         endpoint,

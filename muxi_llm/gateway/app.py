@@ -20,6 +20,7 @@ from muxi_llm.gateway.own import own
 from muxi_llm.gateway.refusals import refuse, respond
 from muxi_llm.gateway.requests import ClientGoneError, Incoming
 from muxi_llm.gateway.sharing import Sharing
+from muxi_llm.gateway.stored import Keeping, about_of
 from muxi_llm.gateway.told import Told, id_of
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger
@@ -107,10 +108,13 @@ class Gateway:
     async def _followed(self, incoming: Incoming, send: Send, told: Told) -> None:
         """A request that account is kept of."""
         state = self.state
-        if incoming.path not in DOORS or incoming.method != "POST":
+        if (about := about_of(incoming.method, incoming.path)) is not None:
+            visit: Visit = Keeping(state, self.admission, incoming, send, told, about)
+        elif incoming.path in DOORS and incoming.method == "POST":
+            visit = Visit(state, self.admission, incoming, send, told)
+        else:
             await self._own(state, incoming, send, told)
             return
-        visit = Visit(state, self.admission, incoming, send, told)
         self._open.add(visit)
         try:
             incoming.check_head()

@@ -12,16 +12,19 @@ from muxi_llm import runtime
 from muxi_llm.core.stream import AsyncStream
 from muxi_llm.errors import LOCAL_URL, MuxiLLMError, refusal
 from muxi_llm.gateway.alive import COMMENT, PINGS, Alive
-from muxi_llm.gateway.forms import IS_FORM, form_of
+from muxi_llm.gateway.forms import form_of, with_no_paths
+from muxi_llm.gateway.keepers import having, unsealed
 from muxi_llm.gateway.passing import Passing, forwarded
 from muxi_llm.gateway.refusals import raw, refuse, respond
-from muxi_llm.gateway.requests import ClientGoneError
+from muxi_llm.gateway.requests import ClientGoneError, object_of
 from muxi_llm.gateway.told import TimedIO, Told
 from muxi_llm.inbound import ANTHROPIC_DOORS, OPENAI_DOORS, Door, Exchange, Own
 from muxi_llm.routing.needs import needs_of, text_of
+from muxi_llm.runtime import WITH_FILES
 from muxi_llm.types.admission import Asked
 from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.base import Ledger
+from muxi_llm.wire.form import FORM
 from muxi_llm.wire.openai.chat import OpenAIInbound
 from muxi_llm.wire.passthrough import RESPONSES
 from muxi_llm.wire.responses.inbound import ResponsesInbound
@@ -63,19 +66,28 @@ class Visit:
     """One request through one door."""
 
     def __init__(
-        self, state: State, admission: Admission, incoming: Incoming, send: Send, told: Told
+        self,
+        state: State,
+        admission: Admission,
+        incoming: Incoming,
+        send: Send,
+        told: Told,
+        door: Door | None = None,
     ) -> None:
+        """door: instead of the one that the path leads to."""
         self._state = state
         self._admission = admission
         self._incoming = incoming
         self._send = send
-        self._door = DOORS[incoming.path]
+        self._door = door or DOORS[incoming.path]
         self._passing = Passing(incoming.path, forwarded(incoming.headers), incoming.query)
         self._work: asyncio.Task[Any] | None = None
         self._is_ended = False
         self._exchange: Exchange | None = None
         self._alive: Alive | None = None
         self._asked: Asked | None = None
+        self._places: set[str] = set()
+        """The providers that keep the files which are named."""
         self._passed: set[str] = set()
         """The models that are asked in the client's own words."""
         self.told = told
@@ -83,8 +95,8 @@ class Visit:
     async def __call__(self) -> None:
         """Answer, whatever happens; raises only what is a bug."""
         try:
-            content = await self._incoming.body()
-            self.told.ready, self.told.received = time.perf_counter(), len(content)
+            content = await self._read()
+            self.told.ready = time.perf_counter()
             self._work = work = asyncio.current_task()
             assert work is not None
             watch = asyncio.ensure_future(self._incoming.gone())
@@ -103,6 +115,12 @@ class Visit:
             if self._is_ended:
                 await self.refuse(ended())
 
+    async def _read(self) -> Any:
+        """The body."""
+        content = await self._incoming.body()
+        self.told.received = len(content)
+        return content
+
     def end(self) -> None:
         """Answer with an error now: the gateway goes."""
         self._is_ended = True
@@ -115,7 +133,7 @@ class Visit:
             self.told.gone = True
             work.cancel()
 
-    async def _answered(self, content: bytes) -> None:
+    async def _answered(self, content: Any) -> None:
         try:
             self._exchange = exchange = await self._admitted(self._said(content), self._own(content))
             if self.told.streamed:
@@ -143,7 +161,13 @@ class Visit:
     def _said(self, content: bytes) -> bytes | Json:
         """The body, a form's as what it would say."""
         media_type = self._incoming.headers.get("content-type", "")
-        return form_of(content, media_type) if media_type.startswith(IS_FORM) else content
+        endpoint = self._door.endpoint
+        if media_type.startswith(FORM):
+            return with_no_paths(endpoint, form_of(content, media_type))
+        if endpoint in WITH_FILES:
+            with_no_paths(endpoint, object_of(content))
+        content, self._places = unsealed(self._state, self.told.principal.id, content)
+        return content
 
     def _own(self, content: bytes) -> Own:
         settings = self._state.settings
@@ -182,7 +206,7 @@ class Visit:
         """without: names of providers that are not asked."""
         chosen = [
             one._replace(provider=self._passing.dress(one.provider, one.ref.name, body))
-            for one in self._state.routes.choose(model, needs)
+            for one in having(self._state.routes.choose(model, needs), self._places)
             if one.ref.provider not in without
         ]
         if self._incoming.path != COMPACT:

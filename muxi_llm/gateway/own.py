@@ -12,13 +12,14 @@ from anyio import to_thread
 
 from muxi_llm.core.body import body_of
 from muxi_llm.errors import InvalidRequestError, refusal
+from muxi_llm.gateway.requests import object_of
 from muxi_llm.kept import requests as kept
 from muxi_llm.routes import no_such_model
 from muxi_llm.routing.deployments import CAPABILITIES
 from muxi_llm.routing.needs import needs_of, text_of
 from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
-from muxi_llm.wire.base import Ledger, WireError, loads
+from muxi_llm.wire.base import Ledger, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -103,11 +104,8 @@ async def response(state: State, incoming: Incoming, content: bytes) -> Json:  #
 
 async def explain(state: State, incoming: Incoming, content: bytes) -> Json:  # noqa: ARG001
     """Where a request would go, and why each other deployment would not be asked; nothing is sent."""
-    try:
-        body = loads(content)
-    except WireError as error:
-        raise InvalidRequestError(error.message) from error
-    if not isinstance(body, dict) or not isinstance(body.get("model"), str):
+    body = object_of(content)
+    if not isinstance(body.get("model"), str):
         raise InvalidRequestError("model must be the name of a model", param="model")
     needs = needs_of(body, len(content), session="", count=lambda: count_tokens(text_of(body)))
     route = state.routes.explain(body["model"], needs)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import zstandard
 
-from muxi_llm.errors import refusal
+from muxi_llm.errors import InvalidRequestError, refusal
+from muxi_llm.wire.base import WireError, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from muxi_llm.gateway.settings.model import Limits
+    from muxi_llm.wire.base import Json
 
     Receive = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
 
@@ -44,23 +46,41 @@ class Incoming:
 
     async def body(self) -> bytes:
         """The whole of it, unpacked. Raises a refusal of 413, 415 or 400, and `ClientGoneError`."""
-        most, coding = self._limits.body, self.headers.get("content-encoding", "").strip().lower()
+        coding = self.headers.get("content-encoding", "").strip().lower()
+        self._check_length(self._limits.body)
+        pieces, size, more = [], 0, True
+        while more:
+            piece, more = await self._piece(size, self._limits.body)
+            size += len(piece)
+            pieces.append(piece)
+        data = b"".join(pieces)
+        return data if coding in {"", "identity"} else self._unpacked(data, coding)
+
+    async def upload(self) -> AsyncIterator[bytes]:
+        """The body piece by piece, for what is written to a disk. Raises as `body` does."""
+        if self.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
+            raise refusal(415, "a file is taken as it is, unpacked", type="invalid_request_error")
+        self._check_length(self._limits.upload)
+        size, more = 0, True
+        while more:
+            piece, more = await self._piece(size, self._limits.upload)
+            size += len(piece)
+            yield piece
+
+    async def _piece(self, size: int, most: int) -> tuple[bytes, bool]:
+        """The next bytes behind so many, and whether there are more."""
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise ClientGoneError
+        piece = message.get("body", b"")
+        if size + len(piece) > most:
+            raise self._too_large(most)
+        return piece, message.get("more_body", False)
+
+    def _check_length(self, most: int) -> None:
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length) > most:
             raise self._too_large(most)
-        pieces, size, more = [], 0, True
-        while more:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise ClientGoneError
-            piece = message.get("body", b"")
-            size += len(piece)
-            if size > most:
-                raise self._too_large(most)
-            pieces.append(piece)
-            more = message.get("more_body", False)
-        data = b"".join(pieces)
-        return data if coding in {"", "identity"} else self._unpacked(data, coding)
 
     async def gone(self) -> None:
         """Return once the client is not there any more; to be called when the body is read."""
@@ -88,6 +108,17 @@ class Incoming:
         status = 400 if self.path.startswith("/responses") else 413
         message = f"the request body is larger than {most} bytes"
         return refusal(status, message, type="invalid_request_error", code="request_too_large")
+
+
+def object_of(content: bytes) -> Json:
+    """The JSON object that a body is. Raises `InvalidRequestError` for what is none."""
+    try:
+        body = loads(content)
+    except WireError as error:
+        raise InvalidRequestError(error.message) from error
+    if not isinstance(body, dict):
+        raise InvalidRequestError("the request body is not a JSON object")
+    return body
 
 
 PIECE = 2**20

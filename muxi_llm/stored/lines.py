@@ -26,7 +26,7 @@ from muxi_llm.wire.base import Ledger, dumps
 from muxi_llm.wire.upload import File
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from muxi_llm.config import Mode
     from muxi_llm.core.request import Candidate
@@ -53,13 +53,15 @@ def translated(
     *,
     mode: Mode,
     wanted: str | None = None,
+    model_of: Callable[[str], str] | None = None,
 ) -> Translated:
     """*given* for the candidate's provider, written into *held*. wanted: what its lines must ask, if that is
-    said already.
+    said already. model_of: what a model that they name is called there, where not by its own name.
 
     The candidate's model is for lines that name none. Blocks. Raises `InvalidRequestError`.
     """
     writing = _Writing(candidate, lines, mode, wanted)
+    writing.model_of = model_of
     size = held.write(lines.begin)
     count = 0
     for number, line in numbered(given):
@@ -119,6 +121,7 @@ class _Writing:
         self._changes: dict[Adaptation, list[int]] = {}
         self.url = wanted or ""
         self.models: set[str] = set()
+        self.model_of: Callable[[str], str] | None = None
 
     def line(self, data: bytes) -> bytes:
         """One line as the service takes it."""
@@ -171,7 +174,7 @@ class _Writing:
             named = ref.name
         if not isinstance(named, str) or not named:
             raise InvalidRequestError("body.model is missing, and there is no model= for all lines")
-        model = self._bare(named)
+        model = self._bare(named) if self.model_of is None or ref.name == named else self.model_of(named)
         self.models.add(model)
         if self._lines.one_model and len(self.models) > 1:
             raise InvalidRequestError(

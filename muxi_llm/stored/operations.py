@@ -17,7 +17,7 @@ from anyio import to_thread
 from muxi_llm import config
 from muxi_llm.candidates import candidate_of
 from muxi_llm.core.options import check_keywords, present
-from muxi_llm.core.request import ModelRef
+from muxi_llm.core.request import Candidate, ModelRef
 from muxi_llm.core.stream import AsyncStream, Stream
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.providers import registry
@@ -36,11 +36,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from muxi_llm.core.port import IO
-    from muxi_llm.core.request import Candidate
     from muxi_llm.models import Adaptation
     from muxi_llm.providers.base import Provider
     from muxi_llm.wire.base import Endpoint, Json
     from muxi_llm.wire.batch_lines import Lines
+
+
+class At(NamedTuple):
+    """A provider as somebody else has configured it, and what a model that is asked for is called there; for
+    one that is not to be asked that raises `InvalidRequestError`.
+    """
+
+    provider: Provider
+    model_of: Callable[[str], str]
 
 
 class Operation(NamedTuple):
@@ -74,15 +82,20 @@ class Operation(NamedTuple):
         return AsyncFileContent(value) if isinstance(value, AsyncStream) else self.told(value)
 
 
-def operation(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None) -> Operation:
-    """A face's keyword arguments → the operation, over *port* if it is given. Raises before any I/O."""
+def operation(
+    endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None, at: At | None = None
+) -> Operation:
+    """A face's keyword arguments → the operation, over *port* if it is given. Raises before any I/O.
+
+    at: instead of the provider that is named as it is configured in this process.
+    """
     check_keywords(endpoint, given)
     given = present(given)
     if given.get("fallback_models"):
         raise InvalidRequestError(
             "fallback_models: files and batches are kept at one provider", param="fallback_models"
         )
-    asked = _Asked(endpoint, given, port)
+    asked = _Asked(endpoint, given, port, at)
     makers: dict[str, Callable[[], Any]] = {
         "file.create": asked.file,
         "batch.create": asked.batch,
@@ -98,8 +111,9 @@ def operation(endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = No
 class _Asked:
     """What one call asks, and of whom."""
 
-    def __init__(self, endpoint: Endpoint, given: Json, port: IO | None) -> None:
+    def __init__(self, endpoint: Endpoint, given: Json, port: IO | None, at: At | None) -> None:
         self._endpoint = endpoint
+        self._at = at
         self._port = port
         self._given = given
         self.held = ExitStack()
@@ -121,12 +135,15 @@ class _Asked:
             if home is not None:
                 given[name] = home.id
                 self._model = self._model or home.model
-        self._candidate = candidate_of(
-            f"{self.provider}/{self._model or ANY}",
-            api_key=given.get("api_key"),
-            base_url=given.get("base_url"),
-        )
+        self._candidate = self._found()
         given["provider"] = self.provider
+
+    def _found(self) -> Candidate:
+        ref = ModelRef(self.provider, self._model or ANY)
+        if self._at is not None:
+            return Candidate(ref, self._at.provider)
+        key, base_url = self._given.get("api_key"), self._given.get("base_url")
+        return candidate_of(str(ref), api_key=key, base_url=base_url)
 
     @property
     def _kind(self) -> type[Provider]:
@@ -144,7 +161,10 @@ class _Asked:
         """The request."""
         is_content = self._endpoint == "file.content"
         asked = {**self._given, "model": f"{self.provider}/{ANY}", "stream": is_content}
-        found = prepared_of(self._endpoint, asked, self._port)
+        candidates = (
+            None if self._at is None else [Candidate(ModelRef(self.provider, ANY), self._at.provider)]
+        )
+        found = prepared_of(self._endpoint, asked, self._port, candidates)
         if adaptations:
             found.request = found.request._replace(adaptations=adaptations)
         return found
@@ -226,7 +246,8 @@ class _Asked:
         candidate: Candidate = self._candidate._replace(ref=ModelRef(self.provider, model))
         # The lines as the provider takes them are the process' own, and gone once they are sent.
         held = self.held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is closed with the others
-        return translated(file, candidate, lines, held, mode=mode, wanted=wanted)
+        model_of = None if self._at is None else self._at.model_of
+        return translated(file, candidate, lines, held, mode=mode, wanted=wanted, model_of=model_of)
 
     def _batch_lines(self) -> type[Lines]:
         lines = self._kind.lines()

@@ -31,6 +31,9 @@ class Asked(NamedTuple):
     """What is asked for, before anybody has been. body: the rest of it, in the client's own wire; size: its
     bytes. session: as the client calls it, "" for none. chosen: whom the router names, in order, each with
     its deployment (`candidate.watch.facts`). choose: whom it would name for another model; raises as it does.
+
+    Of files and batches: model is the one that a file's lines ask for, "" where nobody says; nobody is
+    chosen, since what is kept somewhere is there.
     """
 
     path: str

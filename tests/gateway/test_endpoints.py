@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import openai
 import pytest
 
-from muxi_llm.errors import InvalidRequestError
-from muxi_llm.gateway.forms import form_of
 from tests.support.gateway import Served, at, deployment, settings_of
 from tests.support.upstream import Received, Respond, Upstream
 
@@ -20,9 +17,6 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.settings.model import Settings
 
 WAVE = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\r\n--not-a-boundary\r\n\x00\xff"
-
-
-LISTED = b'Content-Disposition: form-data; name="a[]"\r\n\r\n%s\r\n'
 
 
 def serving(upstream: Upstream, kind: str) -> Settings:
@@ -90,20 +84,18 @@ def test_who_has_no_such_endpoint_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "given"),
-    [
-        (b'--x\r\nContent-Disposition: form-data; name="n"\r\n\r\n2\r\n--x--\r\n', {"n": 2}),
-        (b'--x\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n--x--\r\n', {"stream": True}),
-        (b'--x\r\nContent-Disposition: form-data; name="temperature"\r\n\r\nhot\r\n--x--\r\n', {"temperature": "hot"}),
-        (b"--x\r\n".join([b"", LISTED % b"1", LISTED % b"2"]) + b"--x--\r\n", {"a": ["1", "2"]}),
-    ],
-)  # fmt: skip
-def test_fields_of_a_form(body: bytes, given: dict[str, Any]) -> None:
-    assert form_of(body, "multipart/form-data; boundary=x") == given
-
-
-@pytest.mark.parametrize("body", [b"", b"no form", b"--y\r\n\r\n", json.dumps({"model": "m"}).encode()])
-def test_what_is_no_form_is_refused(body: bytes) -> None:
-    for boundary in ("; boundary=x", ""):
-        with pytest.raises(InvalidRequestError):
-            form_of(body, f"multipart/form-data{boundary}")
+    ("path", "name"),
+    [("audio/transcriptions", "file"), ("audio/translations", "file"), ("images/edits", "image")],
+)
+def test_a_text_where_a_file_should_be_is_no_path_of_this_machine(path: str, name: str) -> None:
+    with Upstream() as upstream, Served(serving(upstream, "openai")) as served:
+        url, asked = f"{served.url}/v1/{path}", {"model": "m", "prompt": "x", name: __file__}
+        form: Any = {field: (None, text) for field, text in asked.items()}
+        several: Any = [*form.items(), (f"{name}[]", (None, __file__))]
+        for reply in (
+            httpx2.post(url, json=asked),
+            httpx2.post(url, files=form),
+            httpx2.post(url, files=several),
+        ):
+            assert (reply.status_code, reply.json()["error"]["param"]) == (400, name)
+    assert not upstream.requests

@@ -18,11 +18,15 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most a client may send, in bytes: a body as it comes, the same unpacked, and a request's head."""
+    """The most a client may send, in bytes: a body as it comes, the same unpacked, a request's head, and the
+    upload of a file, which lies on the disk meanwhile.
+    """
 
     body: int = 32 * MIB
     decoded: int = 64 * MIB
     header: int = 64 * 1024
+    upload: int = 512 * MIB
+    """https://platform.openai.com/docs/api-reference/files/create: "individual files can be up to 512 MB"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +117,7 @@ class Settings:
     """File in which the windows' counts outlive the process; "": they do not."""
     redis: str = field(default="", repr=False)
     """Redis that several gateways share what is known of deployments by; "": each for itself."""
+    id_secret: str = field(default="", repr=False)
+    """What ids of files and batches are sealed with; "": each provider's own key."""
     source: str = ""
     """Where it was read."""

@@ -40,6 +40,7 @@ def settings_of(top: Section) -> Settings:
         mode=top.take("mode", one_of("adapt", "strict"), "adapt"),
         log_level=top.take("log_level", level, "INFO"),
         windows=top.take("windows_file", text, "llmux-windows.sqlite3"),
+        id_secret=top.take("id_secret", text, ""),
     )
     top.section("log").take("request_details", flag)
     top.end()

@@ -53,6 +53,7 @@ def settings_of(top: Section) -> Settings:
         metrics_open=not metrics.take("auth", flag, True),
         tracing=bool(top.table("tracing").get("enabled", False)),
         windows=routing.take("windows_file", text, ""),
+        id_secret=auth.take("id_secret", text, ""),
         redis=redis_of(top, is_shared=routing.take("distributed", flag, False)),
     )
     if auth.take("enabled", flag, False) and not settings.tokens:
@@ -84,6 +85,7 @@ def server_of(section: Section) -> Server:
             limits.take("body", whole, Limits().body),
             limits.take("decoded", whole, Limits().decoded),
             limits.take("header", whole, Limits().header),
+            limits.take("upload", whole, Limits().upload),
         ),
         proxies=section.strings("trusted_proxies"),
         origins=section.strings("cors_origins"),

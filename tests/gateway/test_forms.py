@@ -1,0 +1,27 @@
+"""Forms of clients."""
+
+from __future__ import annotations
+
+from muxi_llm.gateway.forms import form_of, with_field
+from tests.wire.test_form import TYPE, WAVE, form, part
+
+FORM = form(
+    part("model", b"alias"),
+    part("file", WAVE, '; filename="a.wav"'),
+    part("image[]", WAVE, '; filename="b.png"'),
+    part("prompt", b"alias"),
+)
+
+
+def test_files_are_in_memory() -> None:
+    said = form_of(FORM, TYPE)
+    assert said == {
+        "model": "alias",
+        "file": ("a.wav", WAVE),
+        "image": [("b.png", WAVE)],
+        "prompt": "alias",
+    }
+
+
+def test_one_field_says_something_else_and_the_rest_is_as_it_came() -> None:
+    assert with_field(FORM, TYPE, "model", "gpt-é") == FORM.replace(b"alias", "gpt-é".encode(), 1)
