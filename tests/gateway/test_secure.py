@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import subprocess
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import pytest
 from muxi_llm.gateway.settings.model import Limits, Server
 from tests.gateway.test_app import serving
 from tests.gateway.test_serve import ASKED, chat, configured
+from tests.support.certificates import made_in
 from tests.support.gateway import Served
 from tests.support.patience import until
 from tests.support.serving import Serving
@@ -104,16 +104,7 @@ def test_a_head_that_is_too_large_is_refused_in_the_doors_protocol(upstream: Ups
 
 
 def test_tls_with_a_certificate_of_ones_own(tmp_path: Path, upstream: Upstream) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    key, certificate = made_in(tmp_path)
     config = configured(tmp_path, upstream, drain_pause=0)
     trusting = ssl.create_default_context(cafile=str(certificate))
     given = ("--https", "--ssl-key", str(key), "--ssl-cert", str(certificate))

@@ -24,7 +24,9 @@ def free_port() -> int:
 class RedisServer:
     """One server, with nothing on disk that outlives it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        """options: of the server's command line, beside ours."""
+        self._options = options
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = tempfile.mkdtemp(prefix="redis-")
@@ -35,7 +37,17 @@ class RedisServer:
         if binary is None:
             reason = "SKIPPED LOUDLY: redis-server is not installed (Debian: apt-get install redis-server)"
             pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self._folder]
+        options = [
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            self._folder,
+            *self._options,
+        ]
         self._process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
         until(self._answers)
 

@@ -15,28 +15,29 @@ import httpx2
 from tests.support.patience import LIFETIME, until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
 class Serving:
-    """`with Serving(config) as served`: its `url`, what it `said`, `tell` it a signal, `ended` for its status."""
+    """`with Serving(config) as served`: its `url`, what it `said`, `tell` it a signal, `ended` for its status.
 
-    def __init__(self, config: Path, *arguments: str, verify: Any = True, **environment: str) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "muxi_llm",
-            "serve",
-            "--config",
-            str(config),
-            "--port",
-            "0",
-            *arguments,
-        ]
+    command: another one that does it, instead.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        *arguments: str,
+        verify: Any = True,
+        command: Sequence[str] = (),
+        **environment: str,
+    ) -> None:
+        usual = (sys.executable, "-m", "muxi_llm", "serve", "--config", str(config), "--port", "0")
         self.said: list[str] = []
         self._verify = verify
         self._process = subprocess.Popen(
-            command,
+            [*(command or usual), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -52,7 +53,7 @@ class Serving:
     @property
     def url(self) -> str:
         found = re.search(r"listening on (\S+)", "".join(self.said))
-        return found[1] if found else ""
+        return found[1].replace("//0.0.0.0", "//127.0.0.1") if found else ""
 
     @property
     def pid(self) -> int:
