@@ -98,8 +98,8 @@ class State(StrEnum):
 
 @dataclass(slots=True)
 class Reservation:
-    """One request's. amount: held; cost: booked. facts: what its ledger rows say. beaten: its cost at the
-    last heartbeat, `None` if there was none.
+    """One request's. amount: held; cost: booked. facts: what its ledger rows say. beaten, beaten_at: its cost
+    at the last heartbeat and when that was, `None` if there was none. is_new: it is no row yet.
     """
 
     id: str
@@ -111,6 +111,7 @@ class Reservation:
     beaten: int | None = None
     created_at: float = 0.0
     expires_at: float = 0.0
+    beaten_at: float | None = None
     is_new: bool = False
 
 

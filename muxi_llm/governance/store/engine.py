@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -35,7 +36,10 @@ class Store:
         """
         self.url = _url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine: Engine = create_engine(self.url, **_options(self.url, patience))
+        options = _options(self.url, patience)
+        self.engine: Engine = create_engine(
+            self.url, json_serializer=_json, json_deserializer=orjson.loads, **options
+        )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepared)
             event.listen(self.engine, "begin", _begun)
@@ -73,6 +77,10 @@ def _away() -> Iterator[None]:
 def _is_ours(error: object) -> bool:
     """SQLite calls a statement that makes no sense an operational error too."""
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _url(given: str) -> URL:

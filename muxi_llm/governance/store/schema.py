@@ -172,7 +172,6 @@ balances = Table(
 )
 """What is gone and what is held of a budget. subject: which one, of a budget for each (`*`, sessions).
 period: when it began; of a rolling window one of its buckets. told: the highest threshold that was.
-Derived: `money.rebuild`.
 """
 
 reservations = Table(

@@ -1,0 +1,365 @@
+"""The steps of `budgets` in rows. Many requests' steps share one transaction: what they touch is read and
+locked, each step is decided in turn, all that changed is written, or nothing is.
+
+Locks are taken in one order (reservations, then balances, each by their keys), so that gateways wait for each
+other and never both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from muxi_llm.governance.budgets import (
+    Ask,
+    Balance,
+    Hold,
+    Outcome,
+    Past,
+    Reservation,
+    Row,
+    Settled,
+    State,
+    Till,
+    Verdict,
+    hold_of,
+)
+from muxi_llm.governance.store.schema import balances, events, ledger, reservations
+from muxi_llm.governance.windows import span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from muxi_llm.governance.budgets import Budget, Crossing, Key
+
+
+class More(NamedTuple):
+    """A request that is under way would hold more."""
+
+    ask: Ask
+
+
+class Receipt(NamedTuple):
+    """What a request came to: all that is needed to book it, should its reservation not be there."""
+
+    id: str
+    at: float
+    created_at: float
+    holds: tuple[Hold, ...]
+    facts: Mapping[str, Any]
+    rows: tuple[Row, ...]
+
+
+class Beat(NamedTuple):
+    """A request is still under way, and has cost that much by now."""
+
+    id: str
+    cost: int
+    at: float
+    expires_at: float
+
+
+class Expire(NamedTuple):
+    """Nobody has been heard of it."""
+
+    id: str
+
+
+Step = Ask | More | Receipt | Beat | Expire
+Result = Verdict | Settled | None
+"""Of `Ask` and `More`, of `Receipt`; the others have none."""
+
+
+def apply(
+    connection: Connection,
+    steps: Sequence[Step],
+    now: float,
+    budget_of: Callable[[str], Budget | None] = lambda _: None,
+) -> list[Result]:
+    """Take *steps* in their order; the result of each. To be called within one transaction that writes.
+
+    budget_of: the budget of an id, whose thresholds may be crossed.
+    """
+    known = _read(connection, {id_of(step) for step in steps if not isinstance(step, Ask)})
+    missing = [step for step in steps if isinstance(step, Receipt) and step.id not in known]
+    for step in missing:
+        known.setdefault(step.id, _unheard(connection, step))
+    asks = [step.ask if isinstance(step, More) else step for step in steps if isinstance(step, Ask | More)]
+    claims = [claim for ask in asks for claim in ask.claims]
+    holds = [hold for held in known.values() for hold in held.holds]
+    keys = {hold_of(claim, now).key for claim in claims} | {hold.key for hold in holds}
+    rolling = {(claim.budget, claim.subject) for claim in claims}
+    rolling |= {(budget, hold.subject) for hold in holds if (budget := budget_of(hold.budget))}
+    before = _balances(connection, sorted(keys))
+    hand = {key: Balance(one.spent, one.reserved, one.told) for key, one in before.items()}
+    page = _Page(Till(now, hand, _past(connection, rolling, now), budget_of), known, now)
+    results = [page.take(step) for step in steps]
+    page.write(connection, before)
+    return results
+
+
+def sweep(
+    connection: Connection, now: float, budget_of: Callable[[str], Budget | None], most: int = 500
+) -> int:
+    """Book what has expired; how many. What another gateway is at is left to it."""
+    found = connection.execute(EXPIRED, {"now": now, "most": most}).scalars().all()
+    apply(connection, [Expire(one) for one in found], now, budget_of)
+    return len(found)
+
+
+def forget(connection: Connection, reserved_before: float, periods_before: float) -> None:
+    """Retention: reservations that were closed by then, and balances of periods that began before."""
+    connection.execute(delete(reservations).where(reservations.c.closed_at < reserved_before))
+    gone = (balances.c.period < periods_before) & (balances.c.period > 0) & (balances.c.reserved == 0)
+    connection.execute(delete(balances).where(gone))
+
+
+def id_of(step: Step) -> str:
+    """Of the reservation that a step is about."""
+    return step.ask.id if isinstance(step, More) else step.id
+
+
+class _Page:
+    """What is known of the reservations at hand, and all that is to be written of them."""
+
+    def __init__(self, till: Till, known: dict[str, Reservation], now: float) -> None:
+        self._till = till
+        self._known = known
+        self._now = now
+        self._changed: dict[str, Reservation] = {}
+        self._rows: list[dict[str, Any]] = []
+
+    def take(self, step: Step) -> Result:
+        if isinstance(step, Ask):
+            return self._ask(step)
+        held = self._known.get(id_of(step))
+        if isinstance(step, More):
+            return self._more(step.ask, held)
+        if held is not None:
+            self._changed[held.id] = held
+            if isinstance(step, Receipt):
+                return self._settle(step, held)
+            if held.state is State.OPEN:
+                self._beat(step, held) if isinstance(step, Beat) else self._expire(held)
+        return None
+
+    def _ask(self, step: Ask) -> Verdict:
+        verdict, reservation = self._till.reserve(step)
+        if reservation is not None:
+            reservation.is_new = True
+            self._known[step.id] = self._changed[step.id] = reservation
+        return verdict
+
+    def _more(self, ask: Ask, held: Reservation | None) -> Verdict:
+        """One that was let in while the store was away has no row to grow."""
+        if held is None:
+            return Verdict(Outcome.ADMITTED)
+        self._changed[held.id] = held
+        return self._till.grow(held, ask)
+
+    def _settle(self, step: Receipt, held: Reservation) -> Settled:
+        settled, rows = self._till.settle(held, step.rows)
+        self._book(held, rows, step.at)
+        return settled
+
+    def _beat(self, step: Beat, held: Reservation) -> None:
+        held.beaten, held.beaten_at, held.expires_at = step.cost, step.at, step.expires_at
+
+    def _expire(self, held: Reservation) -> None:
+        if held.expires_at < self._now:  # and not beaten since it was found
+            self._book(held, self._till.expire(held), self._now)
+
+    def _book(self, held: Reservation, rows: Iterable[Row], at: float) -> None:
+        shared = {name: held.facts[name] for name in LEDGER if name in held.facts}
+        self._rows += [
+            {**BLANK, **shared, "reservation_id": held.id, "at": at, **row.more}
+            | {"id": row.id, "kind": row.kind, "cost": row.cost, "provider": row.provider}
+            for row in rows
+        ]
+
+    def write(self, connection: Connection, before: Mapping[Key, Balance]) -> None:
+        changed = list(self._changed.values())
+        new = [self._row(one) for one in changed if one.is_new]
+        old = [
+            {"which": row["id"], **{name: row[name] for name in CHANGING}}
+            for row in (self._row(one) for one in changed if not one.is_new)
+        ]
+        counts = [
+            dict(zip(COUNTED, (*key, one.spent, one.reserved, one.told), strict=True))
+            for key, one in self._till.balances.items()
+            if one != before.get(key)
+        ]
+        told = [_event(crossing, self._now) for crossing in self._till.crossings]
+        for statement, rows in (
+            (insert(reservations), new),
+            (CHANGE, old),
+            (COUNT, counts),
+            (_ignoring(connection, ledger), self._rows),
+            (insert(events), told),
+        ):
+            if rows:
+                connection.execute(statement, rows)
+
+    def _row(self, held: Reservation) -> dict[str, Any]:
+        is_open = held.state is State.OPEN
+        return {
+            "id": held.id,
+            "state": held.state.value,
+            "request_id": held.facts.get("request_id", ""),
+            "owner": held.facts.get("owner", ""),
+            "amount": held.amount,
+            "cost": held.cost,
+            "holds": [list(hold) for hold in held.holds],
+            "facts": dict(held.facts),
+            "price": held.facts.get("price", {}),
+            "created_at": held.created_at,
+            "expires_at": held.expires_at,
+            "beaten_at": held.beaten_at,
+            "beaten": held.beaten or 0,
+            "closed_at": None if is_open else self._now,
+        }
+
+
+# ------------------------------------------------------------------------------------------ reading
+
+
+def _read(connection: Connection, ids: Iterable[str]) -> dict[str, Reservation]:
+    ids = sorted(ids)
+    if not ids:
+        return {}
+    return {
+        row.id: Reservation(
+            row.id,
+            tuple(Hold(*hold) for hold in row.holds),
+            row.amount,
+            row.facts,
+            State(row.state),
+            row.cost,
+            None if row.beaten_at is None else row.beaten,
+            row.created_at,
+            row.expires_at,
+            beaten_at=row.beaten_at,
+        )
+        for row in connection.execute(FIND, {"ids": ids})
+    }
+
+
+def _unheard(connection: Connection, step: Receipt) -> Reservation:
+    """The reservation of a request that was let in while the store was away. If its rows are there already,
+    it was settled so long ago that it was forgotten.
+    """
+    held = Reservation(step.id, step.holds, 0, step.facts, created_at=step.created_at, is_new=True)
+    ids = [row.id for row in step.rows]
+    if ids and connection.execute(BOOKED, {"ids": ids}).first() is not None:
+        held.state = State.SETTLED
+    return held
+
+
+def _balances(connection: Connection, keys: Sequence[Key]) -> dict[Key, Balance]:
+    """Those rows, locked; the ones that were not there are now."""
+    found = _found(connection, keys)
+    if missing := [key for key in keys if key not in found]:
+        rows = [{"budget_id": key[0], "subject": key[1], "period": key[2]} for key in missing]
+        connection.execute(_ignoring(connection, balances), rows)
+        found |= _found(connection, missing)
+    return found
+
+
+def _found(connection: Connection, keys: Sequence[Key]) -> dict[Key, Balance]:
+    if not keys:
+        return {}
+    return {
+        (row.budget_id, row.subject, row.period): Balance(row.spent, row.reserved, row.told)
+        for row in connection.execute(LOOK, {"keys": keys})
+    }
+
+
+def _past(
+    connection: Connection, rolling: Iterable[tuple[Budget, str]], now: float
+) -> dict[tuple[str, str], Past]:
+    """What is gone and held in the older buckets of each rolling window."""
+    out = {}
+    for budget, subject in rolling:
+        if budget.window.kind == "rolling":
+            counts = span(budget.window, now)
+            of = {"budget": budget.id, "subject": subject, "oldest": counts.oldest, "start": counts.start}
+            row = connection.execute(PAST, of).one()
+            out[budget.id, subject] = Past(int(row[0] or 0), int(row[1] or 0), row[2] or 0, row[3] or 0)
+    return out
+
+
+def _event(crossing: Crossing, now: float) -> dict[str, Any]:
+    budget = crossing.budget
+    facts = {
+        "budget": budget.id,
+        "scope": budget.scope,
+        "scope_id": crossing.subject or budget.scope_id,
+        "period": crossing.period,
+        "percent": crossing.percent,
+        "spent": crossing.spent,
+        "amount": budget.amount,
+    }
+    return {"at": now, "kind": "budget", "facts": facts}
+
+
+def _ignoring(connection: Connection, table: Any) -> Any:
+    """Rows that are there already stay as they are."""
+    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return kind.insert(table).on_conflict_do_nothing()
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+CHANGING = ("state", "amount", "cost", "expires_at", "beaten_at", "beaten", "closed_at")
+LEDGER = frozenset(ledger.c.keys()) - {"seq", "id", "kind", "cost", "provider", "at", "reservation_id"}
+BLANK = {
+    column.name: "" if isinstance(column.type.python_type(), str) else 0
+    for column in ledger.c
+    if column.name in LEDGER
+}
+"""All rows of one statement have the same columns."""
+
+FIND = (
+    select(reservations)
+    .where(reservations.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(reservations.c.id)
+    .with_for_update()
+)
+BOOKED = select(ledger.c.id).where(ledger.c.id.in_(bindparam("ids", expanding=True))).limit(1)
+KEY = (balances.c.budget_id, balances.c.subject, balances.c.period)
+LOOK = (
+    select(balances)
+    .where(tuple_(*KEY).in_(bindparam("keys", expanding=True)))
+    .order_by(*KEY)
+    .with_for_update()
+)
+PAST = select(
+    func.sum(balances.c.spent),
+    func.sum(balances.c.reserved),
+    func.max(balances.c.told),
+    func.min(balances.c.period).filter((balances.c.spent != 0) | (balances.c.reserved != 0)),
+).where(
+    balances.c.budget_id == bindparam("budget"),
+    balances.c.subject == bindparam("subject"),
+    balances.c.period >= bindparam("oldest"),
+    balances.c.period < bindparam("start"),
+)
+CHANGE = update(reservations).where(reservations.c.id == bindparam("which"))
+CHANGE = CHANGE.values({name: bindparam(name) for name in CHANGING})
+COUNTED = ("b", "s", "p", "spent", "reserved", "told")
+COUNT = (
+    update(balances)
+    .where(KEY[0] == bindparam("b"), KEY[1] == bindparam("s"), KEY[2] == bindparam("p"))
+    .values({name: bindparam(name) for name in COUNTED[3:]})
+)
+EXPIRED = (
+    select(reservations.c.id)
+    .where(reservations.c.state == "open", reservations.c.expires_at < bindparam("now"))
+    .order_by(reservations.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
