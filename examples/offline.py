@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from examples.demo.providers import Mood, Providers, busy, cut_off, down
+from muxi_llm.commands.demo.providers import Mood, Providers, busy, cut_off, down
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

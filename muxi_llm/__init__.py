@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm import aliases
 from muxi_llm.loading import loading
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from muxi_llm import config as config

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from examples.demo.stage import Stage
 from muxi_llm import AttemptRecord
+from muxi_llm.commands.demo.stage import Stage
 from tests.support.patience import LIFETIME
 
 ROOT = Path(__file__).parents[1]
@@ -213,7 +213,7 @@ def test_a_terminal_gets_colours(settings: dict[str, str], painted: bytes) -> No
     """Unless NO_COLOR is set."""
     ours, theirs = os.openpty()
     others = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    code = "from examples.demo.timeline import paint; print(paint('x', 'red'), end='')"
+    code = "from muxi_llm.commands.demo.timeline import paint; print(paint('x', 'red'), end='')"
     subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -238,12 +238,12 @@ def test_it_fails_where_it_does_not_do_what_it_claims(body: str, complaint: str)
     """The exit status is 1, the summary says why, and the next section is shown all the same."""
     code = f"""
 import sys
-from examples.demo.__main__ import main
+from muxi_llm.commands.demo import show
 def wrong(stage):
     {body}
 def right(stage):
     "The next one"
-sys.exit(main([wrong, right]))
+sys.exit(show([wrong, right]))
 """
     done = python("-c", code)
     assert done.returncode == 1

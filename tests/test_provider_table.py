@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from muxi_llm.commands import main as command
+from muxi_llm.commands import providers as command
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import openai
 
-from examples.demo.sections import ask
+from muxi_llm.commands.demo.sections import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from examples.demo.stage import Stage
+    from muxi_llm.commands.demo.stage import Stage
 
 YAML = """
 providers:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import muxi_llm
-from examples.demo.sections import ask
+from muxi_llm.commands.demo.sections import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from examples.demo.stage import Stage
+    from muxi_llm.commands.demo.stage import Stage
 
 A_SECOND = 200
 """Calls the service makes."""

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from examples.demo.llama_server import LlamaServer
-from examples.demo.sections import WEATHER_TOOL, ask
 from muxi_llm import ChatCompletion
+from muxi_llm.commands.demo.sections import WEATHER_TOOL, ask
 
 if TYPE_CHECKING:
-    from examples.demo.stage import Stage
+    from muxi_llm.commands.demo.stage import Stage
 
 LICENSE = Path(__file__).parents[2] / "LICENSE"
 CHAIN = ["openai/gpt-5.6-luna", "llama_cpp/tiny"]

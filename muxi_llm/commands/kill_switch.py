@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 def add(command: argparse.ArgumentParser) -> None:
     """Give *command* its arguments."""
+    command.description = (
+        "Make or remove the file that stops calls. LLMix pipelines and `batch` always look at it, other "
+        "programs where `harness.configure(kill_switch=True)` says so."
+    )
     command.add_argument("turn", choices=("on", "off", "status"), help="on: no call is made any more")
     command.add_argument(
         "--state-dir", type=Path, metavar="FOLDER", help="where the switch is; default: LLMIX_STATE_DIR"

@@ -13,6 +13,7 @@ import pytest
 
 from muxi_llm import __version__
 from muxi_llm.commands import main as command
+from muxi_llm.commands import providers as told
 from muxi_llm.commands.batch import _Bar
 from muxi_llm.harness.batch import Batch, Journal
 from muxi_llm.providers import registry
@@ -58,8 +59,8 @@ def test_providers_as_a_table(capsys):
     _, out, _ = run(capsys, "providers")
     lines = out.splitlines()
     assert len(lines) == len(registry.names()) + 1
-    assert lines[0].split() == command.COLUMNS
-    starts = [lines[0].index(column) for column in command.COLUMNS]
+    assert lines[0].split() == told.COLUMNS
+    starts = [lines[0].index(column) for column in told.COLUMNS]
     openai = next(line for line in lines if line.startswith("openai "))
     assert openai[starts[1] :].startswith("OPENAI_API_KEY ")
     assert openai[starts[2] :].startswith("openai_chat ")
@@ -73,17 +74,17 @@ def test_providers_on_a_narrow_terminal(width):
         "name": "weak",
         "wire": "openai_chat",
         "endpoints": ["chat", "completion", "embedding", "models"],
-        "capabilities": list(command.CAPABILITIES),
+        "capabilities": list(told.CAPABILITIES),
         "key": ["WEAK_API_KEY"],
         "key_required": False,
         "tier": "community",
         "configured": True,
     }
-    lines = command._table([row, {**row, "configured": False}], width)
+    lines = told._table([row, {**row, "configured": False}], width)
     assert max(map(len, lines)) <= width
     assert lines[:3] == ["weak (configured)", "  key: (WEAK_API_KEY)", "  wire: openai_chat"]
     assert lines[len(lines) // 2] == "weak"
-    wide = command._table([row], 200)
+    wide = told._table([row], 200)
     assert wide[1].split("  ")[0] == "weak"
     assert wide[1].endswith("community  yes")
 
@@ -107,9 +108,9 @@ def embedder():
 @pytest.mark.usefixtures("embedder")
 def test_what_a_provider_without_chat_can(monkeypatch):
     """Capabilities are those of chat; it is configured once it is known where it is."""
-    before, after = command.provider_rows(["embedder"]), None
+    before, after = told.provider_rows(["embedder"]), None
     monkeypatch.setenv("EMBEDDER_BASE_URL", "http://127.0.0.1:1")
-    after = command.provider_rows(["embedder"])
+    after = told.provider_rows(["embedder"])
     assert [row[0]["configured"] for row in (before, after)] == [False, True]
     assert before[0]["capabilities"] == []
     assert (before[0]["wire"], before[0]["endpoints"], before[0]["key"]) == (
@@ -618,15 +619,97 @@ def test_a_batch_that_cannot_be_submitted_or_fetched(capsys, batches, tmp_path, 
 
 
 def shell(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "muxi_llm.commands.main", *arguments]
+    command = [sys.executable, "-m", "muxi_llm", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
-def test_version_and_misuse():
-    assert shell("--version").stdout == f"muxi-llm {__version__}\n"
+def test_version_loads_nothing_heavy():
+    """Nor does the help, however much there is to tell."""
+    loaded = "import sys; from muxi_llm.commands.main import main\ntry: main([sys.argv[1]])\n"
+    loaded += "finally: print(sorted({'openai', 'httpx2', 'pydantic', 'asyncio', 'rich'} & set(sys.modules)))"
+    for option, first in (("--version", f"muxi-llm {__version__}"), ("--help", "usage: muxi-llm")):
+        done = subprocess.run(
+            [sys.executable, "-c", loaded, option], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(first)
+        assert done.stdout.endswith("[]\n")
+
+
+def test_help_teaches(capsys):
+    """Without a command too: each command, and what to do first."""
+    for arguments in ([], ["--help"]):
+        with pytest.raises(SystemExit) as left:
+            command.main(arguments)
+        told = capsys.readouterr().out
+        assert left.value.code == 0
+        assert all(f"\n  {name} " in told for name in command.BY_NAME)
+        assert "muxi-llm demo " in told
+
+
+@pytest.mark.parametrize("name", sorted(command.BY_NAME))
+def test_every_command_has_help(name, capsys):
+    try:
+        status = command.main([name, "--help"])
+    except SystemExit as left:
+        status = left.code
+    told = capsys.readouterr()
+    assert (status, told.err) == (0, "")
+    assert name.replace("muxi-llm ", "") in told.out
+
+
+def test_misuse():
+    """What is meant, and where to read on."""
     misused = shell("frobnicate")
     assert (misused.returncode, misused.stdout) == (2, "")
-    assert "invalid choice: 'frobnicate'" in misused.stderr
+    assert misused.stderr == "muxi-llm: invalid choice: 'frobnicate'\ntry: muxi-llm --help\n"
+    assert "did you mean models?" in shell("model").stderr
+    assert shell("models", "--frob").stderr.endswith("try: muxi-llm --help\n")
+
+
+def test_providers_that_are_configured(capsys, monkeypatch):
+    assert run(capsys, "providers", "--configured")[0] == 1
+    monkeypatch.setenv("GROQ_API_KEY", "sk-groq")
+    status, out, _ = run(capsys, "providers", "--configured", "--json")
+    assert (status, [row["name"] for row in json.loads(out)]) == (0, ["groq"])
+    assert [row["name"] for row in json.loads(run(capsys, "providers", "openai", "--json")[1])] == ["openai"]
+    assert "did you mean groq" in run(capsys, "providers", "grog")[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("muxi-llm prov", ["providers "]),
+        ("muxi-llm ask -m anthropi", ["anthropic/"]),
+        ("muxi-llm chat -m anthropic/claude-sonnet", "anthropic/claude-sonnet-"),
+        ("muxi-llm client ", ["claude", "codex", "openai", "anthropic"]),
+    ],
+)
+def test_tab(line, expected, tmp_path):
+    """What the shell is told when Tab is pressed."""
+    told = tmp_path / "told"
+    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
+    subprocess.run(
+        [sys.executable, "-m", "muxi_llm"],
+        env={**os.environ, **asked, "_ARGCOMPLETE_STDOUT_FILENAME": str(told)},
+        check=False,
+    )
+    found = told.read_text().split("\n")
+    if isinstance(expected, str):
+        assert found
+        assert all(name.startswith(expected) for name in found)
+    else:
+        assert found == expected
+
+
+def test_completion_is_what_the_shell_reads():
+    done = shell("completion", "bash")
+    assert (done.returncode, done.stderr) == (0, "")
+    script = f"{done.stdout}\ncomplete -p muxi-llm"
+    assert (
+        "muxi-llm"
+        in subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    )
 
 
 def test_a_pipe_that_closes_early_is_no_error():

@@ -1,17 +1,19 @@
 """Where the demo's calls are shown and checked: a call that does not do what the demo claims fails it."""
 
+# ruff: noqa: T201 - printing is what a demo is for
+
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from examples.demo.timeline import Row, paint, rows_of_attempts, rows_of_requests, table
+from muxi_llm.commands.demo.timeline import Row, paint, rows_of_attempts, rows_of_requests, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from examples.demo.providers import Received
     from muxi_llm import AttemptRecord
+    from muxi_llm.commands.demo.providers import Received
     from muxi_llm.models import ChatCompletionChunk
 
 INDENT = "   "
@@ -60,7 +62,8 @@ class Stage:
 
     def call(self, *calls: Sequence[AttemptRecord], expect: list[str]) -> None:
         """Show a call's attempts (or those of several at once), and check them against what is expected
-        and against what reached the servers."""
+        and against what reached the servers.
+        """
         rows = [row for attempts in calls for row in rows_of_attempts(attempts)]
         self._show(rows, len(calls), expect)
         reached = sorted(row.model for row in rows if not row.model.startswith(REAL_SERVER))

@@ -10,7 +10,7 @@ import json
 import wave
 from typing import TYPE_CHECKING
 
-from examples.demo.answers import DIMENSIONS, Asked, Json, Refused, Said, embed, words
+from muxi_llm.commands.demo.answers import DIMENSIONS, Asked, Json, Refused, Said, embed, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

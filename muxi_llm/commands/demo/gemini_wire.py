@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from examples.demo.answers import Asked, Json, Refused, Said, embed, words
+from muxi_llm.commands.demo.answers import Asked, Json, Refused, Said, embed, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

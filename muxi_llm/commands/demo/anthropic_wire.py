@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from examples.demo.answers import Asked, Json, Refused, Said, words
+from muxi_llm.commands.demo.answers import Asked, Json, Refused, Said, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,9 @@ ERROR_TYPES = {
 
 def key(headers: Mapping[str, str]) -> str:
     """The API key a request came with; like the real server, none without a version."""
-    return headers.get("x-api-key", "") if "anthropic-version" in headers else ""
+    if "anthropic-version" not in headers:
+        return ""
+    return headers.get("x-api-key") or headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 def read(path: str, body: Json) -> Asked:

@@ -12,7 +12,7 @@ import openai
 from muxi_llm import ChatCompletion, Embedding, FallbackExhaustedError, OpenAI
 
 if TYPE_CHECKING:
-    from examples.demo.stage import Stage
+    from muxi_llm.commands.demo.stage import Stage
 
 WEATHER_TOOL = {
     "type": "function",
@@ -34,7 +34,7 @@ def ask(question: str) -> list[Any]:
 
 
 def fallback_chain(stage: Stage) -> None:
-    """A chain of three: the first is down, the second is busy, the third answers"""
+    """A chain of three: the first is down, the second is busy, the third answers."""
     response = ChatCompletion.create(
         model=["openai/gpt-5.6-luna", "groq/openai/gpt-oss-20b", "anthropic/claude-sonnet-5"],
         messages=ask("Why is the sky blue?"),
@@ -44,7 +44,7 @@ def fallback_chain(stage: Stage) -> None:
 
 
 def retries(stage: Stage) -> None:
-    """Retries on one model, after the pause it asks for (Retry-After: 1)"""
+    """Retries on one model, after the pause it asks for (Retry-After: 1)."""
     response = ChatCompletion.create(
         model="groq/openai/gpt-oss-120b", messages=ask("Why is grass green?"), retries=2
     )
@@ -54,7 +54,7 @@ def retries(stage: Stage) -> None:
 
 
 def stream(stage: Stage) -> None:
-    """A stream that breaks before its first text, and falls back"""
+    """A stream that breaks before its first text, and falls back."""
     chunks = ChatCompletion.create(
         model="mistral/mistral-medium-latest",
         messages=ask("How does a rainbow form?"),
@@ -67,7 +67,7 @@ def stream(stage: Stage) -> None:
 
 
 def tool_call(stage: Stage) -> None:
-    """A tool call and its result, with a model that thinks first"""
+    """A tool call and its result, with a model that thinks first."""
     messages = ask("What is the weather in Paris?")
     options: Any = {
         "model": "anthropic/claude-sonnet-5",
@@ -91,7 +91,7 @@ def tool_call(stage: Stage) -> None:
 
 
 def json_mode(stage: Stage) -> None:
-    """JSON mode on a provider that has none: adapted, and declared"""
+    """JSON mode on a provider that has none: adapted, and declared."""
     response = ChatCompletion.create(
         model="anthropic/claude-haiku-4-5",
         messages=ask("Which is the largest planet?"),
@@ -102,11 +102,11 @@ def json_mode(stage: Stage) -> None:
         stage.say("adapted", adaptation)
     adapted = {adaptation.param for adaptation in response.muxi.adaptations}
     stage.check("response_format" in adapted, "the adaptation is declared")
-    stage.say("answer", json.loads(response.choices[0].message.content))
+    stage.say("answer", json.loads(response.choices[0].message.content or ""))
 
 
 def embedding(stage: Stage) -> None:
-    """Embeddings: three texts, the first two say nearly the same"""
+    """Embeddings: three texts, the first two say nearly the same."""
     texts = ["the cat sat on the mat", "a cat sat on a mat", "stocks fell sharply"]
     response = Embedding.create(model="mistral/mistral-embed", input=texts)
     stage.call(response.muxi.attempts, expect=["mistral answered"])
@@ -119,7 +119,7 @@ def embedding(stage: Stage) -> None:
 
 
 def drop_in_client(stage: Stage) -> None:
-    """`from muxi_llm import OpenAI`: OpenAI's own client, other providers behind model="""
+    """`from muxi_llm import OpenAI`: OpenAI's own client, other providers behind model=."""
     client = OpenAI()
     response = client.chat.completions.create(
         model="anthropic/claude-sonnet-5",
@@ -142,7 +142,7 @@ def drop_in_client(stage: Stage) -> None:
 
 
 def async_calls(stage: Stage) -> None:
-    """Async: three calls at once"""
+    """Async: three calls at once."""
 
     async def ask_all() -> list[Any]:
         models = (
@@ -165,7 +165,7 @@ def async_calls(stage: Stage) -> None:
 
 
 def error(stage: Stage) -> None:
-    """When everything fails, the error tells the whole story"""
+    """When everything fails, the error tells the whole story."""
     try:
         ChatCompletion.create(
             model=["openai/gpt-5.6-terra", "groq/qwen/qwen3.6-27b", "mistral/mistral-large-latest"],

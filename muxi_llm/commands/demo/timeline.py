@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from examples.demo.providers import Received
     from muxi_llm import AttemptRecord
+    from muxi_llm.commands.demo.providers import Received
 
 BAR_WIDTH = 32
 CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from examples.demo import anthropic_wire
-from examples.demo.answers import Json, Refused, answer
+from muxi_llm.commands.demo import anthropic_wire
+from muxi_llm.commands.demo.answers import Json, Refused, answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,8 +21,8 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from examples.demo import anthropic_wire, batches, gemini_wire, ollama_wire, openai_wire
-from examples.demo.answers import Json, Refused, answer
+from muxi_llm.commands.demo import anthropic_wire, batches, gemini_wire, ollama_wire, openai_wire
+from muxi_llm.commands.demo.answers import Json, Refused, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,6 +45,14 @@ THINKING_TIME = {
     "my_custom": 0.02,
 }
 WORD_TIME = 0.03
+MODELS = {
+    "openai": ("gpt-5.6-luna", "text-embedding-3-small"),
+    "anthropic": ("claude-sonnet-5", "claude-haiku-4-5"),
+    "groq": ("openai/gpt-oss-120b",),
+    "mistral": ("mistral-medium-latest", "mistral-embed"),
+}
+"""What they list; they answer to any name."""
+
 
 # ----------------------------------------------------------------------------------------- moods
 # A mood decides what becomes of the n-th request (from 1) for a model: it raises, or says after how many
@@ -100,6 +108,8 @@ class Providers:
         for server in self._servers:
             variables[f"{server.name.upper()}_API_KEY"] = server.key
             variables[f"{server.name.upper()}_BASE_URL"] = server.base_url
+            if server.name == "ollama":  # its cloud has the same key, and is not on this machine
+                variables["OLLAMA_CLOUD_BASE_URL"] = server.base_url
         return variables
 
     def __enter__(self) -> Self:
@@ -115,12 +125,12 @@ class Providers:
 
 def form_of(kind: str, content: bytes) -> Json:
     """What a form says: texts, and the bytes of files."""
-    form = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + content)
+    form: Any = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + content)
     said: Json = {}
-    for part in form.get_payload():  # type: ignore[union-attr]
-        value: Any = part.get_payload(decode=True)  # type: ignore[union-attr]
-        name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
-        said[str(name)] = value if part.get_filename() else value.decode()  # type: ignore[union-attr]
+    for part in form.get_payload():
+        value = part.get_payload(decode=True)
+        name = part.get_param("name", header="content-disposition")
+        said[str(name)] = value if part.get_filename() else value.decode()
     return said
 
 
@@ -139,6 +149,9 @@ class Provider(ThreadingTCPServer):
         self.base_url = f"http://{HOST}:{self.server_address[1]}{self.wire.BASE_PATH}"
         self.counts: Counter[str] = Counter()
         self.batches: batches.Batches = {}
+        names = MODELS.get(name, ("demo",))
+        listed = [{"id": model, "object": "model", "name": model, "endpoints": ["chat"]} for model in names]
+        self.models = {"object": "list", "data": listed, "models": listed}  # for every wire at once
 
     def handle_error(self, *_: object) -> None:
         """Callers may hang up at any time; everything else is a bug of ours."""
@@ -154,6 +167,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
+        """Whatever is asked of a model."""
         self._started = time.monotonic()
         content = self.rfile.read(int(self.headers["Content-Length"]))
         kind = self.headers["Content-Type"]
@@ -172,8 +186,11 @@ class Handler(BaseHTTPRequestHandler):
             self._send(refusal.status, content, refusal.headers)
 
     def do_GET(self) -> None:
-        """Batches alone are asked for so."""
+        """Batches and lists of models are asked for so."""
         self._started, self._model = time.monotonic(), "batches"
+        if self.path.partition("?")[0].endswith(("/models", "/api/tags")):
+            self._send(200, self.server.models, {})
+            return
         try:
             self._send(200, batches.asked(self.server.batches, self.path), {})
         except Refused as refusal:
