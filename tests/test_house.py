@@ -100,7 +100,7 @@ ROOMS = {
         4500,
         ("routing/", "routes.py", "groups.py", "gateway/", "commands/gateway/", "types/admission.py"),
     ),
-    "governance": (4500, ("governance/", "commands/governance/")),
+    "governance": (4500, ("governance/", "commands/governance/", "types/admission.py", "types/login.py")),
     "dashboard": (2500, ("dashboard/",)),
     "files and batches": (
         1500,

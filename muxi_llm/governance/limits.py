@@ -51,7 +51,7 @@ class Limit(NamedTuple):
     most: int
 
 
-class Asked(NamedTuple):
+class Demand(NamedTuple):
     """What a request would take: one request, one place, so many tokens, of each of these."""
 
     limits: tuple[Limit, ...]
@@ -92,10 +92,10 @@ def limits_for(limits: Iterable[Limit], model: str) -> tuple[Limit, ...]:
     return tuple(one for one in limits if not one.model or is_listed((one.model,), model))
 
 
-def check_size(asked: Asked) -> None:
+def check_size(demand: Demand) -> None:
     """Raises a refusal of 400 for what no waiting helps: it is more than a limit has at its emptiest."""
-    for limit in asked.limits:
-        amount = asked.amount(limit)
+    for limit in demand.limits:
+        amount = demand.amount(limit)
         if amount > limit.most:
             message = f"the request takes {amount} {UNITS[limit.kind]}, and {named(limit)} is {limit.most}"
             raise refusal(400, message, type="invalid_request_error", code="request_exceeds_limit")
@@ -155,31 +155,31 @@ class Counts:
         """The one that was taken from longest ago first: there, what is over is forgotten."""
         self._held: dict[Whose, int] = {}
 
-    def take(self, asked: Asked, now: float) -> Verdict:
+    def take(self, demand: Demand, now: float) -> Verdict:
         """All or nothing."""
-        found = [self._reading(limit, asked.amount(limit), now) for limit in asked.limits]
+        found = [self._reading(limit, demand.amount(limit), now) for limit in demand.limits]
         if any(one.wait for one in found):
             return Verdict(is_granted=False, readings=tuple(found))
         part = int(now // self._span)
-        self.count(asked, part)
+        self.count(demand, part)
         self.forget(now)
-        left = tuple(one._replace(left=one.left - asked.amount(one.limit)) for one in found)
+        left = tuple(one._replace(left=one.left - demand.amount(one.limit)) for one in found)
         return Verdict(is_granted=True, readings=left, part=part)
 
-    def count(self, asked: Asked, part: int) -> None:
+    def count(self, demand: Demand, part: int) -> None:
         """It was let on elsewhere."""
-        for number in asked.numbers(part):
+        for number in demand.numbers(part):
             self.add(*number)
 
-    def settle(self, asked: Asked, part: int, tokens: int) -> None:
+    def settle(self, demand: Demand, part: int, tokens: int) -> None:
         """It is over, and took so many tokens."""
-        for limit in asked.limits:
+        for limit in demand.limits:
             if limit.kind != "rpm":
-                self.add(limit[:4], part, -1 if limit.kind == "parallel" else tokens - asked.tokens)
+                self.add(limit[:4], part, -1 if limit.kind == "parallel" else tokens - demand.tokens)
 
-    def undo(self, asked: Asked, part: int) -> None:
+    def undo(self, demand: Demand, part: int) -> None:
         """Nobody was asked after all."""
-        for whose, stretch, number in asked.numbers(part):
+        for whose, stretch, number in demand.numbers(part):
             self.add(whose, stretch, -number)
 
     def forget(self, now: float) -> None:

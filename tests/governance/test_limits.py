@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from muxi_llm.errors import APIStatusError
 from muxi_llm.governance.limits import (
-    Asked,
     Counts,
+    Demand,
     Limit,
     check_size,
     headers_of,
@@ -53,7 +53,7 @@ STEPS = st.lists(
 
 
 class Taken(NamedTuple):
-    asked: Asked
+    asked: Demand
     verdict: Verdict
     at: float
 
@@ -75,7 +75,7 @@ def test_no_minute_has_more_and_a_refusal_takes_nothing(steps: list[Step]) -> No
                 if TPM in asked.limits:
                     made[made.index((TPM, at, asked.tokens))] = (TPM, at, step.used)
             continue
-        asked = Asked(step.asks, step.tokens)
+        asked = Demand(step.asks, step.tokens)
         before = sorted((number, counts.number(*number)) for number in counts.numbers())
         verdict = counts.take(asked, now)
         if not verdict.is_granted:
@@ -103,7 +103,7 @@ def test_after_the_wait_there_is_room(steps: list[Step]) -> None:
     counts, now = Counts(), 1_000_000.0
     for step in steps:
         now += step.gap
-        asked = Asked(tuple(one for one in step.asks if one is not PARALLEL), step.tokens)
+        asked = Demand(tuple(one for one in step.asks if one is not PARALLEL), step.tokens)
         verdict = counts.take(asked, now)
         if not verdict.is_granted:
             now += max(one.wait for one in verdict.readings) + 1e-6
@@ -112,25 +112,25 @@ def test_after_the_wait_there_is_room(steps: list[Step]) -> None:
 
 def test_who_is_refused_by_one_has_taken_nothing_of_the_others() -> None:
     counts = Counts()
-    assert counts.take(Asked(ALL, 90), 0.0).is_granted
-    refusal = counts.take(Asked(ALL, 20), 0.0)
+    assert counts.take(Demand(ALL, 90), 0.0).is_granted
+    refusal = counts.take(Demand(ALL, 20), 0.0)
     assert [one.left for one in refusal.readings] == [2, 10, 1]
     assert [bool(one.wait) for one in refusal.readings] == [False, True, False]
-    assert [one.left for one in counts.take(Asked(ALL, 10), 0.0).readings] == [1, 0, 0]
+    assert [one.left for one in counts.take(Demand(ALL, 10), 0.0).readings] == [1, 0, 0]
 
 
 def test_a_limit_that_was_changed_keeps_its_count() -> None:
     counts = Counts()
     for _ in range(3):
-        assert counts.take(Asked((RPM,)), 0.0).is_granted
-    assert counts.take(Asked((RPM._replace(most=4),)), 0.0).is_granted
-    assert not counts.take(Asked((RPM,)), 0.0).is_granted
+        assert counts.take(Demand((RPM,)), 0.0).is_granted
+    assert counts.take(Demand((RPM._replace(most=4),)), 0.0).is_granted
+    assert not counts.take(Demand((RPM,)), 0.0).is_granted
 
 
 def test_what_is_idle_is_forgotten_though_others_go_on() -> None:
     counts = Counts()
     for number in range(1000):
-        counts.take(Asked((RPM._replace(owner=str(number)),)), number * 1.0)
+        counts.take(Demand((RPM._replace(owner=str(number)),)), number * 1.0)
     assert len({whose for whose, _ in counts.numbers()}) <= 62
 
 
@@ -141,18 +141,18 @@ def test_limits_for_a_model_are_those_of_its_pattern_and_those_of_all() -> None:
 
 
 def test_what_is_larger_than_a_limit_is_the_request_s_fault() -> None:
-    check_size(Asked(ALL, 100))
+    check_size(Demand(ALL, 100))
     said = "takes 101 tokens, and the team's limit of tokens a minute is 100"
     with pytest.raises(APIStatusError, match=said) as told:
-        check_size(Asked(ALL, 101))
+        check_size(Demand(ALL, 101))
     assert (told.value.status_code, told.value.code) == (400, "request_exceeds_limit")
 
 
 def test_a_refusal_names_the_limit_that_is_waited_for_longest() -> None:
     counts = Counts()
-    counts.take(Asked((RPM._replace(most=1),)), 0.0)
-    counts.take(Asked((TPM,), 100), 30.0)
-    error = refused(counts.take(Asked((RPM._replace(most=1), TPM), 5), 40.0))
+    counts.take(Demand((RPM._replace(most=1),)), 0.0)
+    counts.take(Demand((TPM,), 100), 30.0)
+    error = refused(counts.take(Demand((RPM._replace(most=1), TPM), 5), 40.0))
     assert isinstance(error, APIStatusError)
     assert error.status_code == 429
     assert "the team's limit of tokens a minute is 100" in str(error)
@@ -164,14 +164,14 @@ def test_a_refusal_names_the_limit_that_is_waited_for_longest() -> None:
 
 def test_those_at_once_are_told_as_under_way() -> None:
     counts = Counts()
-    counts.take(Asked((PARALLEL._replace(most=1, model="m*"),)), 0.0)
-    error = refused(counts.take(Asked((PARALLEL._replace(most=1, model="m*"),)), 0.0))
+    counts.take(Demand((PARALLEL._replace(most=1, model="m*"),)), 0.0)
+    error = refused(counts.take(Demand((PARALLEL._replace(most=1, model="m*"),)), 0.0))
     assert "limit of requests at once for m* is 1, which are under way: try again in 1 s" in str(error)
 
 
 def test_the_headers_are_of_the_tightest() -> None:
     wide = RPM._replace(scope="team", most=1000)
-    told = headers_of(Counts().take(Asked((wide, RPM, PARALLEL)), 0.0))
+    told = headers_of(Counts().take(Demand((wide, RPM, PARALLEL)), 0.0))
     assert told == {
         "x-ratelimit-limit-requests": "3",
         "x-ratelimit-remaining-requests": "2",

@@ -10,7 +10,7 @@ from muxi_llm.governance.limits import GRANTED, MINUTE, Counts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from muxi_llm.governance.limits import Asked, Verdict
+    from muxi_llm.governance.limits import Demand, Verdict
 
 
 class Counters(Protocol):
@@ -26,13 +26,13 @@ class Counters(Protocol):
     def end(self) -> None:
         """No more. Blocks."""
 
-    async def take(self, asked: Asked) -> Verdict:
+    async def take(self, demand: Demand) -> Verdict:
         """Whether it may go on; refuses by waiting for nobody."""
 
-    def settle(self, asked: Asked, verdict: Verdict, tokens: int) -> None:
+    def settle(self, demand: Demand, verdict: Verdict, tokens: int) -> None:
         """It is over and took so many tokens."""
 
-    def undo(self, asked: Asked, verdict: Verdict) -> None:
+    def undo(self, demand: Demand, verdict: Verdict) -> None:
         """Nobody was asked after all: as if it had not been."""
 
 
@@ -50,14 +50,14 @@ class OwnCounters:
     def end(self) -> None:
         """Nothing is kept."""
 
-    async def take(self, asked: Asked) -> Verdict:
+    async def take(self, demand: Demand) -> Verdict:
         """At once."""
-        return self._counts.take(asked, self._clock()) if asked.limits else GRANTED
+        return self._counts.take(demand, self._clock()) if demand.limits else GRANTED
 
-    def settle(self, asked: Asked, verdict: Verdict, tokens: int) -> None:
+    def settle(self, demand: Demand, verdict: Verdict, tokens: int) -> None:
         """At once."""
-        self._counts.settle(asked, verdict.part, tokens)
+        self._counts.settle(demand, verdict.part, tokens)
 
-    def undo(self, asked: Asked, verdict: Verdict) -> None:
+    def undo(self, demand: Demand, verdict: Verdict) -> None:
         """At once."""
-        self._counts.undo(asked, verdict.part)
+        self._counts.undo(demand, verdict.part)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from muxi_llm.governance.counters.shared import Exchange
-    from muxi_llm.governance.limits import Asked
+    from muxi_llm.governance.limits import Demand
 
 BUDGET = 0.05
 """Seconds an answer of Redis's may take."""
@@ -78,13 +78,13 @@ class RedisStore:
         self._ahead = max(self._ahead or ahead, ahead) if is_near else ahead
 
 
-def _asked(asked: Asked) -> list[tuple[str, int, int]]:
-    return [(key_of(limit[:4]), asked.amount(limit), limit.most) for limit in asked.limits]
+def _asked(demand: Demand) -> list[tuple[str, int, int]]:
+    return [(key_of(limit[:4]), demand.amount(limit), limit.most) for limit in demand.limits]
 
 
-def _verdict(asked: Asked, told: Sequence[Any], part: int) -> Verdict:
+def _verdict(demand: Demand, told: Sequence[Any], part: int) -> Verdict:
     is_granted, *readings = told
-    found = zip(asked.limits, readings, strict=True)
+    found = zip(demand.limits, readings, strict=True)
     return Verdict(is_granted, tuple(Reading(limit, *reading) for limit, reading in found), part)
 
 

@@ -29,7 +29,7 @@ from muxi_llm.governance.limits import GRANTED, MINUTE, Counts
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from muxi_llm.governance.limits import Asked, Number, Verdict, Whose
+    from muxi_llm.governance.limits import Demand, Number, Verdict, Whose
 
 log = logging.getLogger("muxi_llm.governance")
 
@@ -54,7 +54,7 @@ class Exchange(NamedTuple):
 
     process: str
     told: Sequence[Number]
-    asked: Sequence[Asked]
+    asked: Sequence[Demand]
 
 
 class Reply(NamedTuple):
@@ -80,13 +80,13 @@ class Store(Protocol):
 class _Over(NamedTuple):
     """A request that is over. tokens: `None` where it is as if it had not been."""
 
-    asked: Asked
+    demand: Demand
     part: int
     tokens: int | None
 
 
 class _Waiting(NamedTuple):
-    asked: Asked
+    demand: Demand
     verdict: asyncio.Future[Verdict]
 
 
@@ -131,26 +131,26 @@ class SharedCounters:
         if self._store is not None:
             self._store.close()
 
-    async def take(self, asked: Asked) -> Verdict:
+    async def take(self, demand: Demand) -> Verdict:
         """One round trip, together with whoever else asks at the moment."""
-        if not asked.limits:
+        if not demand.limits:
             return GRANTED
         verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Waiting(asked, verdict))
+        self._queue.put(_Waiting(demand, verdict))
         try:
             return await verdict
         except asyncio.CancelledError:
             if not verdict.cancelled():  # it had come already, and nobody will ever see it
-                self._unseen(asked, verdict.result())
+                self._unseen(demand, verdict.result())
             raise
 
-    def settle(self, asked: Asked, verdict: Verdict, tokens: int) -> None:
+    def settle(self, demand: Demand, verdict: Verdict, tokens: int) -> None:
         """Told with the next exchange."""
-        self._queue.put(_Over(asked, verdict.part, tokens))
+        self._queue.put(_Over(demand, verdict.part, tokens))
 
-    def undo(self, asked: Asked, verdict: Verdict) -> None:
+    def undo(self, demand: Demand, verdict: Verdict) -> None:
         """Told with the next exchange."""
-        self._queue.put(_Over(asked, verdict.part, None))
+        self._queue.put(_Over(demand, verdict.part, None))
 
     # ----------------------------------------------------------------------------- in the thread
 
@@ -187,10 +187,10 @@ class SharedCounters:
     def _hear(self, said: _Waiting | _Over | Reply | OSError | None) -> None:
         if isinstance(said, _Over):
             if said.tokens is None:
-                self._own.undo(said.asked, said.part)
+                self._own.undo(said.demand, said.part)
             else:
-                self._own.settle(said.asked, said.part, said.tokens)
-            self._mark(said.asked, said.part)
+                self._own.settle(said.demand, said.part, said.tokens)
+            self._mark(said.demand, said.part)
         elif isinstance(said, Reply):
             self._heard(said)
         elif isinstance(said, OSError):
@@ -200,15 +200,15 @@ class SharedCounters:
         assert self._store is not None  # it is there
         numbers = list(islice(self._changed, MOST))
         told = [(whose, part, self._own.number(whose, part)) for whose, part in numbers]
-        asked = [one.asked for one in waiting]
+        demands = [one.demand for one in waiting]
         try:
-            reply = self._store.exchange(Exchange(self._process, told, asked))
+            reply = self._store.exchange(Exchange(self._process, told, demands))
         except OSError as error:
             self._lost(error)
             return self._decided(waiting)
         for number in numbers:
             del self._changed[number]
-        for one, verdict in zip(asked, reply.verdicts, strict=True):
+        for one, verdict in zip(demands, reply.verdicts, strict=True):
             if verdict.is_granted:
                 self._own.count(one, verdict.part)
         self._heard(reply)
@@ -219,14 +219,14 @@ class SharedCounters:
         now = time.monotonic() + self._ahead
         verdicts = []
         for one in waiting:
-            verdict = self._own.take(one.asked, now)
+            verdict = self._own.take(one.demand, now)
             verdicts.append(verdict)
             if verdict.is_granted:
-                self._mark(one.asked, verdict.part)
+                self._mark(one.demand, verdict.part)
         return verdicts
 
-    def _mark(self, asked: Asked, part: int) -> None:
-        self._changed.update(dict.fromkeys(number[:2] for number in asked.numbers(part)))
+    def _mark(self, demand: Demand, part: int) -> None:
+        self._changed.update(dict.fromkeys(number[:2] for number in demand.numbers(part)))
 
     def _heard(self, reply: Reply) -> None:
         self._ahead = reply.now - time.monotonic()
@@ -263,13 +263,13 @@ class SharedCounters:
     # ------------------------------------------------------------------------- on the event loop
 
     def _tell(self, told: Sequence[tuple[_Waiting, Verdict]]) -> None:
-        for (asked, waited), verdict in told:
+        for (demand, waited), verdict in told:
             if waited.cancelled():
-                self._unseen(asked, verdict)
+                self._unseen(demand, verdict)
             else:
                 waited.set_result(verdict)
 
-    def _unseen(self, asked: Asked, verdict: Verdict) -> None:
+    def _unseen(self, demand: Demand, verdict: Verdict) -> None:
         """Whoever asked is gone."""
         if verdict.is_granted:
-            self.undo(asked, verdict)
+            self.undo(demand, verdict)

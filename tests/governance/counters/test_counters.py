@@ -14,7 +14,7 @@ from muxi_llm.governance.counters.counters import Counters, OwnCounters
 from muxi_llm.governance.counters.redis_store import RedisStore
 from muxi_llm.governance.counters.shared import SharedCounters
 from muxi_llm.governance.counters.sqlite_store import SqliteStore
-from muxi_llm.governance.limits import Asked, Limit
+from muxi_llm.governance.limits import Demand, Limit
 from tests.support.length import long
 from tests.support.patience import PATIENCE, in_time
 from tests.support.redis_server import RedisServer
@@ -91,49 +91,49 @@ def left(verdict: Verdict) -> list[int]:
 
 async def test_all_are_taken_or_none(make: Make) -> None:
     counters = make()
-    first = await counters.take(Asked((RPM, TPM, PARALLEL), 90))
+    first = await counters.take(Demand((RPM, TPM, PARALLEL), 90))
     assert (first.is_granted, left(first)) == (True, [4, 10, 1])
-    second = await counters.take(Asked((RPM, TPM, PARALLEL), 20))
+    second = await counters.take(Demand((RPM, TPM, PARALLEL), 20))
     assert (second.is_granted, left(second)) == (False, [4, 10, 1])
     assert [one.wait > 0 for one in second.readings] == [False, True, False]
     assert 59 < second.readings[1].wait < 61.1
-    third = await counters.take(Asked((RPM, TPM, PARALLEL), 10))
+    third = await counters.take(Demand((RPM, TPM, PARALLEL), 10))
     assert (third.is_granted, left(third)) == (True, [3, 0, 0])
-    fourth = await counters.take(Asked((PARALLEL,)))
+    fourth = await counters.take(Demand((PARALLEL,)))
     assert (fourth.is_granted, fourth.readings[0].wait) == (False, 1.0)
 
 
 async def test_what_is_over_gives_back_its_place_and_is_put_right(make: Make) -> None:
-    counters, asked = make(), Asked((RPM, TPM, PARALLEL), 60)
+    counters, asked = make(), Demand((RPM, TPM, PARALLEL), 60)
     counters.settle(asked, await counters.take(asked), 15)
-    assert left(await counters.take(Asked((RPM, TPM, PARALLEL), 5))) == [3, 80, 1]
+    assert left(await counters.take(Demand((RPM, TPM, PARALLEL), 5))) == [3, 80, 1]
     more = await counters.take(asked)
     counters.settle(asked, more, 95)  # more than was thought: others wait for it
-    assert left(await counters.take(Asked((TPM,), 1))) == [0]
+    assert left(await counters.take(Demand((TPM,), 1))) == [0]
 
 
 async def test_what_is_undone_has_not_been(make: Make) -> None:
-    counters, asked = make(), Asked((RPM, TPM, PARALLEL), 60)
+    counters, asked = make(), Demand((RPM, TPM, PARALLEL), 60)
     counters.undo(asked, await counters.take(asked))
     assert left(await counters.take(asked)) == [4, 40, 1]
 
 
 async def test_nothing_is_asked_of_who_has_no_limits(make: Make) -> None:
-    assert (await make().take(Asked(()))).is_granted
+    assert (await make().take(Demand(()))).is_granted
 
 
 async def test_processes_count_together(make: Make) -> None:
     one, other = make(), make()
-    asked = Asked((RPM, TPM, PARALLEL), 50)
+    asked = Demand((RPM, TPM, PARALLEL), 50)
     first = await one.take(asked)
     assert left(await other.take(asked)) == [3, 0, 0]
-    assert not (await one.take(Asked((PARALLEL,)))).is_granted
+    assert not (await one.take(Demand((PARALLEL,)))).is_granted
     one.settle(asked, first, 30)
-    assert await in_time_granted(other, Asked((TPM, PARALLEL), 20))
-    assert left(await one.take(Asked((TPM,), 1))) == [0]
+    assert await in_time_granted(other, Demand((TPM, PARALLEL), 20))
+    assert left(await one.take(Demand((TPM,), 1))) == [0]
 
 
-async def in_time_granted(counters: Counters, asked: Asked) -> bool:
+async def in_time_granted(counters: Counters, asked: Demand) -> bool:
     """Whether it is let on once what another process has given back is known."""
     ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends:
@@ -146,15 +146,15 @@ async def in_time_granted(counters: Counters, asked: Asked) -> bool:
 async def test_a_minute_later_there_is_room(kind: str, tmp_path: Path, server: RedisServer) -> None:
     with maker(kind, 1, tmp_path, server) as make:
         counters = make()
-        assert (await counters.take(Asked((RPM, TPM), 100))).is_granted
-        refusal = await counters.take(Asked((RPM, TPM), 1))
+        assert (await counters.take(Demand((RPM, TPM), 100))).is_granted
+        refusal = await counters.take(Demand((RPM, TPM), 1))
         assert not refusal.is_granted
-        assert await in_time_granted(counters, Asked((RPM, TPM), 100))
+        assert await in_time_granted(counters, Demand((RPM, TPM), 100))
 
 
 async def test_a_client_that_left_keeps_no_place(make: Make) -> None:
     counters = make()
-    asked = Asked((PARALLEL._replace(most=1),))
+    asked = Demand((PARALLEL._replace(most=1),))
     waits = asyncio.create_task(counters.take(asked))
     await asyncio.sleep(0)
     waits.cancel()
@@ -168,7 +168,7 @@ async def test_never_more_within_any_minute_whoever_asks(
     kind: str, tmp_path: Path, server: RedisServer
 ) -> None:
     """Minutes of a second; four processes, eight askers each, for as long as it takes."""
-    asked = Asked((RPM, TPM, PARALLEL), 7)
+    asked = Demand((RPM, TPM, PARALLEL), 7)
     made, under_way, most_at_once = list[tuple[float, float]](), 0, 0
     ends = time.monotonic() + long(20, 3)
 

@@ -12,7 +12,7 @@ import pytest
 from muxi_llm.governance.counters.redis_store import BASE, RedisStore
 from muxi_llm.governance.counters.shared import SharedCounters
 from muxi_llm.governance.counters.sqlite_store import SqliteStore
-from muxi_llm.governance.limits import Asked, Limit
+from muxi_llm.governance.limits import Demand, Limit
 from tests.support.patience import in_time
 from tests.support.redis_server import RedisServer
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 RPM = Limit("key", "k", "rpm", "", 1000)
 TPM = Limit("team", "t", "tpm", "", 100_000)
 PARALLEL = Limit("organization", "o", "parallel", "", 100)
-ASKED = Asked((RPM, TPM, PARALLEL), 10)
+ASKED = Demand((RPM, TPM, PARALLEL), 10)
 
 
 @pytest.fixture
