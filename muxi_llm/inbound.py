@@ -101,6 +101,8 @@ class Own:
     max_retries: int
     provider: str = "openai"
     port: IO | None = None
+    pause: Callable[[int], float] | None = None
+    """Seconds before a retry, by its number from 1; `None`: as the configuration says."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     choose: Callable[[object, Json], Sequence[Candidate]] | None = None
     """The model asked for, and the rest of the body → who is asked, in order. `None`: whom it names."""
@@ -220,13 +222,14 @@ class Exchange:
         verbatim = self._own_body(raw, candidates, lost)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
         self.is_plain = self.is_own and _goes_plainly(candidates, model, options)
+        limits = limits_of(given, settings, chain=len(candidates) > 1, tell=log.info)
         request = Request(
             door.endpoint,
             body,
             stream=bool(raw.get("stream")) or (streamed and door.wire is SpeechInbound),
             needs=needs,
             mode=given.get("adapt", settings.mode),
-            limits=limits_of(given, settings, chain=len(candidates) > 1, tell=log.info),
+            limits=limits if own.pause is None else limits._replace(pause=own.pause),
             home=candidates[0].ref.provider,
             headers={name: value for name, value in own.headers.items() if name in TRACING},
             extra_body=extra,

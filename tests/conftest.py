@@ -7,6 +7,7 @@ import gc
 import io
 import ipaddress
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,39 @@ def _loopback_only(event: str, args: tuple[Any, ...]) -> None:
 
 sys.addaudithook(_loopback_only)
 
+
+ROOT = Path(__file__).parents[1]
+
+
+def untracked() -> set[str]:
+    """Files of the checkout that git neither has nor ignores; none where there is no git."""
+    asked = ["git", "-C", str(ROOT), "ls-files", "--others", "--exclude-standard"]
+    try:
+        return set(subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines())
+    except FileNotFoundError:
+        return set()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """A test's files are below `tmp_path`. Outside CI somebody may be writing one of their own just now."""
+    yield
+    before = session.config.stash.get(FILES, None)
+    if before is None or not (left := sorted(untracked() - before)):
+        return
+    told = f"\n{'FAIL' if CI else 'NOTE'}: new files in the checkout: {', '.join(left)}"
+    session.config.pluginmanager.getplugin("terminalreporter").write_line(told)
+    if CI:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What is there now; the workers' files are their leader's business."""
+    if not hasattr(config, "workerinput"):
+        config.stash[FILES] = untracked()
+
+
+FILES = pytest.StashKey[set[str]]()
 
 WHOLE = ["muxi_llm/core/*", "muxi_llm/wire/*"]
 """What must be covered to the last branch, wherever coverage is measured over the whole suite."""

@@ -18,7 +18,7 @@ from muxi_llm.gateway.passing import Passing, forwarded
 from muxi_llm.gateway.refusals import raw, refuse, respond
 from muxi_llm.gateway.requests import ClientGoneError, object_of
 from muxi_llm.gateway.told import TimedIO, Told
-from muxi_llm.inbound import ANTHROPIC_DOORS, OPENAI_DOORS, Door, Exchange, Own
+from muxi_llm.inbound import ANTHROPIC_DOORS, DEFAULT_RETRIES, OPENAI_DOORS, Door, Exchange, Own
 from muxi_llm.routing.needs import needs_of, text_of
 from muxi_llm.runtime import WITH_FILES
 from muxi_llm.types.admission import Asked
@@ -178,9 +178,10 @@ class Visit:
             headers=self._incoming.headers,
             explicit=False,
             timeout=settings.timeout,
-            max_retries=settings.retries,
+            max_retries=DEFAULT_RETRIES,
             port=cast("IO", timed),
-            options={"adapt": settings.mode},
+            pause=settings.backoff,
+            options={"adapt": settings.mode, "retries": settings.retries},
             choose=partial(self._choose, len(content)),
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import zstandard
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from muxi_llm.wire.base import Json
 
     Receive = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
+
+
+T = TypeVar("T")
 
 
 class ClientGoneError(Exception):
@@ -45,7 +49,10 @@ class Incoming:
             raise refusal(431, message, type="invalid_request_error", code="headers_too_large")
 
     async def body(self) -> bytes:
-        """The whole of it, unpacked. Raises a refusal of 413, 415 or 400, and `ClientGoneError`."""
+        """The whole of it, unpacked. Raises a refusal of 408, 413, 415 or 400, and `ClientGoneError`."""
+        return await self._in_time(self._whole())
+
+    async def _whole(self) -> bytes:
         coding = self.headers.get("content-encoding", "").strip().lower()
         self._check_length(self._limits.body)
         pieces, size, more = [], 0, True
@@ -63,9 +70,20 @@ class Incoming:
         self._check_length(self._limits.upload)
         size, more = 0, True
         while more:
-            piece, more = await self._piece(size, self._limits.upload)
+            piece, more = await self._in_time(self._piece(size, self._limits.upload))
             size += len(piece)
             yield piece
+
+    async def _in_time(self, coming: Coroutine[Any, Any, T]) -> T:
+        """What comes, if it does so in time."""
+        if self._limits.reading is None:
+            return await coming
+        try:
+            async with asyncio.timeout(self._limits.reading):
+                return await coming
+        except TimeoutError:
+            message = f"the request's body took longer than {self._limits.reading:g} seconds to come"
+            raise refusal(408, message, type="invalid_request_error", code="request_timeout") from None
 
     async def _piece(self, size: int, most: int) -> tuple[bytes, bool]:
         """The next bytes behind so many, and whether there are more."""

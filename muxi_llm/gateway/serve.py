@@ -175,6 +175,8 @@ def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None]) -> i
             if server.is_loopback
             else "no tokens: ANYBODY may ask"
         )
+    for note in settings.notes:
+        tell(f"note: {note}")
     sys.stdout.flush()
     if server.workers > 1:
         lines.begin(settings.log_level)
@@ -204,7 +206,7 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "forwarded_allow_ips": list(server.proxies),
         "http": partial(BoundedProtocol, most=server.limits.header),
         "timeout_graceful_shutdown": int(server.drain + GRACE),
-        "timeout_keep_alive": 75,
+        "timeout_keep_alive": max(round(server.idle), 1),
     }
 
 

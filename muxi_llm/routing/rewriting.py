@@ -1,5 +1,5 @@
 """What a deployment's configuration does to each body it is sent: fields deleted, added, renamed, in this
-order.
+order; then the number of tokens that is asked for is brought within its bounds.
 
 A key is a field at the top, or the way to one, with dots: `metadata.user`, `messages.*.name`. Nothing is
 touched that no key names: a tool's parameter called `max_tokens` stays what it is.
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """delete: keys. add: key → its value, where there is none. rename: key → the field's new name."""
+    """delete: keys. add: key → its value, where there is none. rename: key → the field's new name.
+    least, most: tokens that an answer may be asked to have, by whichever name; who asks for none says none.
+    """
 
     delete: tuple[str, ...] = ()
     add: Mapping[str, Any] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
+    least: int | None = None
+    most: int | None = None
 
     def __call__(self, body: dict[str, Any]) -> dict[str, Any]:
         """*body*, rewritten; what is changed is a copy."""
@@ -31,7 +35,24 @@ class Rewriting:
             body = _changed(body, key.split("."), partial(_with, value), make=True)
         for key, new in self.rename.items():
             body = _changed(body, key.split("."), partial(_renamed, new))
+        if self.least is not None or self.most is not None:
+            for key in LENGTHS:
+                body = _changed(body, key.split("."), self._bounded)
         return body
+
+    def _bounded(self, holder: dict[str, Any], name: str) -> dict[str, Any]:
+        asked = holder.get(name)
+        if not isinstance(asked, int):
+            return holder
+        tokens = max(asked, self.least or 0)
+        return {**holder, name: tokens if self.most is None else min(tokens, self.most)}
+
+
+LENGTHS = (
+    *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_gen_len"),
+    *("generationConfig.maxOutputTokens", "inferenceConfig.maxTokens", "options.num_predict"),
+)
+"""Where a body says how long its answer may be, in each wire."""
 
 
 def _with(value: Any, holder: dict[str, Any], name: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Rules:
     for → those to go on with. cooling: seconds a deployment is left alone. smoothing: the weight of the
     latest attempt in the averages. has_affinity: whether a session stays where it is. preferred: the provider
     whose deployments come before all others, "" for none. at_once: provider → attempts under way, at most.
+    falls_back: whether there is a second one to go on with.
     """
 
     strategy: str = "simple-shuffle"
@@ -39,6 +40,7 @@ class Rules:
     has_affinity: bool = True
     preferred: str = ""
     at_once: Mapping[str, int] = field(default_factory=dict)
+    falls_back: bool = True
 
 
 class Refusal(NamedTuple):
@@ -109,6 +111,9 @@ class Router:
             chosen += self._ordered(name, self._fit(group, needs, now, refused), needs, now, random)
         if not chosen:
             chosen = self._wakes_first(refused, needs, now)
+        if not self.rules.falls_back:
+            refused += [Refusal(one.deployment, "nothing falls back here") for one in chosen[1:]]
+            del chosen[1:]
         return Route(
             tuple(chosen), tuple(r for r in refused if self.facts[r.deployment.name] not in chosen), known
         )

@@ -35,13 +35,18 @@ def windows_of(section: Section) -> tuple[Window, ...]:
     return tuple(Window(limit, length) for limit, length in limits if limit is not None)
 
 
-def rewriting_of(section: Section) -> Rewriting | None:
-    """`key_delete`, `key_add`, `key_rename`; `None` where there is nothing to do."""
+def rewriting_of(section: Section, bounds: tuple[int | None, int | None] = (None, None)) -> Rewriting | None:
+    """`key_delete`, `key_add`, `key_rename`; `None` where there is nothing to do.
+
+    bounds: the least and the most tokens that an answer may be asked to have.
+    """
     renames = section.table("key_rename")
     rewriting = Rewriting(
         delete=section.strings("key_delete"),
         add=section.table("key_add"),
         rename={old: str(new) for old, new in renames.items()},
+        least=bounds[0],
+        most=bounds[1],
     )
     return rewriting if rewriting != Rewriting() else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def read(path: str | Path) -> tuple[Settings, Sequence[Finding]]:
     errors = [finding for finding in findings if finding.is_error]
     if errors:
         raise ConfigurationError(errors)
-    return settings, findings
+    return replace(settings, notes=tuple(map(str, findings))), findings
 
 
 def of_environment() -> Settings:

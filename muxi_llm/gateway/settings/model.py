@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.routing.router import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from muxi_llm.routing.deployments import Deployment
     from muxi_llm.routing.rewriting import Rewriting
@@ -19,7 +20,8 @@ MIB = 2**20
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The most a client may send, in bytes: a body as it comes, the same unpacked, a request's head, and the
-    upload of a file, which lies on the disk meanwhile.
+    upload of a file, which lies on the disk meanwhile; and the seconds that a body may take to come, or a
+    piece of an upload, `None`: as many as it likes.
     """
 
     body: int = 32 * MIB
@@ -27,6 +29,23 @@ class Limits:
     header: int = 64 * 1024
     upload: int = 512 * MIB
     """https://platform.openai.com/docs/api-reference/files/create: "individual files can be up to 512 MB"."""
+    reading: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds before a retry, by its number from 1: *base*, doubled each time, at most *most*, more or less
+    by the part *jitter* of it.
+    """
+
+    base: float = 0.1
+    most: float = 5.0
+    jitter: float = 0.2
+
+    def __call__(self, number: int) -> float:
+        """The seconds."""
+        pause = min(self.base * 2.0 ** min(number - 1, 60), self.most)
+        return pause * (1 + self.jitter * random.uniform(-1, 1))  # noqa: S311 - no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +55,8 @@ class Server:
     prefix: path before all others. tls_key, tls_cert: files, both or none. proxies: networks whose forwarded
     headers are believed. origins: of browsers that may ask. drain: seconds that open answers may take after
     a signal to end; pause: seconds before that, while readiness says no and the balancer leaves. silence:
-    seconds without a word in a stream, after which it gives a sign of life.
+    seconds without a word in a stream, after which it gives a sign of life. idle: seconds that a connection
+    is kept without a request.
     """
 
     host: str = "127.0.0.1"
@@ -50,6 +70,7 @@ class Server:
     origins: tuple[str, ...] = ()
     pause: float = 5.0
     drain: float = 45.0
+    idle: float = 75.0
     silence: float = 15.0
     """Claude Code gives a stream up after 300 of them, proxies after 30 to 60.
     https://code.claude.com/docs/en/llm-gateway-protocol
@@ -95,7 +116,8 @@ class DeploymentSettings:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. tokens: name → secret of those who may. is_open: that anybody may, said in so many words.
-    max_tokens: the least and the most an answer may be asked to have, `None`: as the client says.
+    retries: more tries at each deployment; `None`: 2 where there is one, none where others can go on.
+    backoff: seconds before such a try, by its number; `None`: as in a program. notes: what should be known.
     """
 
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
@@ -104,7 +126,8 @@ class Settings:
     rules: Rules = field(default_factory=Rules)
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_open: bool = False
-    retries: int = 2
+    retries: int | None = None
+    backoff: Callable[[int], float] | None = None
     timeout: float = 600.0
     mode: str = "adapt"
     log_level: str = "INFO"
@@ -121,3 +144,4 @@ class Settings:
     """What ids of files and batches are sealed with; "": each provider's own key."""
     source: str = ""
     """Where it was read."""
+    notes: tuple[str, ...] = ()

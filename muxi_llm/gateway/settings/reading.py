@@ -109,9 +109,13 @@ class Section:
                 self.findings.append(Finding(where, f"must be a table, not {shown(item)}"))
         return out
 
-    def skip(self, *names: str) -> None:
-        """Keys that are known, and that mean nothing here."""
-        self._read.update(names)
+    def skip(self, **names: str) -> None:
+        """Keys that are known, and that mean nothing here: name → why, or what does it instead."""
+        for name, why in names.items():
+            self._read.add(name)
+            value = self.raw.get(name)
+            if value and not (isinstance(value, Mapping) and value.get("enabled") is False):
+                self.warn(name, f"means nothing here: {why}")
 
     def end(self) -> None:
         """Nothing more is read: the rest is unknown."""
@@ -146,6 +150,14 @@ def number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise ValueError(f"must be a number from 0, not {shown(value)}")
     return float(value)
+
+
+def part(value: object) -> float:
+    """A part of one."""
+    found = number(value)
+    if found > 1:
+        raise ValueError(f"must be a number from 0 to 1, not {shown(value)}")
+    return found
 
 
 def flag(value: object) -> bool:

@@ -22,10 +22,11 @@ def settings_of(top: Section) -> Settings:
     providers = {
         name: provider_of(name, top.section("provider").section(name)) for name in top.table("provider")
     }
+    bounds = bounds_of(top)
     backends = tuple(
         backend
         for index, section in enumerate(top.sections("backend"))
-        if (backend := backend_of(section, index, providers)) is not None
+        if (backend := backend_of(section, index, providers, bounds)) is not None
     )
     if not backends:
         top.error("backend", 'there is none; write [[backend]] and model = "provider:model" below it')
@@ -35,14 +36,16 @@ def settings_of(top: Section) -> Settings:
         server=server_of(top),
         rules=Rules("in-order", cooling=top.take("cooldown", seconds, 60.0)),
         tokens=top.take("tokens", secrets) or {},
-        retries=top.take("max_retries", whole, 2),
+        retries=top.take("max_retries", whole),
         timeout=top.take("request_timeout", seconds, 90.0),
         mode=top.take("mode", one_of("adapt", "strict"), "adapt"),
         log_level=top.take("log_level", level, "INFO"),
         windows=top.take("windows_file", text, "llmux-windows.sqlite3"),
         id_secret=top.take("id_secret", text, ""),
     )
-    top.section("log").take("request_details", flag)
+    log = top.section("log")
+    log.skip(request_details="no body is ever logged")
+    log.end()
     top.end()
     return settings
 
@@ -51,7 +54,7 @@ def server_of(top: Section) -> Server:
     """Where it listens."""
     has_tls = top.take("https_enabled", flag, False)
     key, certificate = top.take("ssl_key_file", text, ""), top.take("ssl_cert_file", text, "")
-    top.skip("ssl_ca_file")
+    top.skip(ssl_ca_file="clients are known by their tokens; a chain belongs into ssl_cert_file")
     if has_tls and not (key and certificate):
         top.error("https_enabled", "wants ssl_key_file and ssl_cert_file")
     return Server(
@@ -80,8 +83,20 @@ def provider_of(name: str, section: Section) -> ProviderSettings:
     return settings
 
 
+def bounds_of(top: Section) -> tuple[int | None, int | None]:
+    """The least and the most tokens that an answer may be asked to have; the most may be a word, for none."""
+
+    def most(value: object) -> int | None:
+        return None if value in {"request", "ignore"} else whole(value)
+
+    return top.take("min_tokens_limit", whole), top.take("max_tokens_limit", most)
+
+
 def backend_of(
-    section: Section, index: int, providers: dict[str, ProviderSettings]
+    section: Section,
+    index: int,
+    providers: dict[str, ProviderSettings],
+    bounds: tuple[int | None, int | None],
 ) -> DeploymentSettings | None:
     """One backend; `None` where it is not said which."""
     asked = section.take("model", text, "")
@@ -102,9 +117,9 @@ def backend_of(
         thinking=section.take("thinking", flag, False),
         windows=windows_of(section),
     )
-    rewriting = rewriting_of(section)
+    rewriting = rewriting_of(section, bounds)
     price = section.take("price", table)
-    section.skip("weight")
+    section.skip(weight="the first backend that can is asked; a YAML file's deployments are chosen by weight")
     section.end()
     if provider not in providers or not model:
         return None

@@ -8,13 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 from muxi_llm.gateway.settings.deployments import kind_of, rewriting_of, windows_of
-from muxi_llm.gateway.settings.model import DeploymentSettings, Limits, ProviderSettings, Server, Settings
+from muxi_llm.gateway.settings.model import (
+    Backoff,
+    DeploymentSettings,
+    Limits,
+    ProviderSettings,
+    Server,
+    Settings,
+)
 from muxi_llm.gateway.settings.reading import (
     Section,
     flag,
     level,
     number,
     one_of,
+    part,
     seconds,
     secrets,
     strings,
@@ -46,12 +54,13 @@ def settings_of(top: Section) -> Settings:
         server=server_of(top.section("server")),
         rules=rules_of(routing, providers),
         tokens=auth.take("tokens", secrets) or {},
-        retries=routing.take("retry_count", whole, 3) if routing.take("fallback_enabled", flag, True) else 0,
+        retries=routing.take("retry_count", whole),
+        backoff=backoff_of(routing),
         mode=routing.take("mode", one_of("adapt", "strict"), "adapt"),
         log_level=logging.take("level", level, "INFO"),
         metrics=metrics.take("path", text, "/metrics") if metrics.take("enabled", flag, True) else "",
         metrics_open=not metrics.take("auth", flag, True),
-        tracing=bool(top.table("tracing").get("enabled", False)),
+        tracing=is_traced(top.section("tracing")),
         windows=routing.take("windows_file", text, ""),
         id_secret=auth.take("id_secret", text, ""),
         redis=redis_of(top, is_shared=routing.take("distributed", flag, False)),
@@ -61,17 +70,16 @@ def settings_of(top: Section) -> Settings:
     mode = top.section("deployment").take("mode", one_of(*MODES), "standalone")
     if mode == "distributed" and not settings.redis:
         top.error("deployment.mode", "distributed wants routing.distributed: true and a redis")
-    logging.skip("format")
-    routing.skip("retry_backoff", "retry_max_backoff", "retry_jitter")
+    logging.take("format", one_of("json"))
     for section in (routing, metrics, logging, auth):
         section.end()
-    top.skip(*LATER)
+    top.skip(**ELSEWHERE)
     top.end()
     return settings
 
 
 def server_of(section: Section) -> Server:
-    """Where it listens. Its time-outs are a socket's: an answer takes as long as its provider does."""
+    """Where it listens."""
     tls = section.section("tls")
     limits = section.section("limits")
     server = Server(
@@ -86,15 +94,18 @@ def server_of(section: Section) -> Server:
             limits.take("decoded", whole, Limits().decoded),
             limits.take("header", whole, Limits().header),
             limits.take("upload", whole, Limits().upload),
+            section.take("read_timeout", seconds) or None,
         ),
         proxies=section.strings("trusted_proxies"),
         origins=section.strings("cors_origins"),
         pause=section.take("drain_pause", seconds, 5.0),
         drain=section.take("drain_timeout", seconds, 45.0),
+        idle=section.take("idle_timeout", seconds, 75.0),
     )
-    for name in ("read_timeout", "write_timeout", "idle_timeout"):
-        section.take(name, seconds)
-    section.skip("admin_port")
+    section.skip(
+        write_timeout="an answer takes as long as its provider does, which providers[].timeout bounds",
+        admin_port="there is one port",
+    )
     for each in (tls, limits, section):
         each.end()
     return server
@@ -117,7 +128,27 @@ def rules_of(routing: Section, providers: dict[str, ProviderSettings]) -> Rules:
         smoothing=routing.take("ewma_alpha", number, 0.1),
         has_affinity=routing.take("session_affinity", flag, True),
         preferred=default or "",
+        falls_back=routing.take("fallback_enabled", flag, True),
     )
+
+
+def backoff_of(routing: Section) -> Backoff | None:
+    """How long a retry waits; `None` where nothing is said of it."""
+    given = {
+        "base": routing.take("retry_backoff", seconds),
+        "most": routing.take("retry_max_backoff", seconds),
+        "jitter": routing.take("retry_jitter", part),
+    }
+    said = {name: value for name, value in given.items() if value is not None}
+    return Backoff(**said) if said else None
+
+
+def is_traced(tracing: Section) -> bool:
+    """Whether requests are spans; where spans go is the SDK's business."""
+    is_on = tracing.take("enabled", flag, False)
+    tracing.skip(**TRACED)
+    tracing.end()
+    return is_on
 
 
 def provider_of(section: Section, known: dict[str, ProviderSettings]) -> ProviderSettings:
@@ -141,7 +172,7 @@ def provider_of(section: Section, known: dict[str, ProviderSettings]) -> Provide
         section.error("name", f"there are two providers called {name!r}")
     if not (settings.kind or settings.base_url):
         section.error("type", f"{registry.hint(asked)}; any server of OpenAI's wire will do with a base_url")
-    section.skip("allow_private_base_url")
+    section.take("allow_private_base_url", flag)  # what is configured is trusted
     known[name] = settings
     return settings
 
@@ -216,8 +247,28 @@ def redis_of(top: Section, *, is_shared: bool) -> str:
 # ------------------------------------------------------------------------------------------ tables
 
 MODES = ("standalone", "distributed", "development")
-LATER = (
-    *("stream", "rate_limit", "governance", "tracing", "observability", "cors", "database", "cache"),
-    *("healthcheck", "mcp", "vault", "pricing_file"),
-)
-"""Sections of other parts of that dialect."""
+TRACED = {
+    name: f"the process that is started with opentelemetry-instrument is told by {variable}"
+    for name, variable in (
+        ("endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("insecure", "OTEL_EXPORTER_OTLP_INSECURE"),
+        ("service_name", "OTEL_SERVICE_NAME"),
+        ("sample_rate", "OTEL_TRACES_SAMPLER_ARG"),
+    )
+}
+"""https://opentelemetry.io/docs/languages/sdk-configuration/"""
+
+ELSEWHERE = {
+    "stream": "a stream falls back before its first content, and is never spliced",
+    "rate_limit": "a deployment has its own rpm, tpm and windows",
+    "governance": "there is none without a database",
+    "observability": "there are metrics, tracing and the log",
+    "cors": "server.cors_origins are the pages that may ask",
+    "database": "nothing is kept in one",
+    "cache": "answers are not kept",
+    "healthcheck": "a deployment is left alone once its answers fail",
+    "mcp": "tools are the client's",
+    "vault": "secrets come from variables and files: ${NAME}, ${file:/path}",
+    "pricing_file": "a model may have a price",
+}
+"""Sections of other parts of that dialect, and what there is instead."""
