@@ -96,6 +96,10 @@ ROOMS = {
             *("audio_translation.py", "sounds.py", "transport/files.py", "transport/uploads.py"),
         ),
     ),
+    "what becomes of others' configurations": (
+        650,
+        ("gateway/settings/litellm", "commands/gateway/importing"),
+    ),
     "routing and gateway": (
         4500,
         ("routing/", "routes.py", "groups.py", "gateway/", "commands/gateway/", "types/admission.py"),
@@ -109,7 +113,7 @@ ROOMS = {
     "realtime": (150, ("clients/realtime.py", "clients/naming.py")),
     "prices": (750, ("prices/", "types/prices.py")),
 }
-"""Rooms with a limit of their own: its lines of code, and what belongs to it."""
+"""Rooms with a limit of their own: its lines of code, and what belongs to it, unless another says it longer."""
 
 APART = (
     *CODECS_AND_PROVIDERS, *SWITCHED_ON, "harness/", "llmix/", "commands/", "__main__.py",
@@ -150,12 +154,18 @@ def test_files_are_small() -> None:
     assert statistics.median(sizes.values()) <= 150
 
 
+def is_within(file: str, parts: tuple[str, ...]) -> bool:
+    """Whether a file belongs to the room of these *parts*: no other room says more of its path."""
+    said = [part for _, each in ROOMS.values() for part in each if file.startswith(part)]
+    return any(file.startswith(part) and len(part) == max(map(len, said)) for part in parts)
+
+
 def test_the_package_stays_small() -> None:
     """Lines of code: docstrings, comments and blank lines are asked for, not counted."""
     counted = [path for path in PACKAGE if path.name not in DATA_TABLES and not name(path).startswith(APART)]
     assert sum(map(code_lines, counted)) <= SDK_LINES
     for room, (limit, parts) in ROOMS.items():
-        within = [path for path in PACKAGE if path.name not in DATA_TABLES and name(path).startswith(parts)]
+        within = [path for path in PACKAGE if path.name not in DATA_TABLES and is_within(name(path), parts)]
         assert sum(map(code_lines, within)) <= limit, room
 
 

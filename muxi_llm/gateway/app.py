@@ -10,7 +10,7 @@ import orjson
 from anyio import to_thread
 
 from muxi_llm.errors import MuxiLLMError
-from muxi_llm.gateway import lines
+from muxi_llm.gateway import lines, realtime
 from muxi_llm.gateway.admission import ANYBODY, Anybody, Tokens
 from muxi_llm.gateway.doors import DOORS, Visit
 from muxi_llm.gateway.file_store import FileStore
@@ -48,7 +48,7 @@ class Gateway:
         self._given = admission
         self.is_draining = False
         self.reloader: Reloader | None = None
-        self._open: set[Visit] = set()
+        self._open: set[Visit | realtime.Session] = set()
         self.sharing: Sharing | None = None
         self.tracing: Tracing | None = None
         self.metrics = Metrics()
@@ -98,12 +98,16 @@ class Gateway:
             with traced:
                 await self._followed(incoming, out, told)
         finally:
-            told.ended = time.perf_counter()
-            told.status = told.status or 500
-            if told.grant is not None:
-                self.admission.settle(told)
-            self.metrics.ended(told)
-            lines.tell(told, out.upstream_id)
+            self._settled(told, out.upstream_id)
+
+    def _settled(self, told: Told, upstream_id: str = "") -> None:
+        """A request is over, however it ended."""
+        told.ended = time.perf_counter()
+        told.status = told.status or 500
+        if told.grant is not None:
+            self.admission.settle(told)
+        self.metrics.ended(told)
+        lines.tell(told, upstream_id)
 
     async def _followed(self, incoming: Incoming, send: Send, told: Told) -> None:
         """A request that account is kept of."""
@@ -168,12 +172,25 @@ class Gateway:
             await to_thread.run_sync(self.sharing.end)
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """426: Codex asks once and goes on by POST; after 404 it would ask seven times."""
-        await receive()
-        head = {"status": 426, "headers": [(b"upgrade", b"h2c"), (b"content-length", b"0")]}
-        await send({"type": "websocket.http.response.start", **head})
-        await send({"type": "websocket.http.response.body", "body": b""})
+    async def _websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        server = self.state.settings.server
+        path = path_of(scope["path"], server.prefix)
+        if path != realtime.PATH:
+            await not_here(receive, send)
+            return
+        incoming = Incoming({"method": "GET", **scope}, receive, path, server.limits)
+        told = Told(path, ANYBODY, "GET", id_of(incoming.headers))
+        told.client = (scope.get("client") or ("",))[0]
+        session = realtime.Session(self.state, self.admission, incoming, told)
+        self._open.add(session)
+        self.metrics.began()
+        traced = nullcontext() if self.tracing is None else self.tracing.span(told, incoming.headers)
+        try:
+            with traced:
+                await session(receive, send)
+        finally:
+            self._open.discard(session)
+            self._settled(told)
 
     async def _live(self, send: Send) -> None:
         await answer(send, 200, {"status": "ok"})
@@ -232,6 +249,14 @@ def wire_of(incoming: Incoming) -> type[Inbound]:
     """The protocol that a client speaks which asks for that."""
     is_claude = incoming.path.startswith("/messages") or "anthropic-version" in incoming.headers
     return AnthropicInbound if is_claude else OpenAIInbound
+
+
+async def not_here(receive: Receive, send: Send) -> None:
+    """426: Codex asks once for a WebSocket and goes on by POST; after 404 it would ask seven times."""
+    await receive()
+    head = {"status": 426, "headers": [(b"upgrade", b"h2c"), (b"content-length", b"0")]}
+    await send({"type": "websocket.http.response.start", **head})
+    await send({"type": "websocket.http.response.body", "body": b""})
 
 
 async def answer(send: Send, status: int, value: object) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from muxi_llm.gateway import lines
 from muxi_llm.gateway.app import Gateway
@@ -140,6 +141,13 @@ class HeldServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class HeldSession(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, which the gateway ends by itself: a session may go on as long as a stream may."""
+
+    def shutdown(self) -> None:
+        """Not yet."""
+
+
 def application() -> Gateway:
     """The gateway that the environment describes: what each worker is made by."""
     path, given = json.loads(os.environ[DESCRIBED])
@@ -205,6 +213,8 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "proxy_headers": bool(server.proxies),
         "forwarded_allow_ips": list(server.proxies),
         "http": partial(BoundedProtocol, most=server.limits.header),
+        "ws": HeldSession,
+        "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": int(server.drain + GRACE),
         "timeout_keep_alive": max(round(server.idle), 1),
     }

@@ -103,7 +103,7 @@ ROUTES = {
         *("/chat/completions", "/completions", "/embeddings", "/responses", "/messages", "/models"),
         *("/images/generations", "/moderations", "/messages/count_tokens", "/control/explain"),
         *("/rerank", "/audio/speech", "/audio/transcriptions", "/audio/translations"),
-        *("/files", "/batches", "/responses/compact", "/images/edits", "/images/variations"),
+        *("/files", "/batches", "/responses/compact", "/images/edits", "/realtime"),
     )
 }
 """Paths that are told as they are; the rest, which strangers choose, is `other`."""
