@@ -21,7 +21,7 @@ from tests.support.patience import PATIENCE, until
 from tests.support.redis_server import free_port
 
 INSTALLED = Path("/usr/lib/postgresql")
-QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200")
+QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
 
 class PostgresServer:
@@ -83,13 +83,18 @@ class PostgresServer:
         self._process.wait(PATIENCE)
 
     def pause(self) -> None:
-        """New connections are taken and never answered."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        """All of its processes: connected, and silent."""
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        main = self._process.pid
+        others = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        for each in (main, *map(int, others)):
+            os.kill(each, number)
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
