@@ -139,16 +139,20 @@ READS = _rows(
     {
         "key/info list": "admin viewer organization team self key",
         "user/info": "admin viewer organization self",
+        "user/me": "admin viewer organization self key",
         "user/list": "admin viewer organization",
         "team/info list": "admin viewer organization team member",
         "organization/info list members": "admin viewer organization",
-        "spend/logs rows row keys teams users series export": "admin viewer organization team self key",
-        "global/activity": "admin viewer organization team self",
-        "global/spend/models": "admin viewer organization team self",
-        "global/spend/provider": "admin viewer organization team self",
+        "spend/logs rows row series export": "admin viewer organization team self key",
+        "spend/keys": "admin viewer organization team self key",
+        "spend/teams": "admin viewer organization team",
+        "spend/users": "admin viewer organization self",
+        "global/activity": "admin viewer organization team self key",
+        "global/spend/models": "admin viewer organization team self key",
+        "global/spend/provider": "admin viewer",
+        "control/models": "admin viewer organization team self key",
         "audit/logs log stats export verify": "admin viewer",
-        "control/deployments providers config models live": "admin viewer",
-        "auth/me": "admin viewer organization self key",
+        "control/deployments providers config live": "admin viewer",
     }
 )
 """Operations that change nothing."""
@@ -169,8 +173,13 @@ WRITES = _rows(
 )
 """Operations that change something, and are audited."""
 
-GIVES = {ADMIN: frozenset(ROLES), ORG_ADMIN: frozenset({USER, USER_VIEWER, CUSTOMER})}
-"""The roles that somebody may give, take, and whose users' names and addresses they may change."""
+
+def gives(actor: Actor) -> frozenset[str]:
+    """The roles that somebody may give and take, and whose users they may change."""
+    if actor.role == ADMIN:
+        return frozenset(ROLES)
+    return frozenset({USER, USER_VIEWER, CUSTOMER}) if actor.organizations else frozenset()
+
 
 OWN_FIELDS = frozenset({"key", "key_name", "key_alias", "metadata"})
 """What users may change of a key that is theirs: its limits are whoever's that gave it to them."""

@@ -7,7 +7,7 @@ Whoever writes one holds the log's head until the transaction ends: changes come
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,9 +17,9 @@ from muxi_llm.governance.roles import Actor, Reach, Subject, reach_of
 from muxi_llm.governance.store.schema import audit, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import ColumnElement, Connection, RowMapping
 
 CHANNEL = "muxi_llm_changes"
 """Where PostgreSQL tells that there is a new entry."""
@@ -120,6 +120,50 @@ def verified(connection: Connection) -> Break | None:
     """Where the log is not what was written; `None` where all of it is."""
     sealed = ((row["seq"], row["hash"], {name: row[name] for name in SEALED}) for row in entries(connection))
     return broken(sealed, head(connection))
+
+
+# ---------------------------------------------------------------------------------------- searched
+
+
+class Search(NamedTuple):
+    """columns: what they are. start, end: from when, until before when, Unix seconds."""
+
+    columns: Mapping[str, Any] = {}
+    start: float | None = None
+    end: float | None = None
+
+    @property
+    def where(self) -> list[ColumnElement[bool]]:
+        """The entries that are looked for."""
+        out = [audit.c[name] == value for name, value in self.columns.items()]
+        out += [audit.c.at >= self.start] if self.start is not None else []
+        return out + ([audit.c.at < self.end] if self.end is not None else [])
+
+
+def page(
+    connection: Connection, search: Search, limit: int, before: int | None = None, offset: int = 0
+) -> Sequence[RowMapping]:
+    """Some of them, the newest first."""
+    found = select(audit).where(*search.where).order_by(audit.c.seq.desc()).limit(limit).offset(offset)
+    if before is not None:
+        found = found.where(audit.c.seq < before)
+    return connection.execute(found).mappings().all()
+
+
+def count(connection: Connection, search: Search) -> int:
+    """How many there are."""
+    return connection.scalar(select(func.count()).select_from(audit).where(*search.where)) or 0
+
+
+def entry(connection: Connection, number: int) -> RowMapping | None:
+    """One of them."""
+    return connection.execute(select(audit).where(audit.c.seq == number)).mappings().first()
+
+
+def actions(connection: Connection, search: Search) -> dict[str, int]:
+    """How many of each action."""
+    found = select(audit.c.action, func.count()).where(*search.where).group_by(audit.c.action)
+    return dict(map(tuple, connection.execute(found.order_by(audit.c.action))))
 
 
 INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}

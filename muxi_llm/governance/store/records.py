@@ -105,6 +105,12 @@ class Records:
             views = views_of(connection, shape, rows[:limit])
             return Page(views, total, rows[limit - 1]["id"] if len(rows) > limit else "")
 
+    def key_of(self, hashed: str) -> str | None:
+        """The id of the key of that hash."""
+        with self.store.reading() as connection:
+            found: str | None = connection.scalar(select(KEY.table.c.id).where(KEY.table.c.hash == hashed))
+        return found
+
     def members(self, asked: Asked, shape: Shape, which: str) -> list[View]:
         """Those of a team or an organization."""
         with self.store.reading() as connection:
@@ -123,14 +129,27 @@ class Records:
     ) -> View:
         """A new one. roles: of its members. columns: what nobody says, such as a key's hash."""
         with self.changing() as (connection, now):
-            which = said.get(shape.id) or new_id(shape.kind, now, os.urandom(6))
-            if connection.scalar(select(shape.table.c.id).where(shape.table.c.id == which)) is not None:
-                raise refused(409, f"there is a {shape.kind} {which!r} already", "exists", shape.id)
-            row = {**shape.columns(said), "id": which, "created_at": now, "updated_at": now, **columns}
-            connection.execute(insert(shape.table).values(_placed(connection, shape, row)))
+            made = self.put(connection, now, asked, shape, said, **columns)
             for user, role in (roles or {}).items():
-                _join(connection, shape, which, user, role, now)
-            return self._written(connection, asked, shape, which, None, said, now)
+                _join(connection, shape, made[shape.id], user, role, now)
+            return made
+
+    def put(
+        self,
+        connection: Connection,
+        now: float,
+        asked: Asked,
+        shape: Shape,
+        said: Mapping[str, Any],
+        **columns: Any,
+    ) -> View:
+        """A new one, in a transaction that is begun (`changing`)."""
+        which = said.get(shape.id) or new_id(shape.kind, now, os.urandom(6))
+        if connection.scalar(select(shape.table.c.id).where(shape.table.c.id == which)) is not None:
+            raise refused(409, f"there is a {shape.kind} {which!r} already", "exists", shape.id)
+        row = {**shape.columns(said), "id": which, "created_at": now, "updated_at": now, **columns}
+        connection.execute(insert(shape.table).values(_placed(connection, shape, row)))
+        return self._written(connection, asked, shape, which, None, said, now)
 
     def change(self, asked: Asked, shape: Shape, which: str, said: Mapping[str, Any], **columns: Any) -> View:
         """Another one *said* of it. Whoever asks must reach it as it was, and as it is then."""
