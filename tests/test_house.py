@@ -104,7 +104,8 @@ ROOMS = {
         4500,
         ("routing/", "routes.py", "groups.py", "gateway/", "commands/gateway/", "types/admission.py"),
     ),
-    "governance": (4500, ("governance/", "commands/governance/", "types/admission.py", "types/login.py")),
+    "governance": (4500, ("governance/", "types/admission.py", "types/login.py")),
+    "management of people": (2000, ("governance/api/", "governance/login/", "commands/governance/")),
     "dashboard": (2500, ("dashboard/",)),
     "files and batches": (
         1500,
