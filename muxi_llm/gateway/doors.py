@@ -163,6 +163,7 @@ class Visit:
         media_type = self._incoming.headers.get("content-type", "")
         endpoint = self._door.endpoint
         if media_type.startswith(FORM):
+            self._passing = self._passing._replace(form=(content, media_type))
             return with_no_paths(endpoint, form_of(content, media_type))
         if endpoint in WITH_FILES:
             with_no_paths(endpoint, object_of(content))

@@ -15,13 +15,9 @@ if TYPE_CHECKING:
 
 def form_of(content: bytes, content_type: str) -> Json:
     """The fields and files of *content*. Raises `InvalidRequestError` for what is no form."""
-    return {name: _in_memory(value) for name, value in _read(content, content_type).finish().items()}
-
-
-def with_field(content: bytes, content_type: str, name: str, value: str) -> bytes:
-    """The form *content* with another value of its field *name*, and otherwise as it came."""
-    start, end = _read(content, content_type).spans[name]
-    return content[:start] + value.encode() + content[end:]
+    decoder = FormDecoder(content_type, BytesIO)
+    decoder.feed(content)
+    return {name: _in_memory(value) for name, value in decoder.finish().items()}
 
 
 def with_no_paths(endpoint: Endpoint, said: Json) -> Json:
@@ -36,12 +32,6 @@ def with_no_paths(endpoint: Endpoint, said: Json) -> Json:
         if not all(isinstance(one, tuple) for one in (given if isinstance(given, list) else [given])):
             raise InvalidRequestError(f"{name} must be a file of a {FORM} body", param=name)
     return said
-
-
-def _read(content: bytes, content_type: str) -> FormDecoder:
-    decoder = FormDecoder(content_type, BytesIO)
-    decoder.feed(content)
-    return decoder
 
 
 def _in_memory(value: Any) -> Any:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from muxi_llm.providers.openai import OpenAIProvider
 from muxi_llm.wire.anthropic.messages import AnthropicMessages
 from muxi_llm.wire.base import Ledger
+from muxi_llm.wire.form import with_field
 from muxi_llm.wire.openai.chat import OpenAIChat
 from muxi_llm.wire.openai.completions import OpenAICompletions
 from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
-from muxi_llm.wire.passthrough import CHUNKS, MESSAGES, RESPONSES, Through
+from muxi_llm.wire.passthrough import (
+    CHUNKS,
+    MESSAGES,
+    RESPONSES,
+    Through,
+    images_counted,
+    ranks_counted,
+    request_counted,
+    sound_counted,
+)
 from muxi_llm.wire.responses.instead import ChatOrResponses
 
 if TYPE_CHECKING:
@@ -22,20 +33,28 @@ if TYPE_CHECKING:
 
 
 class Passing(NamedTuple):
-    """A request on its way by one door: its path, its headers that are the provider's business, its query."""
+    """A request on its way by one door: its path, its headers that are the provider's business, its query.
+
+    form: its body and the type of that, where it is no JSON.
+    """
 
     path: str
     headers: Mapping[str, str]
     query: str = ""
+    form: tuple[bytes, str] | None = None
 
     def dress(self, provider: Provider, model: str, body: Json) -> Provider:
         """*provider* for this request: as one that takes it as it came, if it speaks that wire."""
-        if not speaks(provider, model, self.path, body):
+        if not speaks(provider, model, self.path, body) or (self.form and provider.rewrite):
             return provider
         one = copy(provider)
         one.verbatim = True
         through = THROUGH[self.path]
-        one.through = through._replace(path=f"{through.path}?{self.query}") if self.query else through
+        if self.query or self.form:
+            query = f"?{self.query}" if self.query else ""
+            form = self.form and (partial(with_field, *self.form, "model"), self.form[1])
+            through = through._replace(path=through.path + query, form=form)
+        one.through = through
         one.headers = {**provider.headers, **self.headers}
         return one
 
@@ -44,6 +63,9 @@ def speaks(provider: Provider, model: str, path: str, body: Json) -> bool:
     """Whether *provider* has that door's wire, for that model and such a body."""
     if path.startswith("/responses"):
         return isinstance(provider, OpenAIProvider) and provider.is_openais(model)
+    if path in BESIDE:  # what streams there is understood: nobody else says where such a stream ends
+        endpoint, codec = BESIDE[path]
+        return provider.more_wires.get(endpoint) == codec and not body.get("stream")
     endpoint, wires = SPEAKERS.get(path, ("chat", ()))
     kind = provider.wires.get(endpoint)
     if kind is ChatOrResponses and OpenAIChat in wires:
@@ -74,7 +96,24 @@ THROUGH = {
     "/responses": Through("/responses", RESPONSES),
     "/responses/compact": Through("/responses/compact", RESPONSES),
     "/messages": Through("/v1/messages", MESSAGES),
+    "/images/generations": Through("/images/generations", used=images_counted),
+    "/images/edits": Through("/images/edits", used=images_counted),
+    "/audio/transcriptions": Through("/audio/transcriptions", used=sound_counted),
+    "/audio/translations": Through("/audio/translations", used=sound_counted),
+    "/audio/speech": Through("/audio/speech", used=sound_counted),
+    "/moderations": Through("/moderations", used=request_counted),
+    "/rerank": Through("/rerank", used=ranks_counted),
 }
+BESIDE: dict[str, tuple[Endpoint, str]] = {
+    "/images/generations": ("image", "openai.images:OpenAIImages"),
+    "/images/edits": ("image_edit", "openai.images:OpenAIImageEdits"),
+    "/audio/transcriptions": ("transcription", "openai.audio:OpenAITranscription"),
+    "/audio/translations": ("translation", "openai.audio:OpenAITranslation"),
+    "/audio/speech": ("speech", "openai.audio:OpenAISpeech"),
+    "/moderations": ("moderation", "openai.moderations:OpenAIModerations"),
+    "/rerank": ("rerank", "rerank:JinaRerank"),
+}
+"""Doors whose codec is loaded when it is asked for: who has that one speaks the door's wire."""
 SPEAKERS: dict[str, tuple[Endpoint, tuple[type[Wire], ...]]] = {
     "/chat/completions": ("chat", (OpenAIChat,)),
     "/completions": ("completion", (OpenAICompletions,)),

@@ -11,7 +11,8 @@ from muxi_llm import config
 from muxi_llm.core.request import Candidate, ModelRef
 from muxi_llm.prices import price_of
 from muxi_llm.providers import registry
-from muxi_llm.providers.compatible import OpenAICompatible
+from muxi_llm.providers.compatible import MORE, OpenAICompatible
+from muxi_llm.providers.voices import OPENAI_AUDIO
 from muxi_llm.routes import Place, Routes
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ConfiguredProvider(OpenAICompatible, register=False):
     """A server that speaks OpenAI's wire, and that this library has no name for."""
 
     key_required = False
+    more_wires = {**MORE, **OPENAI_AUDIO}
     vision_support = True
     json_schema_support = True
     reasoning_replay_support = True

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from muxi_llm.wire.base import Ledger, Profile
+    from muxi_llm.wire.upload import Upload
 
 
 class Heard(NamedTuple):
@@ -81,10 +82,17 @@ class ChunkEvents:
 
 
 class Through(NamedTuple):
-    """A wire that is passed through: its path below the base URL, and how its streams are heard."""
+    """A wire that is passed through: its path below the base URL, and how its streams are heard.
+
+    used: what was used for a whole answer, told by what was said (`{}` for what is no JSON). Where there is
+    one, an answer may be anything: a picture, a text, a sound. form: a model's name → the body as it came but
+    for that, and its type, where it is no JSON.
+    """
 
     path: str
     events: Events | ChunkEvents | None = None
+    used: Callable[[Json], Any] | None = None
+    form: tuple[Callable[[str], bytes], str] | None = None
 
 
 def usage_told(event: Json) -> tuple[Any, Any, Any]:
@@ -104,11 +112,20 @@ class Passthrough(Wire):
         super().__init__(model, ledger, profile)
         self.path = through.path
         self._events = through.events or ANY
+        self._through = through
+        if through.form is not None:
+            self.headers = {"content-type": through.form[1]}
 
     def encode_request(self, body: Mapping[str, Any], *, stream: bool) -> Json:  # noqa: ARG002 - the body says it
         return {"model": self.model, **body} if self.model else dict(body)
 
+    def content_of(self, body: Json) -> bytes | Upload:
+        form = self._through.form
+        return super().content_of(body) if form is None else form[0](self.model)
+
     def decode_response(self, data: bytes, *, created: int) -> RawValue:  # noqa: ARG002 - in the body
+        if self._through.used is not None:
+            return self._anything(data, self._through.used)
         raw = loads(data)
         is_error = isinstance(raw, dict) and raw.get("type") == "error"
         if isinstance(raw, dict) and not self._events.answer.isdisjoint(raw) and not is_error:
@@ -118,6 +135,12 @@ class Passthrough(Wire):
             fault = fault_of(500, raw)
             raise WireError("fault", fault.message, fault)
         raise WireError("malformed", f"the reply is no answer: {str(raw)[:200]}")
+
+    def _anything(self, data: bytes, used: Callable[[Json], Any]) -> RawValue:
+        """Whatever it is, but for an error where an answer should be."""
+        raw = loads(data) if data[:1] == b"{" else {}
+        raise_in_band(raw)
+        return RawValue(data, used(raw), raw.get("model"))
 
     def stream_decoder(self, *, created: int) -> PassthroughDecoder:  # noqa: ARG002
         return PassthroughDecoder(self._events.heard, self._events.done)
@@ -200,3 +223,25 @@ CHUNKS = ChunkEvents()
 # https://platform.openai.com/docs/api-reference/embeddings/create
 ANY = ChunkEvents(answer=frozenset({"data", "results", "choices"}))
 """What does not stream."""
+
+
+def images_counted(raw: Json) -> Any:
+    """https://platform.openai.com/docs/api-reference/images/create: tokens, or how many there are."""
+    made = raw.get("data")
+    return raw.get("usage") or ({"images": len(made)} if isinstance(made, list) and made else None)
+
+
+def sound_counted(raw: Json) -> Any:
+    """https://platform.openai.com/docs/api-reference/audio/json-object: tokens, or seconds."""
+    seconds = raw.get("duration")
+    return raw.get("usage") or ({"seconds": seconds} if seconds else None)
+
+
+def ranks_counted(raw: Json) -> Any:
+    """https://api.jina.ai/redoc."""
+    return raw.get("usage")
+
+
+def request_counted(raw: Json) -> Any:  # noqa: ARG001 - it is one, whatever it says
+    """https://platform.openai.com/docs/api-reference/moderations."""
+    return {"requests": 1}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from muxi_llm.gateway.forms import form_of, with_field
+from muxi_llm.gateway.forms import form_of
 from tests.wire.test_form import TYPE, WAVE, form, part
 
 FORM = form(
@@ -21,7 +21,3 @@ def test_files_are_in_memory() -> None:
         "image": [("b.png", WAVE)],
         "prompt": "alias",
     }
-
-
-def test_one_field_says_something_else_and_the_rest_is_as_it_came() -> None:
-    assert with_field(FORM, TYPE, "model", "gpt-é") == FORM.replace(b"alias", "gpt-é".encode(), 1)

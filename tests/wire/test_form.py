@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi_llm.errors import InvalidRequestError
-from muxi_llm.wire.form import LONGEST, MOST_PARTS, FormDecoder
+from muxi_llm.wire.form import LONGEST, MOST_PARTS, FormDecoder, with_field
 from muxi_llm.wire.upload import File, Upload
 
 TYPE = "multipart/form-data; boundary=x"
@@ -109,7 +109,11 @@ def test_another_type_is_no_form(kind: str) -> None:
 
 
 def test_a_form_without_a_part_says_nothing() -> None:
-    decoder = FormDecoder(TYPE, BytesIO)
-    decoder._on_end()
     with pytest.raises(InvalidRequestError, match="empty"):
-        decoder.finish()
+        read(b"--x--\r\n")
+
+
+def test_one_field_says_something_else_and_the_rest_is_as_it_came() -> None:
+    content = form(part("model", b"alias"), part("f", WAVE, '; filename="a"'), part("prompt", b"alias"))
+    changed = with_field(content, TYPE, "model", "gpt-é")
+    assert changed == content.replace(b"alias", "gpt-é".encode(), 1)

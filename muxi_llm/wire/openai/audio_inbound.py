@@ -18,7 +18,9 @@ class TranscriptInbound(OpenAIInbound):
     def content_type(self, headers: Mapping[str, str], *, stream: bool) -> str:
         if self._is_text:
             return "text/plain; charset=utf-8"
-        return super().content_type(headers, stream=stream)
+        said = headers.get("content-type", "")  # of a provider's own text, passed through
+        plain = said.startswith("text/") and not stream
+        return said if plain else super().content_type(headers, stream=stream)
 
     def encode_response(self, value: Any) -> bytes:
         self._is_text = isinstance(value, str)
