@@ -39,7 +39,7 @@ import_for_good("pyreqwest.client")
 from pyreqwest.client import ClientBuilder, SyncClientBuilder  # noqa: E402 - not before the line above
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from muxi_llm.transport.uploads import Opened
     from muxi_llm.wire.base import WireCall
@@ -82,7 +82,7 @@ class AsyncFast:
             async with AsyncExitStack() as freed:
                 ends = asyncio.get_running_loop().time() + call.timeout
                 request = self._requests.of(call, await aopened(call))
-                response = await freed.enter_async_context(request)
+                response = await _heeding(freed.enter_async_context(request))
                 reply = _reply(response)
                 raw, body = _apieces(response.body_reader), Body(reply.status, reply.headers)
                 if call.stream:
@@ -105,8 +105,21 @@ def _pieces(reader: Any) -> Iterator[bytes]:
 
 
 async def _apieces(reader: Any) -> AsyncIterator[bytes]:
-    while (piece := await reader.read_chunk()) is not None:
+    while (piece := await _heeding(reader.read_chunk())) is not None:
         yield piece.to_bytes()
+
+
+async def _heeding(answer: Awaitable[Any]) -> Any:
+    """*answer*, unless it is cancelled: pyreqwest loses a cancellation, a time-out's too, to an answer that
+    comes at the same moment.
+    """
+    task = asyncio.current_task()
+    assert task is not None  # who awaits is in one
+    before = task.cancelling()
+    value = await answer
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
+    return value
 
 
 class _Requests:

@@ -83,6 +83,20 @@ def test_a_stream_speaks_in_time_or_it_is_a_timeout(
         wired.run(scenario)
 
 
+def test_a_time_out_is_not_lost_to_what_comes_at_the_same_moment(wired: Wired) -> None:
+    """Nor, therefore, a cancellation: on an event loop they are one."""
+    with Rude(lambda: chain([GZIPPED, NAMED], cycle([b"n", 0.0001]))) as server:
+
+        async def scenario(io: IO) -> None:
+            for _ in range(8):
+                reply = await io.send(WireCall(server.url, {}, b"{}", stream=True, timeout=0.1))
+                with pytest.raises(TransportError) as caught:
+                    await pull(reply)
+                assert caught.value.timeout
+
+        wired.run(scenario)
+
+
 def test_a_stream_has_all_its_time_again_only_when_told(wired: Wired) -> None:
     """Bytes alone do not renew it: they may amount to nothing."""
     with Rude(lambda: chain([CHUNKED], cycle([b"1\r\n:\r\n", 0.1]))) as server:
