@@ -22,6 +22,7 @@ from muxi_llm.core.step import run_sync
 from muxi_llm.harness import making
 from muxi_llm.providers import registry
 from muxi_llm.transport.scripted import Answer, Scripted
+from tests.support.length import long
 from tests.support.upstream import Upstream
 
 SHARED = Path(os.environ.get("MUXI_LLM_SHARED", Path(__file__).parents[2] / "shared"))
@@ -33,8 +34,10 @@ CI = os.environ.get("CI") == "true"
 collect_ignore = ["ecosystem"]
 """They have environments of their own, and are collected if they are named."""
 
-# How long an example takes is the machine's affair.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes is the machine's affair; how many there are, that of the tests' length.
+settings.register_profile(
+    "house", max_examples=long(100, 40), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("house")
 
 

@@ -23,6 +23,7 @@ from muxi_llm.transport.scripted import Answer
 from muxi_llm.wire.base import Ledger, Profile
 from tests.core import ask, candidate, claude_said, failed, provider_of, request_of, run, said
 from tests.support.bodies import HELLO
+from tests.support.length import long
 
 pytestmark = pytest.mark.filterwarnings("ignore::muxi_llm.AdaptationWarning")
 
@@ -534,7 +535,7 @@ MESSAGES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=long(200, 66), deadline=None)
 @given(
     MESSAGES,
     st.sampled_from([None, {"type": "json_object"}, SCHEMA]),

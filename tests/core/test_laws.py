@@ -17,6 +17,7 @@ from muxi_llm.transport.scripted import Answer, Scripted
 from tests.conftest import Driver
 from tests.core import candidate, failed, request_of, said, streamed
 from tests.support.bodies import chat_stream, error, sse
+from tests.support.length import long
 
 URL = "http://law.test"
 LIMITS = st.builds(
@@ -43,7 +44,7 @@ ERRORS = st.one_of(
 OUTCOMES = st.lists(st.tuples(ERRORS | st.none(), st.floats(0, 120)), max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=long(300, 100), deadline=None)
 @given(LIMITS, st.integers(1, 4), OUTCOMES)
 def test_a_plan_keeps_its_limits(limits, candidates, outcomes):
     """Never more than candidates x (retries + 1) attempts, each candidate at most retries + 1 times and in
@@ -132,7 +133,7 @@ async def _play(script: Scripted, request: Any, candidates: int) -> tuple[Any, .
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=long(120, 40), deadline=None)
 @given(
     st.lists(st.sampled_from(WHOLE + STREAMS), min_size=8, max_size=8),
     st.booleans(),

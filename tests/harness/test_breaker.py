@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from muxi_llm.harness.breaker import Breaker, CircuitBreaker, Ticket
+from tests.support.length import long
 
 
 def fail(breaker: CircuitBreaker, times: int = 3, now: float = 0.0) -> None:
@@ -181,7 +182,7 @@ NeverWedges.TestCase.settings = settings(max_examples=60, stateful_step_count=30
 test_it_never_wedges = NeverWedges.TestCase
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 5))
 def test_it_opens_exactly_when_the_last_failures_in_a_row_reach_the_threshold(
     outcomes: list[bool], threshold: int

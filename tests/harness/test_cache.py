@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from muxi_llm.core.step import run_sync
 from muxi_llm.harness.cache import OVERHEAD, Caches, Hit, MemoryTier, TwoTierCache
 from muxi_llm.transport.scripted import Scripted
+from tests.support.length import long
 
 
 def text_of(tier: MemoryTier, key: str, now: float) -> str | None:
@@ -53,7 +54,7 @@ def test_room_for_nothing(bounds: tuple[int, int]) -> None:
         MemoryTier(*bounds)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.text(max_size=300), st.integers(0, 5)), max_size=60))
 def test_the_tier_is_a_dict_that_forgets(writes: list[tuple[str, str, int]]) -> None:
     """Whatever is found is what was last kept, and the bounds hold after every write."""

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muxi_llm.harness.keys import COOLDOWN, SHORTEST, KeyRing, fingerprint
+from tests.support.length import long
 
 
 def test_keys_take_turns() -> None:
@@ -95,7 +96,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 @given(EVENTS)
 def test_no_dead_key_is_handed_out_and_every_other_comes_back(events: list[tuple[str, int, float]]) -> None:
     """Whatever happens to them, and in which order."""

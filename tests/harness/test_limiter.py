@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from muxi_llm.harness.limiter import Permits, Window
 from muxi_llm.harness.rate_limits import left_of
+from tests.support.length import long
 
 # The scenarios of LLMix's suite: first window, what happens, the window then.
 SCENARIOS: dict[str, tuple[int, list[str | tuple[int, int]], int]] = {
@@ -124,7 +125,7 @@ def test_a_shrinking_window_takes_permits_as_they_come_back() -> None:
     assert shared.served() == ["c"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=long(200, 66), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["take", "give", "leave", "ok", "429", "told"]), st.integers(0, 20)))
 )

@@ -16,6 +16,7 @@ from muxi_llm.llmix import (
     normalize_model_name,
     strip_thinking,
 )
+from tests.support.length import long
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_thinking(text: str, content: str, thinking: str | None) -> None:
     assert strip_thinking(text) == (content, thinking)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(st.lists(st.sampled_from(["<think>", "</think>", "a", " ", "\n", "b"])).map("".join))
 def test_no_opening_tag_is_left(text: str) -> None:
     """And nothing is made up."""

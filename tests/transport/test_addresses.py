@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from muxi_llm.transport.addresses import is_public
+from tests.support.length import long
 
 SPECIAL = [
     ip_network(block)
@@ -20,14 +21,14 @@ SPECIAL = [
 ADDRESSES = st.one_of(st.ip_addresses(v=4), *(st.ip_addresses(network=block) for block in map(str, SPECIAL)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=long(300, 100), deadline=None)
 @given(ADDRESSES)
 @example(IPv4Address("8.8.8.8"))
 def test_an_ipv4_address_is_public_unless_it_is_special(address):
     assert is_public(str(address)) == (not any(address in block for block in SPECIAL))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=long(200, 66), deadline=None)
 @given(ADDRESSES, st.integers(0, 2**16 - 1))
 def test_no_ipv6_form_of_an_ipv4_address_is_a_way_around(address, low):
     """Mapped, compatible, 6to4, Teredo and local NAT64 never; NAT64 as the address in it."""
@@ -38,7 +39,7 @@ def test_no_ipv6_form_of_an_ipv4_address_is_a_way_around(address, low):
     assert is_public(str(IPv6Address(0x64_FF9B << 96 | number))) == is_public(str(address))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=long(200, 66), deadline=None)
 @given(st.ip_addresses(v=6))
 @example(IPv6Address("2606:4700::1111"))
 def test_an_ipv6_address_is_public_only_among_the_global_ones(address):

@@ -14,6 +14,7 @@ from muxi_llm.core.step import run_sync
 from muxi_llm.transport.fast import AsyncFast, BlockingFast, _two_digits
 from muxi_llm.transport.ports import AsyncIO
 from muxi_llm.transport.staying import import_for_good
+from tests.support.length import long
 from tests.support.patience import PATIENCE
 from tests.support.process import echo, run_script
 from tests.support.upstream import Respond, Upstream
@@ -128,7 +129,7 @@ def test_streams_outlive_their_client_in_the_cache(upstream: Upstream) -> None:
         reader.abandon()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=long(200, 66), deadline=None)
 @given(st.floats(min_value=0.001, max_value=1e7))
 def test_a_pause_is_rounded_up_by_a_tenth_at_most(seconds: float) -> None:
     """Never shorter than asked, and always one of 90 values for each power of ten."""

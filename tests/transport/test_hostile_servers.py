@@ -18,6 +18,7 @@ from muxi_llm.config import Bounds
 from muxi_llm.core.port import IO, TooLargeError, TransportError
 from muxi_llm.transport.bounded import Body
 from muxi_llm.wire.base import WireCall
+from tests.support.length import long
 from tests.support.rude import Rude
 from tests.support.upstream import Respond, Upstream
 from tests.transport.conftest import Wired, call_to, until
@@ -245,7 +246,7 @@ def test_compressed_too_often(wired: Wired, upstream: Upstream) -> None:
 PACKERS = {"gzip": gzip.compress, "deflate": zlib.compress, "x-gzip": gzip.compress}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(st.data(), st.binary(max_size=300_000), st.lists(st.sampled_from(sorted(PACKERS)), max_size=3))
 def test_a_body_is_the_same_however_it_is_cut(
     data: st.DataObject, plain: bytes, encodings: list[str]

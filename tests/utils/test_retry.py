@@ -16,6 +16,7 @@ from muxi_llm.utils.retry import (
     is_retryable_status,
     retry_after_seconds,
 )
+from tests.support.length import long
 
 NOW = 1_800_000_000.0
 
@@ -40,7 +41,7 @@ def test_the_caps():
     assert (BACKOFF_CAP, RETRY_AFTER_CAP) == (8.0, 60.0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=long(200, 66), deadline=None)
 @given(st.integers(1, 1000), st.floats(0, 100))
 def test_the_backoff_is_full_jitter_below_a_doubling_bound(retry, base):
     """Anywhere from nothing to base x 2^(retry - 1), and never above the cap."""
@@ -98,7 +99,7 @@ def test_a_date_without_a_zone_is_gmt(monkeypatch):
         time.tzset()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=long(300, 100), deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["retry-after", "retry-after-ms", "date"]),

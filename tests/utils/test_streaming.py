@@ -20,6 +20,7 @@ from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 from tests.conftest import Driver
 from tests.support.bodies import CALL, HELLO, USAGE, chat, chat_stream, chunk, completion, sse
 from tests.support.cuts import PLACES, cut
+from tests.support.length import long
 
 Json = dict[str, Any]
 
@@ -365,7 +366,7 @@ def normal(value: ChatCompletion) -> Json:
 
 
 @given(answers())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 def test_chunks_of_and_collect_are_inverse(body: Json) -> None:
     """An answer told in chunks and put together again is the answer."""
     value = build_value(ChatCompletion, body)
@@ -423,7 +424,7 @@ def streams(draw: st.DrawFn) -> tuple[Json, bytes]:
 
 
 @given(streams(), PLACES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 def test_concatenated_deltas_are_the_unstreamed_answer(stream: tuple[Json, bytes], places: list[int]) -> None:
     """However the answer is cut into deltas, its choices interleaved, and the bytes cut into reads."""
     body, data = stream

@@ -37,6 +37,7 @@ from muxi_llm.wire.base import (
 )
 from muxi_llm.wire.inbound import Inbound
 from tests.support.bodies import chat, chunk, embeddings
+from tests.support.length import long
 
 # ------------------------------------------------------------------------------------------ ledger
 
@@ -193,7 +194,7 @@ def test_values_are_openais_own_and_keep_unknown_fields() -> None:
         max_leaves=8,
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 def test_unknown_fields_survive_whatever_they_hold(extra: Any) -> None:
     """In the answer, a choice and a message alike."""
     body = chat("Hi", x_field=extra)
@@ -460,7 +461,7 @@ def outcome(kind: Any, data: bytes) -> Any:
 
 @pytest.mark.parametrize("kind", [ChatCompletion, CreateEmbeddingResponse], ids=["chat", "embeddings"])
 @given(raw=JSON_VALUES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 def test_no_json_whatever_breaks_the_readers(kind: Any, raw: Any) -> None:
     """A value, a fault or a complaint: never an exception of another kind, never an empty message."""
     data = dumps(raw)

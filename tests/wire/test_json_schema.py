@@ -25,6 +25,7 @@ from muxi_llm.wire.json_schema import (
     require_all,
     with_properties,
 )
+from tests.support.length import long
 
 
 def test_the_words_for_any_json() -> None:
@@ -379,7 +380,7 @@ SCHEMAS = st.recursive(
 
 
 @given(SCHEMAS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 def test_both_dialects_close_every_object_once_and_for_all(schema: Json) -> None:
     """Doing it again changes nothing."""
     for out in (require_all(schema), closed(schema)[0]):

@@ -15,6 +15,7 @@ from muxi_llm.models import ChatCompletion, ChatCompletionChunk, Completion
 from muxi_llm.wire.base import WireError, build_value, read_value
 from muxi_llm.wire.mending import count_of
 from tests.support.bodies import CALL, USAGE, chat, chunk, completion
+from tests.support.length import long
 
 CONTENTS: dict[str, tuple[Any, Any]] = {
     "a text": ("Hi", "Hi"),
@@ -130,7 +131,7 @@ BODIES = (
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=long(400, 133), deadline=None)
 @given(st.data())
 def test_whatever_came_is_of_its_type(data: Any) -> None:
     """Or there is no value: callers read texts and numbers without looking first."""

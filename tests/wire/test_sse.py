@@ -12,6 +12,7 @@ from muxi_llm import config
 from muxi_llm.wire.base import WireError
 from muxi_llm.wire.sse import BOM, SSEDecoder
 from tests.support.cuts import PLACES, bytewise, cut
+from tests.support.length import long
 
 Events = list[tuple[bytes, bytes]]
 
@@ -108,7 +109,7 @@ LINES = st.sampled_from(
 
 
 @given(st.lists(st.tuples(LINES, ENDS)), PLACES, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=long(300, 100), deadline=None)
 def test_cutting_does_not_matter(
     lines: list[tuple[bytes, bytes]],
     places: list[int],
@@ -120,7 +121,7 @@ def test_cutting_does_not_matter(
 
 
 @given(st.lists(LINES), ENDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=long(200, 66), deadline=None)
 def test_line_ends_do_not_matter(lines: list[bytes], end: bytes) -> None:
     """LF, CRLF and CR tell the same events."""
     assert decode(b"".join(line + end for line in lines)) == decode(b"".join(line + b"\n" for line in lines))
@@ -130,7 +131,7 @@ SCRAPS = [b"\r", b"\n", b"data", b":", b" ", b"event", b"x", b"\xef", b"\xbb\xbf
 
 
 @given(st.lists(st.sampled_from(SCRAPS)).map(b"".join), PLACES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=long(300, 100), deadline=None)
 def test_any_bytes_at_all(data: bytes, places: list[int]) -> None:
     """Not even garbage makes the decoder fail or depend on the cuts."""
     assert decode(*cut(data, places)) == decode(data)

@@ -28,6 +28,7 @@ from tests.support.anthropic_inbound import (
 )
 from tests.support.anthropic_validator import read, told
 from tests.support.bodies import USAGE, chat, chunk, message, sse
+from tests.support.length import long
 from tests.wire.anthropic.test_laws import BLOCKS, STOPS, USAGES, numbered
 
 WORDS = st.text("ab é1", min_size=1, max_size=5).map(lambda said: f"x{said}y")
@@ -125,7 +126,7 @@ def _flat(block: dict[str, Any]) -> dict[str, Any]:
     return block
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 @given(conversations(), PARAMETERS)
 def test_a_request_comes_back_to_anthropic_as_it_was(turns, parameters):
     """By way of the chat form, and it is one by the vendor's types."""
@@ -189,7 +190,7 @@ def places(node: Any) -> list[tuple[Any, Any]]:
     return [place for key in keys for place in ((node, key), *places(node[key]))]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=long(200, 66), deadline=None)
 @given(st.data())
 def test_a_body_with_anything_wrong_is_read_or_refused(data):
     """Never an error of Python's own."""
@@ -217,7 +218,7 @@ def counted(usage: dict[str, Any]) -> dict[str, Any]:
     return {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, **usage}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 @given(BLOCKS.map(numbered), STOPS, USAGES)
 def test_a_message_of_anthropics_is_itself_again(blocks, stop, usage):
     """But for empty text, which is nothing there."""
@@ -245,7 +246,7 @@ def facts(answered: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 @given(BLOCKS.map(numbered), STOPS, USAGES, st.integers(1, 9))
 def test_a_stream_of_anthropics_is_itself_again(blocks, stop, usage, cut):
     """Its events in order; what it said, by kind."""
@@ -317,7 +318,7 @@ def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
     return [*chunks, chunk(usage=USAGE)] if where in {"after it", "both"} else chunks
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=long(300, 100), deadline=None)
 @given(streams())
 def test_a_streamed_answer_is_the_unstreamed_one(chunks):
     """Whatever is mixed with what: events in order, adding up to what a whole answer says."""
@@ -342,7 +343,7 @@ COUNTS = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=long(200, 66), deadline=None)
 @given(st.data())
 def test_an_answer_with_anything_wrong_is_told_or_refused(data):
     """Servers send anything: never an error of Python's own, whole or streamed."""

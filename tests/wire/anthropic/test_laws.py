@@ -27,6 +27,7 @@ from tests.support.anthropic import (
     user,
 )
 from tests.support.bodies import message
+from tests.support.length import long
 
 THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "sig"}
 SIGNATURE_ONLY = {"type": "thinking", "thinking": "", "signature": "sig"}
@@ -98,7 +99,7 @@ PARAMETERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=long(120, 40), deadline=None)
 @given(conversations(), PARAMETERS)
 def test_every_request_is_one_by_the_vendors_types(messages, parameters):
     """Whatever the conversation: valid, roles alternate, results answer the turn before, nothing is mutated."""
@@ -180,7 +181,7 @@ def facts(value: ChatCompletion) -> dict[str, Any]:
     return value.model_dump(exclude_none=True)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 @given(
     BLOCKS.map(numbered), STOPS, USAGES, ASKED, st.integers(1, 9), st.lists(st.integers(0, 4000), max_size=8)
 )
@@ -198,7 +199,7 @@ def test_a_streamed_answer_is_the_unstreamed_one(blocks, stop, usage, asked, cut
     assert facts(codec.streamed(*pieces)) == facts(codec.whole(raw))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(BLOCKS.map(numbered), STOPS, USAGES)
 def test_what_every_answer_keeps_to(blocks, stop, usage):
     """Sums are right, calls have dense indexes and are told once, a finish comes last and once."""
@@ -220,7 +221,7 @@ def test_what_every_answer_keeps_to(blocks, stop, usage):
     assert all(made.function.name is None for made in calls if not made.id)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(BLOCKS.map(numbered).filter(bool))
 def test_an_answer_sent_back_is_the_one_that_came(blocks):
     """Block by block, but for empty text, which Anthropic does not take."""

@@ -13,6 +13,7 @@ from muxi_llm.wire.aws.eventstream import EventStreamDecoder, Frame
 from muxi_llm.wire.base import WireError
 from tests.support.aws import botocores_frames, event, frame, header
 from tests.support.cuts import PLACES, bytewise, cut
+from tests.support.length import long
 
 TEXTS = st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=9), max_size=3)
 FRAMES = st.lists(st.tuples(st.binary(max_size=40), TEXTS), max_size=4)
@@ -42,7 +43,7 @@ def decode(*pieces: bytes) -> list[Frame | WireError]:
     return [item for piece in pieces for item in decoder.feed(piece)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(frames=FRAMES, places=PLACES)
 def test_frames_come_out_as_botocore_reads_them(frames, places):
     """Wherever the bytes are cut."""

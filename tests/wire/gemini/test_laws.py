@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.anthropic import assistant, call, result, system, text, user
 from tests.support.gemini import GEMINI, GEMINI_3, Codec, encode, function_call, reply, sse
+from tests.support.length import long
 
 WORDS = st.text("abc é\n 1", max_size=6)
 SIGNATURES = st.sampled_from([None, "S", "T"])
@@ -41,7 +42,7 @@ def conversations(draw: st.DrawFn) -> list[dict[str, Any]]:
     return [*messages, user("and?")] if draw(st.booleans()) else messages
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(conversations(), st.sampled_from([GEMINI, GEMINI_3]))
 def test_every_conversation_is_one_there(messages, model):
     """Roles alternate, each call is answered in the next turn and nothing else is in it, nothing is empty or
@@ -89,7 +90,7 @@ REPLIES = st.lists(
 USAGE = {"promptTokenCount": 1, "candidatesTokenCount": 2, "totalTokenCount": 3}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(REPLIES, st.lists(st.integers(1, 400), max_size=6), st.data())
 def test_a_stream_adds_up_to_the_unstreamed_answer(parts, cuts, data):
     """However its bytes are split and its parts are spread over events."""
@@ -104,7 +105,7 @@ def test_a_stream_adds_up_to_the_unstreamed_answer(parts, cuts, data):
     assert streamed.model_dump(exclude_none=True) == whole.model_dump(exclude_none=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(REPLIES)
 def test_what_was_said_goes_back_as_it_came(parts):
     """Each signature on the part it came on, or on the text it ends."""

@@ -19,6 +19,7 @@ from muxi_llm.wire.openai.chat import (
 )
 from muxi_llm.wire.openai.reply import FAILURES
 from tests.support.bodies import CALL, HELLO, LOGPROBS, chat
+from tests.support.length import long
 
 
 def wire(model: str = "gpt-4") -> OpenAIChat:
@@ -324,7 +325,7 @@ def outcome(body: Any) -> Any:
 
 
 @given(CHOICES | SHAPES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=long(300, 100), deadline=None)
 def test_no_json_whatever_breaks_the_codec(choices: Any) -> None:
     """An answer that can be told on, or a `WireError`; never another exception."""
     told = outcome({"choices": choices})

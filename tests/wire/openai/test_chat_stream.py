@@ -16,6 +16,7 @@ from muxi_llm.wire.openai.reply import FAILURES
 from muxi_llm.wire.openai.stream import OpenAIStreamDecoder
 from tests.support.bodies import CALL, HELLO, LOGPROBS, USAGE, chat_stream, chunk, sse
 from tests.support.cuts import PLACES, bytewise, cut
+from tests.support.length import long
 
 INCOMPLETE = WireError("incomplete", "the stream ended without a finish_reason")
 
@@ -279,7 +280,7 @@ def test_pitfall_17_cut_at_any_byte(pieces: list[bytes], n: int) -> None:
 
 
 @given(st.lists(st.text(max_size=5), max_size=6), PLACES, st.sampled_from([b"\n", b"\r\n", b"\r"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 def test_cutting_does_not_matter(texts: list[str], places: list[int], end: bytes) -> None:
     """The chunks are those of the whole, whatever the reads and the line ends."""
     data = b"".join(chat_stream(*texts)).replace(b"\n", end)
@@ -300,7 +301,7 @@ CHOICES = st.lists(st.dictionaries(NAMES, SHAPES), max_size=2)
 
 
 @given(CHOICES | SHAPES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=long(300, 100), deadline=None)
 def test_no_json_whatever_breaks_the_codec(choices: Any) -> None:
     """Values or a `WireError`, never another exception; and what was read can be told on."""
     body = {"choices": choices}

@@ -15,6 +15,7 @@ from muxi_llm.wire.base import Ledger, Profile, WireError, dumps
 from muxi_llm.wire.openai.embeddings import OpenAIEmbeddings
 from muxi_llm.wire.vectors import floats
 from tests.support.bodies import embeddings
+from tests.support.length import long
 
 
 def packed(*numbers: float) -> str:
@@ -86,7 +87,7 @@ def test_embeddings_are_not_streamed() -> None:
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), max_size=20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 def test_floats_are_exact(numbers: list[float]) -> None:
     """Every 32-bit float comes back as it was."""
     assert floats(packed(*numbers)) == numbers

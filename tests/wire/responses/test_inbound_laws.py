@@ -15,6 +15,7 @@ from muxi_llm.wire.responses.inbound_request import Conversation
 from muxi_llm.wire.responses.inbound_tools import Toolbox
 from tests.support.bodies import chat, chunk
 from tests.support.cuts import PLACES, cut
+from tests.support.length import long
 from tests.support.responses import (
     CITED,
     REASONER,
@@ -108,7 +109,7 @@ PARAMETERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(conversations(), PARAMETERS)
 def test_every_request_is_one_by_the_vendors_types(messages, parameters):
     """Whatever the conversation; and nothing of the caller's is changed."""
@@ -117,7 +118,7 @@ def test_every_request_is_one_by_the_vendors_types(messages, parameters):
     assert (messages, parameters) == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(conversations())
 def test_a_conversation_there_and_back(messages):
     """Chat → items → chat is the same conversation, but for ids that were too long."""
@@ -166,7 +167,7 @@ def facts(value: ChatCompletion) -> dict[str, Any]:
     return value.model_dump(exclude_none=True)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=long(150, 50), deadline=None)
 @given(ITEMS.map(numbered), STATUSES, st.integers(1, 9), st.booleans(), st.booleans(), PLACES)
 def test_a_streamed_reply_is_the_unstreamed_one(items, status, size, deltas, repeat, places):
     """Whatever its items, however fragments and bytes are cut, whoever tells them."""
@@ -176,7 +177,7 @@ def test_a_streamed_reply_is_the_unstreamed_one(items, status, size, deltas, rep
     assert facts(codec.streamed(*cut(stream, places))) == facts(codec.whole(raw))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(ITEMS.map(numbered))
 def test_a_reply_sent_back_is_the_one_that_came(items):
     """Where the provider keeps responses, item by item; else without what could not be found."""
@@ -232,7 +233,7 @@ def chunks_of(deltas: list[dict[str, Any]], finish: str) -> list[ChatCompletionC
     return [*said_, build_value(ChatCompletionChunk, counted)]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=long(120, 40), deadline=None)
 @given(ANSWERS, FINISHES, st.integers(1, 9))
 def test_a_streamed_response_is_the_unstreamed_one(answer, finish, size):
     """Its events keep to the life-cycle, and the last one tells what a whole answer would be."""
@@ -241,7 +242,7 @@ def test_a_streamed_response_is_the_unstreamed_one(answer, finish, size):
     assert streamed[-1]["response"] == Asked().whole(raw)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=long(120, 40), deadline=None)
 @given(ANSWERS, FINISHES, st.randoms(use_true_random=False))
 def test_deltas_in_any_order(answer, finish, random):
     """The life-cycle is kept, and nothing said is lost."""
@@ -271,7 +272,7 @@ def _in_order(shuffled: list[dict[str, Any]], deltas: list[dict[str, Any]]) -> l
     return [queues[source(delta)].pop(0) for delta in shuffled]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=long(120, 40), deadline=None)
 @given(ANSWERS.filter(lambda answer: answer["content"] or "refusal" in answer or "tool_calls" in answer))
 def test_an_answer_sent_back_is_the_one_that_was_given(answer):
     """Chat → response → chat: text, calls, thinking and state, each as it was."""
@@ -295,7 +296,7 @@ def turns(draw: st.DrawFn) -> list[dict[str, Any]]:
     return items + draw(st.lists(st.sampled_from(calls), unique_by=id, min_size=not items, max_size=3))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=long(100, 33), deadline=None)
 @given(turns())
 def test_a_turn_through_a_chat_to_responses(turn):
     """Responses → chat → Responses: it reaches a provider of the same wire item by item, or says the same."""
