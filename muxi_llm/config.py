@@ -4,7 +4,7 @@ Set at run time (or leave to the environment)::
 
     muxi_llm.openai_api_key = "sk-..."             # OPENAI_API_KEY; the same for every provider
     muxi_llm.openai_base_url = "http://..."        # OPENAI_BASE_URL
-    muxi_llm.config.transport = "httpx2"           # MUXI_LLM_TRANSPORT: auto, httpx2 or fast
+    muxi_llm.config.transport = "httpx2"           # MUXI_LLM_TRANSPORT: auto, httpx2, fast, direct
     muxi_llm.config.mode = "strict"                # adapt (default), strict or passthrough
     muxi_llm.config.timeout = 30.0                 # seconds for each attempt
     muxi_llm.config.response_store = None          # where Responses are kept: "memory" (default), or yours
@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from muxi_llm.types.kept import ResponseStore
     from muxi_llm.types.prices import FixedPrice, Prices
 
-Transport = Literal["auto", "httpx2", "fast"]
+Transport = Literal["auto", "httpx2", "fast", "direct"]
 Mode = Literal["adapt", "strict", "passthrough"]
 
 transport: Transport | None = None
 """Which HTTP stack carries the calls; `None` leaves it to `MUXI_LLM_TRANSPORT`, then to `auto`: httpcore2's
 connections in a pool of this library's, or httpx2 where mocks or tracers have changed it. `httpx2`: always
-that. `fast` (extra `muxi-llm[fast]`): see `muxi_llm.transport.fast` for what it does otherwise."""
+that. `fast` (extra `muxi-llm[fast]`): see `muxi_llm.transport.fast` for what it does otherwise. `direct`
+(extra `muxi-llm[gateway]`): what the gateway makes of `auto`, see `muxi_llm.transport.direct`."""
 
 mode: Mode = "adapt"
 """What happens to a request a provider cannot take as it is: adapted, refused, or sent unchanged."""

@@ -94,6 +94,10 @@ class Runtime:
             from muxi_llm.transport import fast  # noqa: PLC0415 - an extra, and only one of the two is loaded
 
             return BlockingIO(fast.BlockingFast()) if blocking else AsyncIO(fast.AsyncFast())
+        if transport == "direct" and not blocking:
+            from muxi_llm.transport import direct  # noqa: PLC0415 - likewise
+
+            return AsyncIO(direct.AsyncDirect())
         if transport == "httpx2":
             from muxi_llm.transport import httpx2  # noqa: PLC0415 - likewise
 
@@ -314,9 +318,10 @@ class Prepared:
         return _told(_kept(AsyncStream(answer)) if isinstance(answer, StreamFlow) else answer)
 
 
-def port() -> IO:
-    """The port of async calls, as it is configured."""
-    return _runtime.port(config.settings().transport, blocking=False)
+def port(auto: str = "auto") -> IO:
+    """The port of async calls, as it is configured. auto: the transport where that is nobody's choice."""
+    transport = config.settings().transport
+    return _runtime.port(auto if transport == "auto" else transport, blocking=False)
 
 
 def _kept(stream: Any) -> Any:

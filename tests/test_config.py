@@ -117,7 +117,7 @@ def test_the_settings_as_they_come():
     assert config.settings() == Settings("auto", "adapt", 600.0, FallbackSettings())
 
 
-@pytest.mark.parametrize("transport", ["auto", "httpx2", "fast"])
+@pytest.mark.parametrize("transport", ["auto", "httpx2", "fast", "direct"])
 def test_the_transport(monkeypatch, transport):
     """The environment; an attribute wins over it."""
     monkeypatch.setenv("MUXI_LLM_TRANSPORT", transport)
@@ -132,7 +132,7 @@ def test_the_transport(monkeypatch, transport):
         (
             "transport",
             "carrier pigeon",
-            "muxi_llm.config.transport must be one of auto, httpx2, fast, not 'carrier pigeon'",
+            "muxi_llm.config.transport must be one of auto, httpx2, fast, direct, not 'carrier pigeon'",
         ),
         ("mode", "lenient", "muxi_llm.config.mode must be one of adapt, strict, passthrough, not 'lenient'"),
         ("timeout", 0, "muxi_llm.config.timeout must be seconds above 0, not 0"),

@@ -75,6 +75,7 @@ INHERITED = {
     *("audio", "content_type", "chunks", "rows_of", "texts", "usage_of"),
     *("connect_tcp", "connection_lost", "connection_made", "data_received", "eof_received", "get_extra_info"),
     *("pause_writing", "renew", "resume_writing", "start_tls", "wait", "wire_for", "write"),
+    *("on_body", "on_header", "on_headers_complete", "on_message_begin", "on_message_complete"),
     *("is_mergeable", "is_shareable", "pool_of", "random"),
     *("batch_of", "content_of", "file_of", "following", "line", "loaded", "token_of", "told", "value_of"),
 }
@@ -83,7 +84,8 @@ INHERITED = {
 SDK_LINES = 7000
 CODECS_AND_PROVIDERS = ("wire/", "providers/")
 SWITCHED_ON = tuple(
-    f"transport/{name}" for name in ("addresses", "fast", "fetch", "llama_cpp", "media_types", "scripted")
+    f"transport/{name}"
+    for name in ("addresses", "direct", "fast", "fetch", "llama_cpp", "media_types", "scripted")
 )
 ROOMS = {
     "presets": (2500, ("presets/",)),

@@ -183,7 +183,7 @@ def test_a_timeout_without_end(monkeypatch: pytest.MonkeyPatch, upstream: Upstre
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     monkeypatch.setenv("OPENAI_BASE_URL", upstream.url)
     upstream.respond = echo
-    for transport in ("auto", "httpx2", "fast"):
+    for transport in ("auto", "httpx2", "fast", "direct"):
         config.transport = transport
         answer = ChatCompletion.create(model="openai/gpt-4", messages=HI, timeout=float("inf"))
         assert answer.choices[0].message.content == "Hi"

@@ -172,7 +172,7 @@ class Visit:
 
     def _own(self, content: bytes) -> Own:
         settings = self._state.settings
-        self.told.io = timed = TimedIO(runtime.port(), self.told)
+        self.told.io = timed = TimedIO(runtime.port("direct"), self.told)
         return Own(
             url=LOCAL_URL,
             base_url=LOCAL_URL,

@@ -151,13 +151,9 @@ class Backend(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore2.AsyncNetworkStream:
         loop = asyncio.get_running_loop()
-        # Where the first address says nothing, the second is tried after that time (RFC 8305); not in uvloop.
-        # A race cancelled as it is won drops the socket unclosed, and an address has nothing to race.
-        races = isinstance(loop, asyncio.BaseEventLoop) and not ADDRESS.fullmatch(host)
-        eager: Any = {"happy_eyeballs_delay": 0.25} if races else {}
         try:
             async with asyncio.timeout(timeout):
-                connected = await loop.create_connection(Stream, host, port, **eager)
+                connected = await loop.create_connection(Stream, host, port, **racing(loop, host))
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout from error
         except OSError as error:  # asyncio says of every refusal that the connect call failed
@@ -165,3 +161,12 @@ class Backend(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectError(why) from error
         stream: Stream = connected[1]
         return stream
+
+
+def racing(loop: asyncio.AbstractEventLoop, host: str) -> Any:
+    """What `create_connection` is told so that, where the first address says nothing, the second is tried
+    after that time (RFC 8305); not in uvloop. A race cancelled as it is won drops the socket unclosed, and an
+    address has nothing to race.
+    """
+    races = isinstance(loop, asyncio.BaseEventLoop) and not ADDRESS.fullmatch(host)
+    return {"happy_eyeballs_delay": 0.25} if races else {}

@@ -42,7 +42,7 @@ class BlockingPool:
     """Sends over shared connections (thread-safe)."""
 
     def __init__(self) -> None:
-        self._shelf = Shelf(Makers(httpcore2.ConnectionPool, deadlines.Backend()))
+        self._shelf = Shelf(Makers(httpcore2.ConnectionPool, deadlines.Backend()).connection)
         self._lock = threading.Lock()
 
     @cached_property
@@ -165,7 +165,7 @@ class _LoopsPool:
     """One event loop's connections."""
 
     def __init__(self) -> None:
-        self._shelf = Shelf(Makers(httpcore2.AsyncConnectionPool, asyncio_sockets.Backend()))
+        self._shelf = Shelf(Makers(httpcore2.AsyncConnectionPool, asyncio_sockets.Backend()).connection)
 
     async def sent(self, target: Target, request: httpcore2.Request, deadline: Deadline) -> tuple[Any, Any]:
         while True:

@@ -24,6 +24,7 @@ except ImportError:  # private, and moved: then whoever has a proxy is httpx2's 
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
 
     from muxi_llm.transport.deadlines import Deadline
     from muxi_llm.transport.uploads import Opened
@@ -78,27 +79,48 @@ def request_of(call: WireCall, target: Target, deadline: Deadline, body: Opened)
 
 def head_of(response: httpcore2.Response) -> tuple[Reply, Body]:
     """What the head says, and how to read the body. Raises `TransportError`."""
+    return reply_of(response.status, response.headers)
+
+
+def reply_of(status: int, raw: Iterable[tuple[bytes, bytes]]) -> tuple[Reply, Body]:
+    """The same, of a status and *raw* headers."""
     headers: dict[str, str] = {}
-    for raw, value in response.headers:
+    for said, value in raw:
         if value.isascii():
-            name, text = raw.decode("ascii").lower(), value.decode("ascii")
+            name, text = said.decode("ascii").lower(), value.decode("ascii")
             headers[name] = f"{headers[name]}, {text}" if name in headers else text
     check_headers(headers)
-    return Reply(response.status, headers, received=time.time()), Body(response.status, headers)
+    return Reply(status, headers, received=time.time()), Body(status, headers)
 
 
-class Makers:
-    """What makes connections: directly, or by the environment's proxies as they were at the beginning.
+class Surroundings:
+    """The environment's proxies as they were at the beginning, and who is trusted over TLS."""
+
+    def __init__(self) -> None:
+        # As httpx2 has them: the most particular first.
+        found = get_environment_proxies() if get_environment_proxies is not None else {}
+        self._proxies = sorted((URLPattern(pattern), url) for pattern, url in found.items())
+
+    def proxy_for(self, target: Target) -> str | None:
+        """The proxy's URL, `None` where there is none in between."""
+        return next((url for pattern, url in self._proxies if pattern.matches(target.parsed)), None)
+
+    @cached_property
+    def certificates(self) -> ssl.SSLContext:
+        """The system's, or the environment's (`SSL_CERT_FILE`)."""
+        return httpx2.create_ssl_context()
+
+
+class Makers(Surroundings):
+    """What makes connections: directly, or by a proxy.
 
     pool: httpcore2's, of either colour, for how it makes one connection alone.
     """
 
     def __init__(self, pool: Any, backend: Any) -> None:
+        super().__init__()
         self._pool = pool
         self._backend = backend
-        # As httpx2 has them: the most particular first.
-        found = get_environment_proxies() if get_environment_proxies is not None else {}
-        self._proxies = sorted((URLPattern(pattern), url) for pattern, url in found.items())
         self._makers: dict[tuple[bytes, bytes, int], Any] = {}
 
     def connection(self, target: Target) -> Any:
@@ -109,16 +131,12 @@ class Makers:
         return maker.create_connection(httpcore2.Origin(*target.origin))
 
     def _maker(self, target: Target) -> Any:
-        proxy = next((url for pattern, url in self._proxies if pattern.matches(target.parsed)), None)
+        proxy = self.proxy_for(target)
         return self._pool(
-            ssl_context=self._certificates if target.origin[0] == b"https" else None,
+            ssl_context=self.certificates if target.origin[0] == b"https" else None,
             proxy=_proxy(httpx2.Proxy(proxy)) if proxy else None,
             network_backend=self._backend,
         )
-
-    @cached_property
-    def _certificates(self) -> ssl.SSLContext:
-        return httpx2.create_ssl_context()
 
 
 def _proxy(proxy: httpx2.Proxy) -> httpcore2.Proxy:

@@ -11,7 +11,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from muxi_llm.transport.requests import Makers, Target
+    from collections.abc import Callable
+
+    from muxi_llm.transport.requests import Target
 
 MOST = 1000
 """Connections at once. This and the next two are the openai package's limits."""
@@ -22,8 +24,9 @@ IDLE_SECONDS = 5.0
 class Shelf:
     """Not thread-safe."""
 
-    def __init__(self, makers: Makers) -> None:
-        self._makers = makers
+    def __init__(self, made: Callable[[Target], Any]) -> None:
+        """made: a new connection, not connected. It tells `is_available`, and `has_expired` while idle."""
+        self._made = made
         self._stacks: dict[tuple[bytes, bytes, int], list[Any]] = {}
         self._row: dict[Any, tuple[Target, float]] = {}
         self._old: list[Any] = []
@@ -45,7 +48,7 @@ class Shelf:
             return None, False
         self._count += 1
         try:
-            return self._makers.connection(target), False
+            return self._made(target), False
         except BaseException:
             self._count -= 1
             raise

@@ -1,4 +1,4 @@
-"""Both transports in both colours, so that a scenario is written once."""
+"""All transports in all their colours, so that a scenario is written once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from muxi_llm.core.port import IO
 from muxi_llm.core.step import run_sync
+from muxi_llm.transport.direct import AsyncDirect
 from muxi_llm.transport.fast import AsyncFast, BlockingFast
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
 from muxi_llm.transport.pool import AsyncPool, BlockingPool
@@ -24,7 +25,15 @@ TRANSPORTS: dict[str, tuple[type, type]] = {
     "pool": (BlockingPool, AsyncPool),
     "httpx2": (BlockingHttpx2, AsyncHttpx2),
     "fast": (BlockingFast, AsyncFast),
+    "direct": (BlockingPool, AsyncDirect),
 }
+COLOURS = [
+    f"{name}-{colour}"
+    for name in TRANSPORTS
+    for colour in ("sync", "async")
+    if (name, colour) != ("direct", "sync")
+]
+"""The direct transport is the event loop's alone."""
 Scenario = Callable[[IO], Coroutine[Any, Any, Any]]
 
 
@@ -52,7 +61,7 @@ class Wired:
         return self.run(lambda io: io.send(call))
 
 
-@pytest.fixture(params=[f"{name}-{colour}" for name in TRANSPORTS for colour in ("sync", "async")])
+@pytest.fixture(params=COLOURS)
 def wired(request: pytest.FixtureRequest) -> Wired:
     """Each transport in each colour."""
     return Wired(*request.param.split("-"))

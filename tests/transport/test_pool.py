@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from muxi_llm.core.port import IO, TransportError
 from muxi_llm.transport import shelf
+from muxi_llm.transport.direct import AsyncDirect
 from muxi_llm.transport.pool import AsyncPool, BlockingPool
 from muxi_llm.transport.requests import Target, target_of
 from muxi_llm.transport.shelf import Shelf
@@ -36,10 +37,16 @@ def pooled(request: pytest.FixtureRequest) -> Wired:
     return Wired("pool", request.param)
 
 
+@pytest.fixture(params=["pool-sync", "pool-async", "direct-async"])
+def shelved(request: pytest.FixtureRequest) -> Wired:
+    """Who keeps connections on our shelf."""
+    return Wired(*request.param.split("-"))
+
+
 # --------------------------------------------------------------------------------- stale connections
 
 
-def test_a_connection_closed_as_the_request_comes_is_replaced(pooled: Wired, upstream: Upstream) -> None:
+def test_a_connection_closed_as_the_request_comes_is_replaced(shelved: Wired, upstream: Upstream) -> None:
     """The server had not seen the request when it gave up an idle connection: nothing was answered."""
     replies: Iterator[Callable[[], object]] = iter([lambda: 0, upstream.hang_up, lambda: 0])
     upstream.respond = lambda _: (next(replies)() and OK) or OK
@@ -48,20 +55,20 @@ def test_a_connection_closed_as_the_request_comes_is_replaced(pooled: Wired, ups
         assert (await io.send(call_to(upstream))).status == 200
         assert (await io.send(call_to(upstream, body=b"again"))).status == 200
 
-    pooled.run(scenario)
+    shelved.run(scenario)
     assert [request.body for request in upstream.requests] == [b"{}", b"again", b"again"]
     assert upstream.accepted == 2
 
 
-def test_a_new_connection_that_is_closed_is_a_failure(pooled: Wired, upstream: Upstream) -> None:
+def test_a_new_connection_that_is_closed_is_a_failure(shelved: Wired, upstream: Upstream) -> None:
     """The plan's to try again, not the pool's."""
     upstream.respond = lambda _: upstream.hang_up() or OK
     with pytest.raises(TransportError):
-        pooled.send(call_to(upstream))
+        shelved.send(call_to(upstream))
     assert len(upstream.requests) == 1
 
 
-def test_half_an_answer_is_not_asked_for_again(pooled: Wired) -> None:
+def test_half_an_answer_is_not_asked_for_again(shelved: Wired) -> None:
     """A byte of it was paid for."""
     whole = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
     said = iter([[whole], [b"HTTP/1.1 100 Continue\r\n\r\n", 0.05, "hang up"], [whole]])
@@ -80,7 +87,7 @@ def test_half_an_answer_is_not_asked_for_again(pooled: Wired) -> None:
             with pytest.raises(TransportError):
                 await io.send(call)
 
-        pooled.run(scenario)
+        shelved.run(scenario)
         assert server.accepted == 1
 
 
@@ -88,16 +95,16 @@ def test_half_an_answer_is_not_asked_for_again(pooled: Wired) -> None:
 
 
 def test_more_calls_than_connections_wait_for_one(
-    pooled: Wired, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    shelved: Wired, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However they come, each is answered."""
     monkeypatch.setattr(shelf, "MOST", 2)
     upstream.respond = lambda received: Respond(body=received.body, delay=0.005)
     bodies = [b"%d" % number for number in range(30)]
-    if pooled.colour == "async":
+    if shelved.colour == "async":
 
         async def all_at_once() -> list[bytes]:
-            pool = AsyncPool()
+            pool = shelved.kind()
             calls = [pool.send(call_to(upstream, body=body)) for body in bodies]
             return [reply.content for reply in await asyncio.gather(*calls)]
 
@@ -118,7 +125,7 @@ def test_more_calls_than_connections_wait_for_one(
 
 
 def test_waiting_for_a_connection_is_a_calls_time(
-    pooled: Wired, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    shelved: Wired, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And who gave up is not in the others' way."""
     monkeypatch.setattr(shelf, "MOST", 1)
@@ -132,22 +139,23 @@ def test_waiting_for_a_connection_is_a_calls_time(
         await held.reader.close()
         assert (await io.send(call_to(upstream))).status == 200
 
-    pooled.run(scenario)
+    shelved.run(scenario)
 
 
+@pytest.mark.parametrize("kind", [AsyncPool, AsyncDirect])
 def test_a_cancelled_waiter_leaves_its_turn_to_the_next(
-    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    kind: type, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shelf, "MOST", 1)
     upstream.respond = lambda _: OK
 
     async def scenario() -> None:
-        pool = AsyncPool()
+        pool = kind()
         upstream.script = [Respond(chunks=[b"a", 30.0])]
         held = await pool.send(call_to(upstream, stream=True))
         first, second = (asyncio.create_task(pool.send(call_to(upstream))) for _ in range(2))
         await asyncio.sleep(0.01)
-        await held.reader.close()  # type: ignore[union-attr]  # a stream has one
+        await held.reader.close()
         first.cancel()
         assert (await second).status == 200
 
@@ -155,7 +163,7 @@ def test_a_cancelled_waiter_leaves_its_turn_to_the_next(
 
 
 def test_an_idle_connection_grows_old(
-    pooled: Wired, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    shelved: Wired, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the next call goes somewhere else."""
     upstream.respond = lambda _: OK
@@ -167,7 +175,7 @@ def test_an_idle_connection_grows_old(
             await io.send(call_to(other))
             assert await until(io, lambda: upstream.connections == 0)
 
-        pooled.run(scenario)
+        shelved.run(scenario)
 
 
 class Connection:
@@ -185,11 +193,6 @@ class Connection:
         return self.expired
 
 
-class Makers:
-    def connection(self, _: Target) -> Connection:
-        return Connection()
-
-
 class ShelfLaws(RuleBasedStateMachine):
     """Whatever happens: none is handed out twice or lost, and there are no more than there may be."""
 
@@ -198,7 +201,7 @@ class ShelfLaws(RuleBasedStateMachine):
         self.targets = [
             target for n in range(3) if (target := target_of(f"http://host{n}.test/")) is not None
         ]
-        self.shelf = Shelf(Makers())  # type: ignore[arg-type]
+        self.shelf = Shelf(lambda _: Connection())
         self.used: list[tuple[Target, Connection]] = []
         self.put_back: list[Connection] = []
         self.turn = 0

@@ -23,9 +23,9 @@ OK = Respond(json={"ok": True})
 SECRET = {"authorization": "Bearer sk-1"}
 
 
-@pytest.fixture(params=["pool-sync", "pool-async", "httpx2-sync", "httpx2-async"])
+@pytest.fixture(params=["pool-sync", "pool-async", "httpx2-sync", "httpx2-async", "direct-async"])
 def secured(request: pytest.FixtureRequest) -> Wired:
-    """The pool, and what it steps aside for: they are to behave alike."""
+    """The pool, what it steps aside for, and what steps aside for it: they are to behave alike."""
     return Wired(*request.param.split("-"))
 
 
