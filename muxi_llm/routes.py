@@ -51,7 +51,7 @@ class Try(NamedTuple):
 class Routes:
     """Deployments to choose from. Safe between threads."""
 
-    on_change: Callable[[Facts], None] | None = None
+    on_change: Callable[[], None] | None = None
     """Told when an attempt at a deployment begins, and when it is over."""
 
     def __init__(
@@ -172,7 +172,7 @@ class Watching:
 
     def _changed(self) -> None:
         if self._routes.on_change is not None:
-            self._routes.on_change(self.facts)
+            self._routes.on_change()
 
 
 def status_of(outcome: Outcome | None) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.sharing import Store
     from muxi_llm.gateway.state import State
     from muxi_llm.gateway.tracing import Tracing
-    from muxi_llm.routing.facts import Facts
     from muxi_llm.wire.inbound import Inbound
 
 
@@ -58,17 +56,14 @@ class Gateway:
         """Go on with *state*."""
         self.state = state
         self.metrics.configured(state)
-        state.routes.on_change = self._changed
         if self.sharing is not None:
-            self.sharing.routes = state.routes
+            self._share(self.sharing)
         tokens = state.settings.tokens
         self.admission = self._given or (Tokens(tokens) if tokens else Anybody())
 
-    def _changed(self, facts: Facts) -> None:
-        """An attempt at a deployment began, or is over."""
-        self.metrics.changed(facts)
-        if self.sharing is not None:
-            self.sharing.changed()
+    def _share(self, sharing: Sharing) -> None:
+        sharing.routes = self.state.routes
+        self.state.routes.on_change = sharing.changed
 
     def end_open(self) -> None:
         """The time is up: whatever is still open ends with an error of its protocol's."""
@@ -102,8 +97,7 @@ class Gateway:
 
     def _settled(self, told: Told, upstream_id: str = "") -> None:
         """A request is over, however it ended."""
-        told.ended = time.perf_counter()
-        told.status = told.status or 500
+        told.end()
         if told.grant is not None:
             self.admission.settle(told)
         self.metrics.ended(told)
@@ -138,8 +132,7 @@ class Gateway:
             if not (is_scraped and settings.metrics_open):
                 told.principal = await self.admission.authenticate(incoming.headers)
             if is_scraped:
-                text = await to_thread.run_sync(self.metrics.text)
-                await respond(send, 200, {"content-type": CONTENT_TYPE}, text)
+                await respond(send, 200, {"content-type": CONTENT_TYPE}, await self.metrics.text())
                 return
             answers = own(incoming.method, incoming.path)
             if answers is None:
@@ -161,6 +154,7 @@ class Gateway:
             self.tracing = Tracing()
         self.sharing = sharing_of(self.state, self.metrics)
         if self.sharing is not None:
+            self._share(self.sharing)
             await to_thread.run_sync(self.sharing.begin)
         if self.reloader is not None:
             self.reloader.begin()
@@ -170,6 +164,7 @@ class Gateway:
             self.reloader.end()
         if self.sharing is not None:
             await to_thread.run_sync(self.sharing.end)
+        self.metrics.write()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

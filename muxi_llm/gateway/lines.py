@@ -73,7 +73,7 @@ def facts_of(told: Told, upstream_id: str) -> dict[str, Any]:
         "first_ms": _ms(told.answered - told.began) if told.streamed and told.answered else None,
         "input_tokens": read,
         "output_tokens": written,
-        "cost": _cost(told),
+        "cost": told.cost,
         "cache": None if report is None else report.cache_hit,
         "tries": list(map(_try, tries)) if log.isEnabledFor(logging.DEBUG) else None,
     }
@@ -91,9 +91,3 @@ def _try(one: Try) -> dict[str, Any]:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 3)
-
-
-def _cost(told: Told) -> float | None:
-    """USD."""
-    cost = None if told.report is None else told.report.cost
-    return None if cost is None else float(cost)

@@ -59,7 +59,16 @@ class Told:
     ready: float = 0.0
     answered: float = 0.0
     ended: float = 0.0
+    cost: float | None = None
+    """USD, where it is known; at the end."""
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def end(self) -> None:
+        """All is known."""
+        self.ended = time.perf_counter()
+        self.status = self.status or 500
+        cost = None if self.report is None else self.report.cost
+        self.cost = None if cost is None else float(cost)
 
     @property
     def result(self) -> int:

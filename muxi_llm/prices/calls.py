@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from muxi_llm.prices.cost import Cost, Part, Quote
@@ -78,8 +79,13 @@ def _sum(quotes: Sequence[Quote]) -> Quote:
 
 def _when(headers: Mapping[str, str]) -> datetime | None:
     """When the provider answered, by its own clock."""
+    return _moment(headers.get("date", ""))
+
+
+@lru_cache(16)  # answers of the same second are many
+def _moment(date: str) -> datetime | None:
     try:
-        when = parsedate_to_datetime(headers.get("date", ""))
+        when = parsedate_to_datetime(date)
     except (TypeError, ValueError):
         return None
     return when if when.tzinfo else when.replace(tzinfo=UTC)

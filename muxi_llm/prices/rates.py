@@ -77,7 +77,10 @@ def known_rates(provider: str, names: tuple[str, ...], how: Circumstances) -> Ra
             return _fixed_rates(_rows()[model], f"muxi-llm {muxi_llm.__version__}", model, how)
     # To the minute: list prices change with the time of day, and tables by `UpdatePrices` of genai-prices.
     when = (how.when or datetime.now(UTC)).replace(second=0, microsecond=0)
-    return _listed(provider, names, how._replace(when=when))
+    found = _looked_up(provider, names, how._replace(when=when))
+    if isinstance(found, str):
+        raise UnpricedError(found)
+    return found
 
 
 def _ids(provider: str, names: tuple[str, ...]) -> list[str]:
@@ -109,6 +112,14 @@ def _fixed_rates(price: FixedPrice, whose: str, model: str, how: Circumstances) 
 
 
 @lru_cache(1024)
+def _looked_up(provider: str, names: tuple[str, ...], how: Circumstances) -> Rates | str:
+    """`_listed`, or why there are none: a model without a price is asked for as often as any."""
+    try:
+        return _listed(provider, names, how)
+    except UnpricedError as why:
+        return str(why)
+
+
 def _listed(provider: str, names: tuple[str, ...], how: Circumstances) -> Rates:
     found = None
     for name in names:
