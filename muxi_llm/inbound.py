@@ -316,7 +316,7 @@ class Exchange:
 
     def headers(self, report: Report, *, stream: bool) -> dict[str, str]:
         """The provider's headers, and what the call was like as `x-muxi-*`."""
-        headers = {name: value for name, value in report.headers.items() if name.lower() not in FRAMING}
+        headers = {name: value for name, value in report.headers.items() if name not in FRAMING}
         headers["content-type"] = self.wire.content_type(report.headers, stream=stream)
         headers["x-muxi-model"] = report.model
         if report.cache_hit:

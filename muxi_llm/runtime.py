@@ -320,8 +320,8 @@ class Prepared:
 
 def port(auto: str = "auto") -> IO:
     """The port of async calls, as it is configured. auto: the transport where that is nobody's choice."""
-    transport = config.settings().transport
-    return _runtime.port(auto if transport == "auto" else transport, blocking=False)
+    chosen = config.settings().transport
+    return _runtime.port(auto if chosen == "auto" else chosen, blocking=False)
 
 
 def _kept(stream: Any) -> Any:

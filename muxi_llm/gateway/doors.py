@@ -8,7 +8,6 @@ from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
-from muxi_llm import runtime
 from muxi_llm.core.stream import AsyncStream
 from muxi_llm.errors import LOCAL_URL, MuxiLLMError, refusal
 from muxi_llm.gateway.alive import COMMENT, PINGS, Alive
@@ -57,6 +56,12 @@ DOORS: dict[str, Door] = {
 """By path, below the prefix and `/v1`."""
 
 
+SOON = 0.1
+"""Seconds after which it is looked whether the client is there still. To look costs a task, and many answers
+are there before.
+"""
+
+
 def ended() -> MuxiLLMError:
     """The error of an answer that the gateway's end cut short."""
     return refusal(503, "the gateway is shutting down; ask again", type="server_error", retry_after=1)
@@ -82,6 +87,7 @@ class Visit:
         self._door = door or DOORS[incoming.path]
         self._passing = Passing(incoming.path, forwarded(incoming.headers), incoming.query)
         self._work: asyncio.Task[Any] | None = None
+        self._watch: asyncio.Future[None] | asyncio.TimerHandle
         self._is_ended = False
         self._exchange: Exchange | None = None
         self._alive: Alive | None = None
@@ -99,12 +105,11 @@ class Visit:
             self.told.ready = time.perf_counter()
             self._work = work = asyncio.current_task()
             assert work is not None
-            watch = asyncio.ensure_future(self._incoming.gone())
-            watch.add_done_callback(partial(self._left, work))
+            self._watch = asyncio.get_running_loop().call_later(SOON, self._look, work)
             try:
                 await self._answered(content)
             finally:
-                watch.cancel()
+                self._watch.cancel()
                 if self._alive is not None:
                     self._alive.over()
         except ClientGoneError:
@@ -126,6 +131,11 @@ class Visit:
         self._is_ended = True
         if self._work is not None:
             self._work.cancel()
+
+    def _look(self, work: asyncio.Task[Any]) -> None:
+        """Whether the client hangs up, from now on."""
+        self._watch = watch = asyncio.ensure_future(self._incoming.gone())
+        watch.add_done_callback(partial(self._left, work))
 
     def _left(self, work: asyncio.Task[Any], watch: asyncio.Future[None]) -> None:
         """The client hung up: nothing is worth going on with."""
@@ -154,9 +164,13 @@ class Visit:
     async def _admitted(self, said: bytes | Json, own: Own) -> Exchange:
         """The exchange, as it may be done. Raises the refusal the client is to read."""
         exchange = Exchange(self._door, said, own)
-        assert self._asked is not None  # by `_choose`
-        self.told.grant = grant = await self._admission.admit(self.told.principal, self._asked)
-        return Exchange(self._door, said, own) if grant.model or grant.without else exchange
+        asked = self._asked
+        assert asked is not None  # by `_choose`
+        self.told.grant = grant = await self._admission.admit(self.told.principal, asked)
+        if grant.model or grant.without:
+            exchange = Exchange(self._door, said, own)
+        self._asked = None  # it knows this visit: a ring that only a collection would find
+        return exchange
 
     def _said(self, content: bytes) -> bytes | Json:
         """The body, a form's as what it would say."""
@@ -172,7 +186,7 @@ class Visit:
 
     def _own(self, content: bytes) -> Own:
         settings = self._state.settings
-        self.told.io = timed = TimedIO(runtime.port("direct"), self.told)
+        self.told.io = timed = TimedIO(self._state.port, self.told)
         return Own(
             url=LOCAL_URL,
             base_url=LOCAL_URL,

@@ -111,6 +111,7 @@ class Metrics:
         self._routes: Routes
         self._under_way = 0
         self._is_due = False
+        self._is_shared = bool(os.environ.get(SHARED))
 
     def configured(self, state: State) -> None:
         """The names of models that a configuration has."""
@@ -141,7 +142,7 @@ class Metrics:
 
     def _rendered(self) -> bytes:
         registry = self._registry
-        if os.environ.get(SHARED):
+        if self._is_shared:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return _mended(generate_latest(registry))
@@ -159,7 +160,7 @@ class Metrics:
 
     def _soon(self) -> None:
         """Another worker may be asked, and reads what this one has written."""
-        if not self._is_due and os.environ.get(SHARED):
+        if self._is_shared and not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_later(PACE, self.write)
 

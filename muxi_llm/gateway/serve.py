@@ -7,6 +7,7 @@ error event ─► exit 0
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import secrets
@@ -196,6 +197,8 @@ def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None]) -> i
 def run(gateway: Gateway, listener: socket.socket) -> None:
     """Serve in this process, until told to end. Losses are told to who asked, not to this process."""
     warnings.simplefilter("ignore", AdaptationWarning)
+    gc.collect()
+    gc.freeze()  # what is there now stays: no collection need look through it
     HeldServer(gateway).run(sockets=[listener])
 
 

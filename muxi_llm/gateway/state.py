@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from muxi_llm import config
+from muxi_llm import config, runtime
 from muxi_llm.core.request import Candidate, ModelRef
 from muxi_llm.prices import price_of
 from muxi_llm.providers import registry
@@ -16,6 +17,7 @@ from muxi_llm.providers.voices import OPENAI_AUDIO
 from muxi_llm.routes import Place, Routes
 
 if TYPE_CHECKING:
+    from muxi_llm.core.port import IO
     from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Settings
     from muxi_llm.providers.base import Provider
 
@@ -34,6 +36,11 @@ class State:
         at_once = {one.name: one.at_once for one in settings.providers.values() if one.at_once}
         rules = replace(settings.rules, at_once=at_once)
         self.routes: Routes = Routes(places, rules, None if before is None else before.routes)
+
+    @cached_property
+    def port(self) -> IO:
+        """What requests are sent over: the gateway's own transport, where nobody has named one."""
+        return runtime.port("direct")
 
 
 class ConfiguredProvider(OpenAICompatible, register=False):

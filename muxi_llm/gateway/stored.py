@@ -137,7 +137,7 @@ class Keeping(Visit):
         told.grant = await self._admission.admit(told.principal, asked)
         provider = keeper_of(self._state, place)
         seal = seal_of(self._state, provider, place, self.told.principal.id)
-        self.told.io = timed = TimedIO(runtime.port(), self.told)
+        self.told.io = timed = TimedIO(self._state.port, self.told)
         given = {**given, **self._opened(seal, given), "provider": provider.name, **self._options()}
         if model:
             given["model"] = f"{provider.name}/{model}"

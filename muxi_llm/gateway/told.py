@@ -61,6 +61,9 @@ class Told:
     ended: float = 0.0
     cost: float | None = None
     """USD, where it is known; at the end."""
+    own: float | None = None
+    """Seconds that were the gateway's, from the whole request to the answer's head; at the end. `None` where
+    that is not known: nobody answered, or the client was slow to send or to take."""
     facts: dict[str, Any] = field(default_factory=dict)
 
     def end(self) -> None:
@@ -69,6 +72,8 @@ class Told:
         self.status = self.status or 500
         cost = None if self.report is None else self.report.cost
         self.cost = None if cost is None else float(cost)
+        self.own = self._own()
+        self.io = None  # it knows this: a ring that only a collection would find
 
     @property
     def result(self) -> int:
@@ -82,11 +87,7 @@ class Told:
         """Every attempt at a deployment, in order."""
         return [one for candidate in self.chosen for one in getattr(candidate.watch, "tries", ())]
 
-    @property
-    def own(self) -> float | None:
-        """Seconds that were the gateway's own, from the whole request to the answer's head; `None` where that
-        is not known: nobody answered, or the client was slow to send or to take.
-        """
+    def _own(self) -> float | None:
         if self.report is None or self.io is None or not (self.ready and self.answered):
             return None
         waited = self.io.waited

@@ -186,6 +186,8 @@ def _details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _count(usage: Mapping[str, Any], name: str) -> Any:
     count = usage.get(name)
+    if type(count) is int and 0 <= count < HUGE:  # nearly always, or it is not there
+        return count
     if count is None:
         return 0
     if isinstance(count, bool) or not isinstance(count, int | float | Decimal) or not 0 <= count < HUGE:

@@ -62,6 +62,8 @@ def own_rates(
 
     prices: for this call alone, before those of the configuration.
     """
+    if prices is None and not config.own_prices():
+        return None
     books = ((price_book(prices, "prices"), "prices="), (config.own_prices(), "muxi_llm.config.prices"))
     for book, whose in books:
         for model in (*_ids(provider, names), f"{provider}/*"):

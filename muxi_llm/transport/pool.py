@@ -24,7 +24,7 @@ from muxi_llm.transport.faults import FAULTS
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
 from muxi_llm.transport.loops import PerLoop
 from muxi_llm.transport.readers import LATE, AsyncReader, BlockingReader
-from muxi_llm.transport.requests import Makers, Target, head_of, request_of, target_of
+from muxi_llm.transport.requests import Makers, Target, reply_of, request_of, target_of
 from muxi_llm.transport.shelf import Shelf
 from muxi_llm.transport.untouched import is_untouched
 from muxi_llm.transport.uploads import aopened, opened
@@ -64,7 +64,7 @@ class BlockingPool:
                     self._give(target, open_.pop())
 
             try:
-                reply, body = head_of(response)
+                reply, body = reply_of(response.status, response.headers)
             except BaseException:
                 close()
                 raise
@@ -149,7 +149,7 @@ class AsyncPool:
                             await pool.give(target, given)
 
                 try:
-                    reply, body = head_of(response)
+                    reply, body = reply_of(response.status, response.headers)
                 except BaseException:
                     await close()
                     raise

@@ -77,13 +77,8 @@ def request_of(call: WireCall, target: Target, deadline: Deadline, body: Opened)
     )
 
 
-def head_of(response: httpcore2.Response) -> tuple[Reply, Body]:
-    """What the head says, and how to read the body. Raises `TransportError`."""
-    return reply_of(response.status, response.headers)
-
-
 def reply_of(status: int, raw: Iterable[tuple[bytes, bytes]]) -> tuple[Reply, Body]:
-    """The same, of a status and *raw* headers."""
+    """What a head of *status* and *raw* headers says, and how to read the body. Raises `TransportError`."""
     headers: dict[str, str] = {}
     for said, value in raw:
         if value.isascii():
