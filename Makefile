@@ -7,7 +7,7 @@ BENCH := .venv-bench/bin
 # What other packages' versions can break.
 QUICK := tests/drop_in tests/core tests/harness tests/kept tests/providers tests/transport tests/utils tests/wire
 
-.PHONY: demo test test-long check newest oldest nightly bench conformance ecosystem format live recordings table clean help
+.PHONY: demo test test-long check newest oldest nightly bench conformance ecosystem format live recordings docs chart package sbom clean help
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -59,11 +59,24 @@ live: $(VENV)/.dev ## ask a real provider and keep what it answers: make live PR
 recordings: $(VENV)/.dev ## which recorded traffic is replayed, by provider and feature, and why the rest is not
 	@$(BIN)/python -m tests.recordings
 
-table: $(VENV)/.dev ## write the README's table of providers anew
-	@$(BIN)/python -m tests.test_provider_table
+docs: $(VENV)/.dev ## build the documents into build/site, warnings as errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+chart: $(VENV)/.dev ## draw the documents' chart of bench/results anew
+	@$(BIN)/python -m bench.ratios
+
+package: $(VENV)/.dev ## wheel and sdist into dist/, and each extra tried alone in an empty environment
+	@rm -rf dist
+	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@$(BIN)/python -c 'from setuptools.build_meta import build_sdist; build_sdist("dist")' >/dev/null
+	@$(BIN)/python tests/package.py dist/*.whl
+
+sbom: $(VENV)/.dev ## what is installed with us, as CycloneDX, in dist/sbom.json
+	@mkdir -p dist
+	@$(BIN)/python -m cyclonedx_py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json $(BIN)/python
 
 clean: ## remove every environment and cache
-	rm -rf $(VENV) .venv-* .coverage* .hypothesis .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .venv-* .coverage* .hypothesis .mypy_cache .ruff_cache build dist *.egg-info
 
 $(VENV)/.base:
 	@.ci/venv "$(PYTHON)" $(VENV)

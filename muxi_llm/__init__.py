@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from muxi_llm import aliases
 from muxi_llm.loading import loading
 
-__version__ = "0.2.0"
+VERSION = __version__ = "0.2.0"
+"""Ours, though every other name of the openai package is here too."""
 
 if TYPE_CHECKING:
     from muxi_llm import config as config
@@ -108,7 +109,7 @@ _MODULES = {
 # Names whose package is an extra: `from muxi_llm import *` must work without it.
 _EXTRA = set() if find_spec("anthropic") else {"Anthropic", "AsyncAnthropic"}
 
-__all__ = ["__version__", "config", "harness", "runtime", *sorted(_HOME.keys() - _EXTRA)]  # noqa: PLE0604 - all of them are strings
+__all__ = ["VERSION", "__version__", "config", "harness", "runtime", *sorted(_HOME.keys() - _EXTRA)]  # noqa: PLE0604 - all of them are strings
 
 _PER_PROVIDER = ("_api_key", "_keys", "_base_url")
 """Settings that there are for every provider."""

@@ -1,4 +1,4 @@
-"""The public API's types are part of it: `tests/typing` and the README's programs, by mypy and pyright."""
+"""The public API's types are part of it: `tests/typing` and the documents' programs, by mypy and pyright."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,6 @@ from tests.support.world import snippets
 
 ROOT = Path(__file__).parents[1]
 TYPING = ROOT / "tests" / "typing"
-HEAD = "import muxi_llm\nfrom muxi_llm import ChatCompletion, OpenAI\n"
-"""What a block of the README may take for granted."""
-
 Error = tuple[str, int]
 """A file's name and a line."""
 
@@ -48,18 +44,17 @@ def run(checker: str, *arguments: str) -> str:
 @pytest.mark.timeout(320)
 @pytest.mark.parametrize("checker", [by_mypy, by_pyright])
 def test_types(checker, tmp_path: Path) -> None:
-    """`api.py` and every program of the README have no error, `mistakes.py` has one on each line so marked."""
+    """`api.py` and every program of the documents have no error, `mistakes.py` has one on each line so marked."""
     mistakes = (TYPING / "mistakes.py").read_text().splitlines()
     marked = {("mistakes.py", n) for n, line in enumerate(mistakes, 1) if line.endswith("# told")}
-    paths = [TYPING / "api.py", TYPING / "mistakes.py", *readmes_programs(tmp_path)]
+    paths = [TYPING / "api.py", TYPING / "mistakes.py", *documented(tmp_path)]
     assert set(checker(paths)) == marked
 
 
-def readmes_programs(folder: Path) -> Iterator[Path]:
-    """Each block of the README as a program of its own; one that awaits stands in a coroutine."""
-    for index, block in enumerate(snippets(ROOT / "README.md")):
-        awaits = "await " in block and "async def" not in block
-        body = "async def main() -> None:\n" + textwrap.indent(block, "    ") if awaits else block
-        path = folder / f"readme_{index}.py"
-        path.write_text(HEAD + body)
-        yield path
+def documented(folder: Path) -> Iterator[Path]:
+    """Each block of README and of the documents, which is a program of its own."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        for index, block in enumerate(snippets(page)):
+            path = folder / f"{page.stem}_{page.parent.name}_{index}.py"
+            path.write_text(block)
+            yield path
