@@ -107,7 +107,8 @@ ROOMS = {
         ("routing/", "routes.py", "groups.py", "gateway/", "commands/gateway/", "types/admission.py"),
     ),
     "governance": (4500, ("governance/", "types/admission.py", "types/login.py")),
-    "management of people": (2000, ("governance/api/", "governance/login/", "commands/governance/")),
+    "management of people": (2000, ("governance/api/", "governance/login/")),
+    "management from a terminal": (900, ("commands/governance/",)),
     "dashboard": (2500, ("dashboard/",)),
     "files and batches": (
         1500,

@@ -61,6 +61,15 @@ COMMANDS: dict[str, dict[str, Command]] = {
             "gateway",
         ),
     },
+    "govern": {
+        "keys": Command("governance.keys", "virtual keys of a gateway: made, limited, changed, blocked"),
+        "users": Command("governance.users", "who may use a gateway, and what"),
+        "teams": Command("governance.teams", "teams, who is in them, and what they may spend"),
+        "orgs": Command("governance.orgs", "organizations"),
+        "budgets": Command("governance.budgets", "all budgets there are, and what they are"),
+        "spend": Command("governance.spend", "what was spent, by whom and on what"),
+        "audit": Command("governance.audit", "every change there was, and whether the log of them is whole"),
+    },
     "release presets": {
         "mda": Command("mda", "presets as documents: digests, signatures, papers of a release", is_own=True),
         "llmix": Command("llmix", "releases of presets: publish, check, list, compare, go back", is_own=True),

@@ -81,7 +81,10 @@ def budgets_of(kind: str, owner: str, said: Row) -> list[dict[str, Any]]:
         for model, amount in (said.get("model_max_budget") or {}).items()
     ]
     found += [
-        (each["name"], {**{name: each[name] for name in EMPTY_BUDGET}, "amount": micro(each["max_budget"])})
+        (
+            each["name"],
+            {**{n: each[n] for n in EMPTY_BUDGET if n in each}, "amount": micro(each["max_budget"])},
+        )
         for each in said.get("budgets") or ()
     ]
     whose = {"scope": kind, "scope_id": owner}

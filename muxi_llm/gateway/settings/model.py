@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.routing.router import Rules
+from muxi_llm.types.login import LoginSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,6 +143,8 @@ class Settings:
     """Redis that several gateways share what is known of deployments by; "": each for itself."""
     id_secret: str = field(default="", repr=False)
     """What ids of files and batches are sealed with; "": each provider's own key."""
+    login: LoginSettings = field(default_factory=LoginSettings)
+    """How people log in, where there is governance."""
     source: str = ""
     """Where it was read."""
     notes: tuple[str, ...] = ()

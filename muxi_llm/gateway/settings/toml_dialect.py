@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from muxi_llm.gateway.settings.deployments import kind_of, rewriting_of, windows_of
+from muxi_llm.gateway.settings.login import login_of
 from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Server, Settings
 from muxi_llm.gateway.settings.reading import flag, level, one_of, seconds, secrets, table, text, whole
 from muxi_llm.routing.deployments import Deployment
@@ -30,6 +31,7 @@ def settings_of(top: Section) -> Settings:
     )
     if not backends:
         top.error("backend", 'there is none; write [[backend]] and model = "provider:model" below it')
+    auth = top.section("auth")
     settings = Settings(
         providers=providers,
         deployments=backends,
@@ -42,10 +44,12 @@ def settings_of(top: Section) -> Settings:
         log_level=top.take("log_level", level, "INFO"),
         windows=top.take("windows_file", text, "llmux-windows.sqlite3"),
         id_secret=top.take("id_secret", text, ""),
+        login=login_of(auth),
     )
     log = top.section("log")
     log.skip(request_details="no body is ever logged")
     log.end()
+    auth.end()
     top.end()
     return settings
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from muxi_llm.gateway.settings.deployments import kind_of, rewriting_of, windows_of
+from muxi_llm.gateway.settings.login import login_of
 from muxi_llm.gateway.settings.model import (
     Backoff,
     DeploymentSettings,
@@ -63,6 +64,7 @@ def settings_of(top: Section) -> Settings:
         tracing=is_traced(top.section("tracing")),
         windows=routing.take("windows_file", text, ""),
         id_secret=auth.take("id_secret", text, ""),
+        login=login_of(auth),
         redis=redis_of(top, is_shared=routing.take("distributed", flag, False)),
     )
     if auth.take("enabled", flag, False) and not settings.tokens:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from sqlalchemy import func, select
 
 from muxi_llm.governance.keys import hash_of
-from muxi_llm.governance.login.person import person_of
+from muxi_llm.governance.login.person import check_roles, person_of
 from muxi_llm.governance.login.provider import not_vouched
 from muxi_llm.governance.refusals import refused
 from muxi_llm.governance.roles import ADMIN, USER, Actor
@@ -57,7 +57,9 @@ class Logins:
         people: People,
         provider: Provider | None = None,
     ) -> None:
-        """provider: `None` where people log in by key alone."""
+        """provider: `None`: by key alone. Raises `InvalidRequestError` for a role that there is not."""
+        if settings.oidc is not None:
+            check_roles(settings.oidc)
         self.ttl, self.state_ttl = settings.ttl, settings.state_ttl
         self._sessions, self._records = sessions, records
         self._people, self._provider = people, provider

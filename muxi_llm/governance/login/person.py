@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from muxi_llm.errors import InvalidRequestError
 from muxi_llm.governance.refusals import refused
+from muxi_llm.governance.roles import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +43,13 @@ def person_of(claims: Mapping[str, Any], settings: OidcSettings) -> Person:
     if settings.roles and not role:
         raise refused(403, "none of your groups may log in here", "not_allowed")
     return Person(settings.issuer, str(claims["sub"]), email, _text(claim(claims, where["name"])), role)
+
+
+def check_roles(settings: OidcSettings) -> None:
+    """Raises `InvalidRequestError` where the configuration gives a role that there is not."""
+    for role in (*settings.roles.values(), settings.default_role):
+        if role and role not in ROLES:
+            raise InvalidRequestError(f"auth.oidc.roles: there is no role {role!r}; {', '.join(ROLES)} are")
 
 
 def claim(claims: Mapping[str, Any], path: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import select, update
 
-from muxi_llm.errors import APIStatusError
+from muxi_llm.errors import APIStatusError, InvalidRequestError
 from muxi_llm.governance.keys import hash_of, mint
 from muxi_llm.governance.login.logins import Logins, path_of
 from muxi_llm.governance.login.provider import Provider
@@ -148,6 +148,11 @@ def test_groups_are_roles_as_the_configuration_says(house: Make) -> None:
     one.server.person["realm"] = {"roles": ["others"]}
     with pytest.raises(APIStatusError, match="none of your groups"):
         one.enter()
+
+
+def test_a_role_that_there_is_not_is_told_at_once(house: Make) -> None:
+    with pytest.raises(InvalidRequestError, match="there is no role 'boss'"):
+        house(roles={"admins": "boss"})
 
 
 def test_without_groups_a_role_stays_as_it_was_given(house: Make) -> None:
