@@ -1,6 +1,6 @@
 """What a request costs in the gateway: CPU of its own process, one worker, tokens and limits on.
 
-python -m bench.gateway [--requests N] [--rounds N]
+python -m bench.gateway [--requests N] [--rounds N] [--connections N]
 
 nginx stands beside it as the floor of what a proxy costs, where it is installed.
 """
@@ -8,7 +8,6 @@ nginx stands beside it as the floor of what a proxy costs, where it is installed
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import os
 import re
@@ -20,15 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from bench.upstream import ROOT, running
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
-HEADERS: Final = {"Authorization": "Bearer bench-token", "Content-Type": "application/json"}
 ASKED: Final = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 64}
 CONFIG: Final = """
 providers:
@@ -97,32 +95,35 @@ def nginx(origin: str) -> Iterator[tuple[str, int]]:
                 process.terminate()
 
 
-def cost(origin: str, pid: int, model: str, requests: int, *, stream: bool) -> float:
+def cost(origin: str, pid: int, model: str, requests: int, connections: int, *, stream: bool) -> float:
     """Microseconds of CPU a request, or an event of a stream, takes in process *pid*."""
-    client = http.client.HTTPConnection(urlsplit(origin).netloc)
     body = json.dumps({**ASKED, "model": model, **({"stream": True} if stream else {})})
-    for _ in range(max(requests // 10, 20)):
-        events = _events(client, body)
+    _loaded(origin, body, max(requests // 5, 2 * connections), connections)
     before = cpu(pid)
-    for _ in range(requests):
-        _events(client, body)
-    return (cpu(pid) - before) / (requests * (events if stream else 1)) * 1e6
+    events = _loaded(origin, body, requests, connections)
+    return (cpu(pid) - before) / (events if stream else requests) * 1e6
 
 
-def _events(client: http.client.HTTPConnection, body: str) -> int:
-    """Ask, and read the answer: the events in it."""
-    client.request("POST", "/v1/chat/completions", body, HEADERS)
-    reply = client.getresponse()
-    content = reply.read()
-    if reply.status != 200 or b"choices" not in content:
-        raise RuntimeError(f"{reply.status}: {content[:200]!r}")
-    return content.count(b"data: ")
+def _loaded(origin: str, body: str, requests: int, connections: int) -> int:
+    url = f"{origin}/v1/chat/completions"
+    command = [sys.executable, "-m", "bench.load", url, body, str(requests), str(connections)]
+    return int(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+class Row(NamedTuple):
+    """What is asked, and the microseconds it is to take at most. one_in: of how many requests."""
+
+    title: str
+    model: str
+    goal: int
+    stream: bool = False
+    one_in: int = 1
 
 
 ROWS: Final = (
-    ("a request, passed through", "passed", False, 150),
-    ("a request, translated", "translated", False, 300),
-    ("an event of a stream, passed through", "passed", True, 20),
+    Row("a request, passed through", "passed", 150),
+    Row("a request, translated", "translated", 300),
+    Row("an event of a stream, passed through", "passed", 20, stream=True, one_in=40),
 )
 
 
@@ -130,20 +131,33 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=32)
     given = parser.parse_args()
-    with running() as upstream, gateway(upstream.url) as (origin, pid):
-        for title, model, stream, goal in ROWS:
-            requests = given.requests // (40 if stream else 1)
-            runs = [cost(origin, pid, model, requests, stream=stream) for _ in range(given.rounds)]
-            print(f"{told(title, runs)}, goal {goal}")
-    if shutil.which("nginx"):
-        with running() as upstream, nginx(upstream.url) as (origin, pid):
-            runs = [cost(origin, pid, "passed", given.requests, stream=False) for _ in range(given.rounds)]
-            print(told("nginx, a request", runs))
+    with ExitStack() as running_on:
+        upstream = running_on.enter_context(running())
+        ours = running_on.enter_context(gateway(upstream.url))
+        floor = running_on.enter_context(nginx(upstream.url)) if shutil.which("nginx") else None
+        for row in ROWS:
+            runs: dict[str, list[float]] = {"gateway": [], "nginx": []}
+            for _ in range(given.rounds):  # in turns: a machine is not as fast in one minute as in the next
+                for name, served in (("gateway", ours), ("nginx", floor)):
+                    if served is not None and not (name == "nginx" and row.model != "passed"):
+                        asked = (row.model, given.requests // row.one_in, given.connections)
+                        runs[name].append(cost(*served, *asked, stream=row.stream))
+            told(row, runs)
 
 
-def told(title: str, runs: list[float]) -> str:
-    return f"{title:<40} {statistics.median(runs):7.1f} µs ({min(runs):.1f}-{max(runs):.1f})"
+def told(row: Row, runs: dict[str, list[float]]) -> None:
+    """Print what came of a row: nginx beside it, where that does the same, and how many times its cost."""
+    ours, floor = runs["gateway"], runs["nginx"]
+    line = f"{row.title:<38} {statistics.median(ours):7.1f} µs ({min(ours):.1f}-{max(ours):.1f})"
+    line += f", goal {row.goal}"
+    if floor:
+        ratio = statistics.median(mine / its for mine, its in zip(ours, floor, strict=True))
+        line += (
+            f"; nginx {statistics.median(floor):.1f} ({min(floor):.1f}-{max(floor):.1f}), {ratio:.1f} times"
+        )
+    print(line, flush=True)
 
 
 if __name__ == "__main__":
