@@ -46,7 +46,8 @@ def tell(told: Told, upstream_id: str = "") -> None:
     level = logging.ERROR if told.result >= 500 else logging.INFO
     if log.isEnabledFor(level):
         facts = {name: value for name, value in facts_of(told, upstream_id).items() if value is not None}
-        log.log(level, "request", extra={"facts": facts})
+        # Not `log.log`, which looks for who calls: a third of the line's time, for what no line says.
+        log.handle(log.makeRecord(log.name, level, "", 0, "request", (), None, extra={"facts": facts}))
 
 
 def facts_of(told: Told, upstream_id: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
@@ -114,7 +115,7 @@ class OpenAIProvider(OpenAICompatible):
         """Whether *model* is OpenAI's, or the server is."""
         if self._openais.match(model) is not None:
             return True
-        return (urlsplit(self.base_url).hostname or "").endswith(HOMES)
+        return _is_home(self.base_url)
 
     def profile(self, model: str) -> Profile:
         """Of the model a fine-tuned one or a deployment is named for."""
@@ -124,6 +125,11 @@ class OpenAIProvider(OpenAICompatible):
     def giver(self) -> str:
         """Another server gives in its own name."""
         return self.name if self._is_openai else urlsplit(self.base_url).netloc
+
+
+@lru_cache(256)
+def _is_home(url: str) -> bool:
+    return (urlsplit(url).hostname or "").endswith(HOMES)
 
 
 HOMES = ("openai.com", "azure.com")
