@@ -24,6 +24,7 @@ LONG_SIGNATURES: set[str] = {"with_options"}
 
 LAZY_IMPORTS = {
     "gateway/app.py:muxi_llm.gateway.redis_store",  # an extra
+    "governance/counters/choosing.py:muxi_llm.governance.counters.redis_store",  # likewise
     "gateway/app.py:muxi_llm.gateway.tracing",  # an extra
     "runtime.py:muxi_llm.transport",  # httpx2 or pyreqwest: only the one that is used, the other may be missing
     "utils/token_counter.py:tiktoken.registry",  # 138 ms, for those who count tokens

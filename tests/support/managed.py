@@ -13,9 +13,14 @@ import uvicorn
 from muxi_llm.governance.api.app import Management
 from muxi_llm.governance.api.asking import Asking
 from muxi_llm.governance.bounds import OwnKeys
+from muxi_llm.governance.login.browsers import Browsers
+from muxi_llm.governance.login.logins import Logins
+from muxi_llm.governance.login.routes import router
+from muxi_llm.governance.login.sessions import Sessions
 from muxi_llm.governance.store.bootstrap import Bootstrap
 from muxi_llm.governance.store.people import People
 from muxi_llm.governance.store.records import Records
+from muxi_llm.types.login import LoginSettings
 from tests.support.patience import until
 
 if TYPE_CHECKING:
@@ -28,12 +33,21 @@ class Managed:
     key of each role once `managed.peopled()`.
     """
 
-    def __init__(self, store: Store, own: OwnKeys | None = None, gateway: Gateway | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        own: OwnKeys | None = None,
+        gateway: Gateway | None = None,
+        login: LoginSettings | None = None,
+    ) -> None:
         self.records = Records(store)
         bootstrap = Bootstrap(store)
         self.first = bootstrap.begin()
-        asking = Asking(self.records, People(store), bootstrap)
-        self.app = Management(self.records, asking, bootstrap, own or OwnKeys(), gateway)
+        people = People(store)
+        self.logins = Logins(login or LoginSettings(), Sessions(store), self.records, people)
+        asking = Asking(self.records, people, bootstrap, Browsers(self.logins))
+        beside = [router(self.logins)]
+        self.app = Management(self.records, asking, bootstrap, own or OwnKeys(), gateway, beside)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         options = uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=5)
@@ -53,6 +67,7 @@ class Managed:
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
+        self.logins.close()
 
     def ask(self, method: str, path: str, by: str = "", /, **given: Any) -> httpx2.Response:
         headers = {"authorization": f"Bearer {by}"} if by else {}

@@ -2,5 +2,5 @@
 
 Reading order: `limits` (what is decided, on what numbers) → `counters` (whom the governor asks) → `shared`
 (the exchange with a store, and going on without) → `sqlite_store` (workers of one machine), `redis_store`
-(gateways on several).
+(gateways on several) → `choosing`.
 """

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from muxi_llm.governance.keys import hash_of
 from muxi_llm.governance.login.person import check_roles, person_of
-from muxi_llm.governance.login.provider import not_vouched
+from muxi_llm.governance.login.provider import Provider, not_vouched
 from muxi_llm.governance.refusals import refused
 from muxi_llm.governance.roles import ADMIN, USER, Actor
 from muxi_llm.governance.shapes import USER as USERS
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from muxi_llm.governance.login.person import Person
-    from muxi_llm.governance.login.provider import Provider
     from muxi_llm.governance.login.sessions import Session, Sessions
     from muxi_llm.governance.store.records import Records
     from muxi_llm.types.login import LoginSettings
@@ -49,20 +48,20 @@ class In(NamedTuple):
 class Logins:
     """Blocks; safe between threads. Raises `StoreAwayError`, and refusals of 401, 403, 404, 502, 503."""
 
-    def __init__(
-        self,
-        settings: LoginSettings,
-        sessions: Sessions,
-        records: Records,
-        people: People,
-        provider: Provider | None = None,
-    ) -> None:
-        """provider: `None`: by key alone. Raises `InvalidRequestError` for a role that there is not."""
+    def __init__(self, settings: LoginSettings, sessions: Sessions, records: Records, people: People) -> None:
+        """Raises `InvalidRequestError` for a role that there is not."""
+        self._provider: Provider | None = None
         if settings.oidc is not None:
             check_roles(settings.oidc)
+            self._provider = Provider(settings.oidc)
         self.ttl, self.state_ttl = settings.ttl, settings.state_ttl
         self._sessions, self._records = sessions, records
-        self._people, self._provider = people, provider
+        self._people = people
+
+    def close(self) -> None:
+        """No more."""
+        if self._provider is not None:
+            self._provider.close()
 
     # ---------------------------------------------------------------------------------------- in
 

@@ -12,13 +12,13 @@ from sqlalchemy import select, update
 from muxi_llm.errors import APIStatusError, InvalidRequestError
 from muxi_llm.governance.keys import hash_of, mint
 from muxi_llm.governance.login.logins import Logins, path_of
-from muxi_llm.governance.login.provider import Provider
 from muxi_llm.governance.login.sessions import Sessions
 from muxi_llm.governance.roles import ADMIN, Actor
 from muxi_llm.governance.shapes import KEY, USER
 from muxi_llm.governance.store.audit import Asked
 from muxi_llm.governance.store.engine import Store
 from muxi_llm.governance.store.migrate import migrate
+from muxi_llm.governance.store.people import People
 from muxi_llm.governance.store.records import Records
 from muxi_llm.governance.store.schema import audit, keys, logins, users
 from muxi_llm.types.login import LoginSettings, OidcSettings
@@ -27,25 +27,6 @@ from tests.support.oidc import CLIENT, SECRET, OidcProvider, sent_back
 BACK = "http://127.0.0.1:1/auth/oidc/callback"
 BY = Asked(Actor(role=ADMIN), "user/new")
 STRANGER = Asked(Actor(), "auth/login", ip="192.0.2.7")
-
-
-class Known:
-    """Who there is, read from the store each time."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def of_key(self, hashed: str) -> Actor | None:
-        with self._store.reading() as connection:
-            row = connection.execute(select(keys).where(keys.c.hash == hashed)).first()
-        if row is None or row.blocked:
-            return None
-        return Actor(row.role, row.user_id, row.id, row.kind)
-
-    def of_user(self, user: str) -> Actor | None:
-        with self._store.reading() as connection:
-            row = connection.execute(select(users).where(users.c.id == user)).first()
-        return None if row is None or row.blocked else Actor(row.role, user)
 
 
 class House(NamedTuple):
@@ -97,18 +78,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def house(store: Store, server: OidcProvider) -> Iterator[Make]:
-    made: list[Provider] = []
+    made: list[Logins] = []
 
     def make(**given: Any) -> House:
         clock = [1_700_000_000.0]
         settings = LoginSettings(OidcSettings(server.url, CLIENT, BACK, SECRET, **given))
-        assert settings.oidc is not None
-        made.append(Provider(settings.oidc))
         records = Records(store, lambda: clock[0])
         sessions = Sessions(store, lambda: clock[0])
-        return House(
-            Logins(settings, sessions, records, Known(store), made[-1]), store, records, server, clock
-        )
+        made.append(Logins(settings, sessions, records, People(store, lambda: clock[0])))
+        return House(made[-1], store, records, server, clock)
 
     yield make
     for one in made:
@@ -220,7 +198,7 @@ def test_a_session_is_over_when_its_time_is_its_user_is_or_somebody_leaves(house
 def test_a_session_by_a_key_ends_with_the_key(house: Make) -> None:
     one = house()
     minted = mint(b"x" * 32)
-    one.records.create(BY, KEY, {"token_id": "k"}, hash=minted.hash, role="proxy_admin")
+    one.records.create(BY, KEY, {"token_id": "k", "key_type": "management"}, hash=minted.hash)
     name = one.logins.by_key(minted.secret, STRANGER).name
     assert one.who(name).key == "k"
     with one.store.writing() as connection:  # rotated: who has the old one is out
@@ -269,7 +247,7 @@ def test_a_login_that_takes_too_long_or_is_another_provider_s(house: Make) -> No
 def test_whoever_reads_the_store_can_be_nobody(house: Make) -> None:
     one = house()
     minted = mint(b"x" * 32)
-    one.records.create(BY, KEY, {"token_id": "k"}, hash=minted.hash, role="proxy_admin")
+    one.records.create(BY, KEY, {"token_id": "k", "key_type": "management"}, hash=minted.hash)
     names = [one.enter(), one.logins.by_key(minted.secret, STRANGER).name]
     _, held = one.logins.begin("/")
     with one.store.reading() as connection:
