@@ -155,6 +155,7 @@ def test_many_streams_of_which_half_are_left_leave_nothing_open() -> None:
             client.close()
         facts = served.app.state.routes.router.facts["openai/m"]
         until(lambda: facts.in_flight == streams // 2)
+        until(lambda: upstream.connections == streams // 2)
         go.set()
         for client in clients[1::2]:
             client.settimeout(60)
@@ -182,8 +183,21 @@ def chunked(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
-FAULTS: dict[str, tuple[bytes | float, ...]] = {
+def dripped(data: bytes) -> tuple[bytes | float, ...]:
+    """A byte at a time, and long before it is whole the time is up."""
+    return tuple(piece for number in range(len(data)) for piece in (data[number : number + 1], 0.2))
+
+
+FAULTS: dict[str, tuple[bytes | float | None, ...]] = {
     "silence": (HANG,),
+    "a drop at a time": (
+        OK + b"content-length: 500\r\n\r\n",
+        *dripped(b'{"id": "a", "choices": [], "x": ""}'),
+    ),
+    "a stream, a drop at a time": (STREAM, *(drop for _ in range(40) for drop in (chunked(b"d"), 0.2))),
+    "a reset": (None,),
+    "a reset after the head": (OK + b"content-length: 50\r\n\r\n", None),
+    "a reset in a stream": (STREAM + chunked(b'data: {"id'), None),
     "nothing": (),
     "noise": (b"\x00\xff\xfe no HTTP\r\n\r\n",),
     "headers, then nothing": (OK + b"content-length: 50\r\n\r\n",),
@@ -204,14 +218,17 @@ def test_whatever_a_server_does_is_told_in_the_clients_protocol(path: str, fault
     for kind in KINDS:
         with (
             Rude(lambda: broken(fault)) as rude,
-            Served(serving(rude.url, kind, timeout=2.0 if fault == "silence" else 60.0)) as served,
+            Served(serving(rude.url, kind, timeout=1.0 if fault in SLOW else 60.0)) as served,
         ):
             for stream in (False, True):
                 reply = httpx2.post(served.url + path, json={**DOORS[path], "stream": stream}, timeout=120)
                 told_properly(path, reply)
 
 
-def broken(fault: str) -> Iterator[bytes | float]:
+SLOW = {"silence", "a drop at a time", "a stream, a drop at a time"}
+
+
+def broken(fault: str) -> Iterator[bytes | float | None]:
     yield from FAULTS[fault]
     raise OSError  # and the connection ends
 
@@ -226,6 +243,16 @@ def told_properly(path: str, reply: httpx2.Response) -> None:
     assert reply.status_code == 200
     ends = {"/v1/messages": "event: error", "/v1/responses": "response.failed"}.get(path, '"error"')
     assert ends in reply.text, reply.text[-300:]
+
+
+@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_falls_silent_in_its_answer_is_told_and_let_go(path: str, kind: str) -> None:
+    silent = Respond(chunks=[*beginning(kind), HANG], headers=EVENTS)
+    with Upstream(lambda _: silent) as upstream, Served(serving(upstream.url, kind, timeout=1.0)) as served:
+        told_properly(path, httpx2.post(served.url + path, json={**DOORS[path], "stream": True}, timeout=120))
+        assert upstream.closed_early.wait(30)
+        assert len(upstream.requests) == 1
 
 
 def test_a_server_that_refuses_is_told(refused: str) -> None:

@@ -180,10 +180,10 @@ def test_workers_count_together_log_lines_and_one_that_is_killed_is_started_agai
             for number in range(8):
                 httpx2.post(f"{served.url}/v1/chat/completions", json=ASKED)
                 until(lambda number=number: counted() == number + 1)
-            workers = children(served)
+            workers = served.workers
             os.kill(workers[0], signal.SIGKILL)
             until(lambda: "another one takes its place" in "".join(served.said))
-            until(lambda: len(children(served)) == 2)
+            until(lambda: len(served.workers) == 2)
             assert httpx2.post(f"{served.url}/v1/chat/completions", json=ASKED).status_code == 200
             until(lambda: counted() == 9)
             served.tell(signal.SIGTERM)
@@ -191,10 +191,3 @@ def test_workers_count_together_log_lines_and_one_that_is_killed_is_started_agai
     told = [json.loads(line) for line in served.said if '"message":"request"' in line]
     assert {line["path"] for line in told} == {"/chat/completions", "/metrics"}
     assert [line["tries"][0]["deployment"] for line in told if "model" in line] == ["house/m"] * 9
-
-
-def children(served: Serving) -> list[int]:
-    told = subprocess.run(
-        ["ps", "-o", "pid=,stat=", "--ppid", str(served.pid)], check=False, capture_output=True, text=True
-    )
-    return [int(line.split()[0]) for line in told.stdout.splitlines() if "Z" not in line]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterable
 
@@ -10,12 +11,13 @@ from tests.support.upstream import _hung_up_within, _read_request
 
 
 class Rude:
-    """*say* gives the bytes of each reply, numbers among them being pauses in seconds.
+    """*say* gives the bytes of each reply, numbers among them being pauses in seconds; `None` resets the
+    connection.
 
     hung_up: set when a client left before its reply was whole. accepted: connections ever opened.
     """
 
-    def __init__(self, say: Callable[[], Iterable[bytes | float]]) -> None:
+    def __init__(self, say: Callable[[], Iterable[bytes | float | None]]) -> None:
         self._say = say
         self.hung_up = threading.Event()
         self.accepted = 0
@@ -45,6 +47,11 @@ class Rude:
                     for piece in self._say():
                         if isinstance(piece, bytes):
                             connection.sendall(piece)
+                        elif piece is None:
+                            connection.setsockopt(
+                                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                            )
+                            return  # what is closed now is not ended, but torn
                         elif _hung_up_within(connection, piece):
                             raise BrokenPipeError
             except OSError:

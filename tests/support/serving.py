@@ -76,9 +76,17 @@ class Serving:
     def ended(self) -> int:
         return self._process.wait(LIFETIME)
 
+    @property
+    def workers(self) -> list[int]:
+        """The processes it has started, that are alive."""
+        asked = ["ps", "-o", "pid=,stat=", "--ppid", str(self.pid)]
+        told = subprocess.run(asked, check=False, capture_output=True, text=True)
+        return [int(line.split()[0]) for line in told.stdout.splitlines() if "Z" not in line]
+
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
-            self._process.kill()
+            for pid in (self.pid, *self.workers):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
         self._listening.join()
         assert self._process.stdout is not None
