@@ -23,6 +23,7 @@ LONG_SIGNATURES: set[str] = {"with_options"}
 """Faces and value constructors with more than eight parameters, each by name."""
 
 LAZY_IMPORTS = {
+    "commands/gateway/serve.py:muxi_llm.commands.governed.composed",  # a database's packages
     "gateway/app.py:muxi_llm.gateway.redis_store",  # an extra
     "governance/counters/choosing.py:muxi_llm.governance.counters.redis_store",  # likewise
     "gateway/app.py:muxi_llm.gateway.tracing",  # an extra
@@ -105,9 +106,18 @@ ROOMS = {
     ),
     "routing and gateway": (
         4500,
-        ("routing/", "routes.py", "groups.py", "gateway/", "commands/gateway/", "types/admission.py"),
+        (
+            "routing/",
+            "routes.py",
+            "groups.py",
+            "gateway/",
+            "commands/gateway/",
+        ),
     ),
-    "governance": (4500, ("governance/", "types/admission.py", "types/login.py")),
+    "governance": (
+        4500,
+        ("governance/", "commands/governed/", "types/admission.py", "types/login.py", "types/governed.py"),
+    ),
     "management of people": (2000, ("governance/api/", "governance/login/")),
     "management from a terminal": (900, ("commands/governance/",)),
     "dashboard": (2500, ("dashboard/",)),

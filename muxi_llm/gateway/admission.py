@@ -8,19 +8,29 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
-from muxi_llm.errors import refusal
-from muxi_llm.types.admission import Grant, Principal
+from muxi_llm.types.admission import Grant, Principal, stranger, tokens_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from muxi_llm.errors import MuxiLLMError
+    from muxi_llm.gateway.settings.model import Settings
     from muxi_llm.gateway.told import Told
     from muxi_llm.types.admission import Asked
 
 
 class Admission(Protocol):
-    """Answers for those who may."""
+    """Answers for those who may. counts: whether it wants to know what every stream has used."""
+
+    counts: bool
+
+    def begin(self, settings: Settings) -> None:
+        """Get ready, on a thread that may wait; called once."""
+
+    def end(self) -> None:
+        """No more requests will come; on a thread that may wait."""
+
+    def configured(self, settings: Settings) -> None:
+        """The configuration is another one from here on."""
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """Who it is that asks. Raises the refusal the client is to read."""
@@ -38,6 +48,17 @@ AS_ASKED = Grant()
 
 class Anybody:
     """A gateway that asks nobody for a token."""
+
+    counts = False
+
+    def begin(self, settings: Settings) -> None:
+        """Nothing is needed."""
+
+    def end(self) -> None:
+        """Nothing is kept."""
+
+    def configured(self, settings: Settings) -> None:
+        """Nothing depends on it."""
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:  # noqa: ARG002
         """Anybody."""
@@ -69,23 +90,9 @@ class Tokens(Anybody):
         raise stranger(headers)
 
 
-def stranger(headers: Mapping[str, str]) -> MuxiLLMError:
-    """The refusal of who is not known here."""
-    message = "the API key is not known here" if any(tokens_in(headers)) else f"no API key: {HOW}"
-    return refusal(401, message, type="authentication_error", code="invalid_api_key")
-
-
-def tokens_in(headers: Mapping[str, str]) -> list[str]:
-    """The tokens a client sent, in the order they are asked for."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return [token for token in (headers.get("x-api-key", "").strip(), bearer) if token]
-
-
 def digest(secret: str) -> bytes:
     """What a secret is known by."""
     return blake2b(secret.encode(), key=PEPPER, digest_size=32).digest()
 
 
-HOW = "send it as a Bearer token, or as x-api-key"
 PEPPER = b"muxi-llm token"

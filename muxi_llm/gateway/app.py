@@ -60,6 +60,7 @@ class Gateway:
             self._share(self.sharing)
         tokens = state.settings.tokens
         self.admission = self._given or (Tokens(tokens) if tokens else Anybody())
+        self.admission.configured(state.settings)
 
     def _share(self, sharing: Sharing) -> None:
         sharing.routes = self.state.routes
@@ -156,6 +157,7 @@ class Gateway:
         if self.sharing is not None:
             self._share(self.sharing)
             await to_thread.run_sync(self.sharing.begin)
+        await to_thread.run_sync(self.admission.begin, self.state.settings)
         if self.reloader is not None:
             self.reloader.begin()
         await send({"type": "lifespan.startup.complete"})
@@ -164,6 +166,7 @@ class Gateway:
             self.reloader.end()
         if self.sharing is not None:
             await to_thread.run_sync(self.sharing.end)
+        await to_thread.run_sync(self.admission.end)
         self.metrics.write()
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from muxi_llm.core.stream import AsyncStream
 from muxi_llm.errors import LOCAL_URL, MuxiLLMError, refusal
 from muxi_llm.gateway.alive import COMMENT, PINGS, Alive
+from muxi_llm.gateway.counting import PATHS, Uncounted, asking
 from muxi_llm.gateway.forms import form_of, with_no_paths
 from muxi_llm.gateway.keepers import having, unsealed
 from muxi_llm.gateway.passing import Passing, forwarded
@@ -92,6 +93,7 @@ class Visit:
         self._exchange: Exchange | None = None
         self._alive: Alive | None = None
         self._asked: Asked | None = None
+        self._uncounted: Uncounted | None = None
         self._places: set[str] = set()
         """The providers that keep the files which are named."""
         self._passed: set[str] = set()
@@ -174,6 +176,9 @@ class Visit:
 
     def _said(self, content: bytes) -> bytes | Json:
         """The body, a form's as what it would say."""
+        if self._admission.counts and self._incoming.path in PATHS and (more := asking(content)) is not None:
+            self._uncounted = Uncounted()
+            return more
         media_type = self._incoming.headers.get("content-type", "")
         endpoint = self._door.endpoint
         if media_type.startswith(FORM):
@@ -211,7 +216,9 @@ class Visit:
         granted = self.told.grant
         chosen = choose(model) if granted is None else choose(granted.model or model, granted.without)
         incoming, told = self._incoming, self.told
-        self._asked = Asked(incoming.path, told.request_id, told.model, body, size, session, chosen, choose)
+        self._asked = Asked(
+            incoming.path, told.request_id, told.model, body, size, session, chosen, choose, told.so_far
+        )
         self.told.chosen = chosen
         self._passed = {str(one.ref) for one in chosen if one.provider.verbatim}
         return chosen
@@ -247,12 +254,14 @@ class Visit:
             if not await alive.has_begun():
                 headers = raw(exchange.headers(stream.muxi, stream=True))
                 await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-            async for data in events:
+            async for told in events:
+                data = told if self._uncounted is None else self._uncounted.feed(told)
                 if data:
                     alive.told(data)
                     await self._send({"type": "http.response.body", "body": data, "more_body": True})
             alive.over()
-            await self._send({"type": "http.response.body", "body": b""})
+            rest = b"" if self._uncounted is None else self._uncounted.rest()
+            await self._send({"type": "http.response.body", "body": rest})
         except MuxiLLMError as error:
             await self._broken(exchange, error)
         except asyncio.CancelledError:

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType
 
+    from muxi_llm.gateway.admission import Admission
     from muxi_llm.gateway.settings.model import Settings
+
+    AdmissionOf = Callable[[Settings], Admission | None]
 
 GRACE = 10.0
 """Seconds between our own deadline and the server's, which cancels what is left without a word."""
@@ -61,7 +64,7 @@ def settings_of(path: str, given: Mapping[str, Any]) -> Settings:
 
 def check_open(settings: Settings) -> None:
     """Without tokens a gateway is for its own machine, unless somebody says otherwise in so many words."""
-    if settings.tokens or settings.is_open or settings.server.is_loopback:
+    if settings.tokens or settings.governance.database or settings.is_open or settings.server.is_loopback:
         return
     why = "there are no tokens, so anybody who reaches this address could spend the providers' keys"
     raise ConfigurationError(
@@ -149,8 +152,8 @@ class HeldSession(WebSocketsSansIOProtocol):
         """Not yet."""
 
 
-def application() -> Gateway:
-    """The gateway that the environment describes: what each worker is made by."""
+def application(admission_of: AdmissionOf) -> Gateway:
+    """The gateway that the environment describes, as each worker makes it. Raises `ConfigurationError`."""
     path, given = json.loads(os.environ[DESCRIBED])
 
     def read() -> Settings:
@@ -158,16 +161,18 @@ def application() -> Gateway:
         lines.begin(settings.log_level)
         return settings
 
-    gateway = Gateway(State(read()))
+    settings = read()
+    gateway = Gateway(State(settings), admission_of(settings))
     gateway.reloader = Reloader(gateway, read, path)
     return gateway
 
 
-def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None]) -> int:
+def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None], admission_of: AdmissionOf) -> int:
     """Serve until told to end; the exit status.
 
     path: the configuration, "" for the environment's providers. given: settings of the server that win over
-    the file's. tell: where a line for people goes. Raises `ConfigurationError`.
+    the file's. tell: where a line for people goes. admission_of: who answers for those who may. Raises
+    `ConfigurationError`.
     """
     if not path and "token" not in given:
         given = {**given, "token": secrets.token_urlsafe(24)}
@@ -178,7 +183,7 @@ def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None]) -> i
     listener = bound(server.host, server.port)
     scheme = "https" if server.tls_cert else "http"
     tell(f"listening on {scheme}://{server.host}:{listener.getsockname()[1]}{server.prefix}")
-    if not settings.tokens:
+    if not (settings.tokens or settings.governance.database):
         tell(
             "no tokens: anybody on this machine may ask"
             if server.is_loopback
@@ -190,7 +195,7 @@ def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None]) -> i
     if server.workers > 1:
         lines.begin(settings.log_level)
         return Workers(server.workers, listener.fileno()).run()
-    run(application(), listener)
+    run(application(admission_of), listener)
     return 0
 
 
@@ -245,7 +250,3 @@ BACKLOG = 2048
 
 DESCRIBED = "MUXI_LLM_GATEWAY"
 """The variable that tells workers what to serve."""
-
-
-if __name__ == "__main__":  # a worker
-    run(application(), socket.socket(fileno=int(sys.argv[1])))

@@ -82,6 +82,10 @@ class Told:
             return GONE
         return self.status if self.error is None else status_of(self.error)
 
+    def so_far(self) -> int:
+        """Bytes of the answer's body by now."""
+        return self.sent
+
     @property
     def tries(self) -> list[Try]:
         """Every attempt at a deployment, in order."""

@@ -59,7 +59,7 @@ class Workers:
         self._running += [self._started() for _ in range(self._count - len(self._running))]
 
     def _started(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "muxi_llm.gateway.serve", str(self._listener)]
+        command = [sys.executable, "-m", "muxi_llm.commands.gateway.worker", str(self._listener)]
         # A session of its own: Ctrl-C is the parent's to hear, and comes to a worker as its parent says it.
         return subprocess.Popen(command, pass_fds=[self._listener], start_new_session=True)  # noqa: S603
 

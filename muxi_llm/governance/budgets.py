@@ -139,7 +139,8 @@ class Outcome(StrEnum):
 
 class Verdict(NamedTuple):
     """amount: what is held. claim, resets_at: of a refusal, whose budget, and when it has anything again
-    (infinite: never by itself). without: providers whose own budgets are spent.
+    (infinite: never by itself). without: providers whose own budgets are spent. left: of each hard budget, in
+    the order of the claims.
     """
 
     outcome: Outcome
@@ -148,6 +149,7 @@ class Verdict(NamedTuple):
     resets_at: float = 0.0
     spent: int = 0
     without: frozenset[str] = frozenset()
+    left: tuple[int, ...] = ()
 
 
 class Settled(StrEnum):
@@ -255,7 +257,8 @@ class Till:
     def _verdict(self, ask: Ask) -> Verdict:
         short: list[tuple[Claim, bool]] = []
         room = ask.estimate
-        for claim, left, unspent in self._hard(ask.claims):
+        hard = list(self._hard(ask.claims))
+        for claim, left, unspent in hard:
             if left >= ask.floor and (left > 0 or ask.estimate == 0):
                 room = min(room, left)
             else:
@@ -265,7 +268,8 @@ class Till:
         if without and without.issuperset(ask.providers):
             refusing = short
         if not refusing:
-            return Verdict(Outcome.ADMITTED, max(room, 0), without=without)
+            room = max(room, 0)
+            return Verdict(Outcome.ADMITTED, room, without=without, left=tuple(one[1] - room for one in hard))
         is_spent = any(spent for _, spent in refusing)
         claim = max((one for one, spent in refusing if spent == is_spent), key=self._resets_at)
         outcome = Outcome.SPENT if is_spent else Outcome.HELD

@@ -44,6 +44,8 @@ class Asked(NamedTuple):
     session: str
     chosen: Sequence[Candidate]
     choose: Callable[[str], Sequence[Candidate]]
+    sent: Callable[[], int] = int
+    """Bytes of its answer by now."""
 
 
 class Grant:
@@ -61,6 +63,19 @@ class Grant:
         """Another attempt is about to be sent, after *billed* that may cost although they failed. Raises the
         refusal the client is to read.
         """
+
+
+def stranger(headers: Mapping[str, str]) -> MuxiLLMError:
+    """The refusal of who is not known here."""
+    message = "the API key is not known here" if any(tokens_in(headers)) else f"no API key: {HOW}"
+    return refusal(401, message, type="authentication_error", code="invalid_api_key")
+
+
+def tokens_in(headers: Mapping[str, str]) -> list[str]:
+    """The tokens a client sent, in the order they are asked for."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return [token for token in (headers.get("x-api-key", "").strip(), bearer) if token]
 
 
 def spent(message: str, *, resets_at: float, now: float, **facts: float | str) -> MuxiLLMError:
@@ -85,3 +100,5 @@ SPENT = "insufficient_quota"
 other 429 it asks six times. Anthropic's is `billing_error`, whose message Claude Code shows as it is.
 https://code.claude.com/docs/en/llm-gateway-protocol
 """
+
+HOW = "send it as a Bearer token, or as x-api-key"

@@ -13,6 +13,9 @@ from muxi_llm.gateway.settings.reading import ConfigurationError
 if TYPE_CHECKING:
     import argparse
 
+    from muxi_llm.gateway.admission import Admission
+    from muxi_llm.gateway.settings.model import Settings
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The arguments of `serve`."""
@@ -31,11 +34,20 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Serve; 2 where that cannot be."""
     try:
-        return gateway.serve(given.config, server_of(given), print)
+        return gateway.serve(given.config, server_of(given), print, admission_of)
     except ConfigurationError as error:
         for finding in error.findings:
             print(f"muxi-llm: {finding}", file=sys.stderr)
         return 2
+
+
+def admission_of(settings: Settings) -> Admission | None:
+    """Who answers for a gateway of such settings; `None`: it does so itself, by its tokens."""
+    if not settings.governance.database:
+        return None
+    from muxi_llm.commands.governed.composed import Governed  # noqa: PLC0415 - a database's packages
+
+    return Governed(settings)
 
 
 def server_of(given: argparse.Namespace) -> dict[str, Any]:

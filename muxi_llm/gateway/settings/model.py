@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.routing.router import Rules
+from muxi_llm.types.governed import GovernanceSettings
 from muxi_llm.types.login import LoginSettings
 
 if TYPE_CHECKING:
@@ -147,4 +148,5 @@ class Settings:
     """How people log in, where there is governance."""
     source: str = ""
     """Where it was read."""
+    governance: GovernanceSettings = field(default_factory=GovernanceSettings)
     notes: tuple[str, ...] = ()

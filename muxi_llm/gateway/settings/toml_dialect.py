@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from muxi_llm.gateway.settings.deployments import kind_of, rewriting_of, windows_of
+from muxi_llm.gateway.settings.governed import governance_of
 from muxi_llm.gateway.settings.login import login_of
 from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Server, Settings
 from muxi_llm.gateway.settings.reading import flag, level, one_of, seconds, secrets, table, text, whole
@@ -38,6 +39,7 @@ def settings_of(top: Section) -> Settings:
         server=server_of(top),
         rules=Rules("in-order", cooling=top.take("cooldown", seconds, 60.0)),
         tokens=top.take("tokens", secrets) or {},
+        governance=governance_of(top),
         retries=top.take("max_retries", whole),
         timeout=top.take("request_timeout", seconds, 90.0),
         mode=top.take("mode", one_of("adapt", "strict"), "adapt"),

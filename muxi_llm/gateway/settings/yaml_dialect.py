@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from muxi_llm.gateway.settings.deployments import kind_of, rewriting_of, windows_of
+from muxi_llm.gateway.settings.governed import governance_of
 from muxi_llm.gateway.settings.login import login_of
 from muxi_llm.gateway.settings.model import (
     Backoff,
@@ -55,6 +56,7 @@ def settings_of(top: Section) -> Settings:
         server=server_of(top.section("server")),
         rules=rules_of(routing, providers),
         tokens=auth.take("tokens", secrets) or {},
+        governance=governance_of(top),
         retries=routing.take("retry_count", whole),
         backoff=backoff_of(routing),
         mode=routing.take("mode", one_of("adapt", "strict"), "adapt"),
@@ -263,10 +265,8 @@ TRACED = {
 ELSEWHERE = {
     "stream": "a stream falls back before its first content, and is never spliced",
     "rate_limit": "a deployment has its own rpm, tpm and windows",
-    "governance": "there is none without a database",
     "observability": "there are metrics, tracing and the log",
     "cors": "server.cors_origins are the pages that may ask",
-    "database": "nothing is kept in one",
     "cache": "answers are not kept",
     "healthcheck": "a deployment is left alone once its answers fail",
     "mcp": "tools are the client's",

@@ -38,7 +38,7 @@ class Store:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options = _options(self.url, patience)
         self.engine: Engine = create_engine(
-            self.url, json_serializer=_json, json_deserializer=orjson.loads, **options
+            self.url, json_serializer=_json, json_deserializer=_value, **options
         )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepared)
@@ -81,6 +81,11 @@ def _is_ours(error: object) -> bool:
 
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
+
+
+def _value(told: object) -> object:
+    """SQLite has made a number of a number."""
+    return orjson.loads(told) if isinstance(told, str | bytes) else told
 
 
 def _url(given: str) -> URL:

@@ -1,0 +1,130 @@
+"""Where a gateway and its governance are put together: neither knows the other."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from muxi_llm.gateway.admission import Anybody, Tokens
+from muxi_llm.gateway.settings.reading import ConfigurationError, Finding
+from muxi_llm.governance.claims import Claims
+from muxi_llm.governance.counters.counters import OwnCounters
+from muxi_llm.governance.governor import Governor, Rules
+from muxi_llm.governance.keeper import Keeper
+from muxi_llm.governance.prices import Price, Tariff, version_of
+from muxi_llm.governance.snapshot import Snapshot
+from muxi_llm.governance.spool import Spool
+from muxi_llm.governance.store.engine import Store
+from muxi_llm.governance.store.migrate import migrate, newest, revision
+from muxi_llm.governance.store.schema import prices
+from muxi_llm.governance.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from muxi_llm.gateway.settings.model import Settings
+    from muxi_llm.gateway.told import Told
+    from muxi_llm.types.admission import Asked, Grant, Principal
+
+
+class Configured(Anybody):
+    """The configuration's own tokens, as they are now; nobody where there are none."""
+
+    def configured(self, settings: Settings) -> None:
+        """These, from here on."""
+        self._tokens = Tokens(settings.tokens)
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Principal:
+        """Whose token it is."""
+        return await self._tokens.authenticate(headers)
+
+
+class Governed:
+    """A governor and all it needs, begun and ended with the gateway."""
+
+    counts = True
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises `InvalidRequestError` for an address of no database, `OSError` where no spool can be."""
+        governance = settings.governance
+        self.store = Store(governance.database)
+        self.snapshot = Snapshot(self.store)
+        self.claims = Claims(self.snapshot)
+        self._spool = Spool(Path(governance.spool))
+        self._writer = Writer(self.store, self._spool, self.claims.budget)
+        self._counters = OwnCounters()
+        rules = Rules(governance.lease, governance.wait, governance.allowance, governance.output)
+        self.governor = Governor(self.claims, self._counters, self._writer, Tariff(), rules, Configured())
+        self._keeper = Keeper(self.governor, self.store, governance)
+
+    def begin(self, settings: Settings) -> None:
+        """Raises `StoreAwayError`, or `ConfigurationError` for tables that are not this version's."""
+        ready(self.store)
+        self.configured(settings)
+        self.snapshot.begin()
+        self._counters.begin()
+        self._writer.begin()
+        self._keeper.begin()
+
+    def end(self) -> None:
+        """What is not booked by then is in the spool."""
+        self._keeper.end()
+        self._writer.end()
+        self._spool.close()
+        self._counters.end()
+        self.snapshot.end()
+        self.store.close()
+
+    def configured(self, settings: Settings) -> None:
+        """Tokens and prices may be others."""
+        self.governor.configured(settings)
+        with self.store.reading() as connection:
+            kept = [
+                Price(row.scope, row.name, row.price, f"own {row.version}")
+                for row in connection.execute(KEPT)
+            ]
+        self.governor.tariff = Tariff([*_declared(settings), *kept], settings.governance.default_price)
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Principal:
+        """The governor's answer."""
+        return await self.governor.authenticate(headers)
+
+    async def admit(self, principal: Principal, asked: Asked) -> Grant:
+        """Likewise."""
+        return await self.governor.admit(principal, asked)
+
+    def settle(self, told: Told) -> None:
+        """Likewise."""
+        self.governor.settle(told)
+
+
+def _declared(settings: Settings) -> Iterator[Price]:
+    """The prices of a configuration. A deployment's is of one token, as it is there."""
+    governance = settings.governance
+    for model, price in governance.prices.items():
+        yield Price("model", model, price, version_of(price))
+    for provider, percent in governance.discounts.items():
+        off = {"percent": percent}
+        yield Price("provider", provider, off, f"{percent:g} % off")
+    for one in settings.deployments:
+        if one.price is not None:
+            price = {name: Decimal(str(usd)) * 1_000_000 for name, usd in one.price.items()}
+            yield Price("deployment", one.deployment.name, price, version_of(price))
+
+
+KEPT = select(prices).order_by(prices.c.version)
+
+
+def ready(store: Store) -> None:
+    """See to it that the tables are this version's: a file's are made so, a server's must be already."""
+    if store.is_sqlite:
+        migrate(store)
+        return
+    with store.reading() as connection:
+        found = revision(connection)
+    if found != newest():
+        why = f"its tables are of revision {found or 'none'}, not {newest()}: run muxi-llm migrate"
+        raise ConfigurationError([Finding("database", why)])

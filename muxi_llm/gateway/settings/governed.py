@@ -1,0 +1,70 @@
+"""The sections `database` and `governance`, which both dialects have."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from muxi_llm.gateway.settings.reading import number, part, seconds, table, text, whole
+from muxi_llm.types.governed import GovernanceSettings
+from muxi_llm.types.prices import fixed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from muxi_llm.gateway.settings.reading import Section
+
+DEFAULT = GovernanceSettings()
+
+
+def governance_of(top: Section) -> GovernanceSettings:
+    """What is said there; without a database there is no governance."""
+    section, usual = top.section("governance"), DEFAULT
+    settings = GovernanceSettings(
+        database=database_of(top.section("database")) or os.environ.get("DATABASE_URL", ""),
+        spool=section.take("spool", text, usual.spool),
+        lease=section.take("lease", seconds, usual.lease),
+        wait=section.take("wait", seconds, usual.wait),
+        allowance=section.take("allowance", part, usual.allowance),
+        output=section.take("default_output", whole, usual.output),
+        prices={
+            model: price
+            for model, price in section.table("prices").items()
+            if _is_price(section, model, price)
+        },
+        discounts={provider: number(off) for provider, off in section.table("discounts").items()},
+        default_price=_default(section),
+        webhook=section.take("webhook", text, usual.webhook),
+        keep_ledger=section.take("keep_ledger", seconds, usual.keep_ledger),
+        keep_reservations=section.take("keep_reservations", seconds, usual.keep_reservations),
+        keep_balances=section.take("keep_balances", seconds, usual.keep_balances),
+    )
+    section.end()
+    return settings
+
+
+def database_of(section: Section) -> str:
+    """Its URL: whole, or of parts."""
+    url, host = section.take("url", text, ""), section.take("host", text, "")
+    user, password = section.take("user", text, ""), section.take("password", text, "")
+    name, port = section.take("name", text, "muxi_llm"), section.take("port", whole, 5432)
+    section.end()
+    if url or not host:
+        return url
+    who = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
+    return f"postgresql://{who}{host}:{port}/{quote(name, safe='')}"
+
+
+def _default(section: Section) -> Mapping[str, Any] | None:
+    price = section.take("default_price", table)
+    return price if price is not None and _is_price(section, "default_price", price) else None
+
+
+def _is_price(section: Section, name: str, price: object) -> bool:
+    try:
+        fixed(price, name)
+    except (TypeError, ValueError) as error:
+        section.error(name, str(error))
+        return False
+    return True

@@ -1,0 +1,158 @@
+"""What things cost here, in micro-USD: a deployment's own price, else a model's, else the list's less the
+provider's discount, else the default; a request keeps to the prices it was let in with.
+
+Whose price it was, and of which version, stands with every amount.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import orjson
+
+from muxi_llm.prices import quote
+from muxi_llm.prices.counts import counts_of, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+MICRO = Decimal(1_000_000)
+UNPRICED = "unpriced"
+READ = ("input", "input_audio", "input_image")
+WRITTEN = ("output", "reasoning", "output_audio", "output_image")
+
+
+class Cost(NamedTuple):
+    """An amount, whose prices it is by, and the tokens it was reckoned from. `is_known`: it has a price."""
+
+    micro: int
+    prices: str
+    input: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    output: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anybody has a price of it."""
+        return self.prices != UNPRICED
+
+
+class Price(NamedTuple):
+    """One that is ours. scope: `deployment`, `model` (`provider/model`), `provider` (a discount)."""
+
+    scope: str
+    name: str
+    price: Mapping[str, Any]
+    version: str
+
+
+class Tariff:
+    """All prices of ours. Replaced as a whole when they change."""
+
+    def __init__(self, prices: Iterable[Price] = (), default: Mapping[str, Any] | None = None) -> None:
+        """prices: the last of a name counts, an empty one takes it back. default: where there is none."""
+        kept = {(one.scope, one.name): one for one in prices}
+        self._kept = {key: one for key, one in kept.items() if one.price}
+        self._default = default
+        self._frozen: dict[tuple[tuple[str, str], ...], Frozen] = {}
+
+    def frozen(self, places: Sequence[tuple[str, str]]) -> Frozen:
+        """The prices of a request that may go to *places*: deployments' names, and their `provider/model`."""
+        key = tuple(places)
+        if key not in self._frozen:
+            if len(self._frozen) > MOST:
+                self._frozen.clear()
+            self._frozen[key] = self._freeze(key)
+        return self._frozen[key]
+
+    def _freeze(self, places: Iterable[tuple[str, str]]) -> Frozen:
+        own: dict[str, Price] = {}
+        discounts: dict[str, Price] = {}
+        for deployment, model in places:
+            provider = model.partition("/")[0]
+            for key in (("deployment", deployment), ("model", model)):
+                if key in self._kept:
+                    own.setdefault(model, self._kept[key])
+            if ("provider", provider) in self._kept:
+                discounts[provider] = self._kept["provider", provider]
+        return Frozen(own, discounts, self._default)
+
+
+MOST = 1000
+"""Sets of places whose prices are kept at hand."""
+
+
+class Frozen:
+    """The prices of one request."""
+
+    def __init__(
+        self, own: Mapping[str, Price], discounts: Mapping[str, Price], default: Mapping[str, Any] | None
+    ) -> None:
+        self._own = own
+        self._book: Any = {model: one.price for model, one in own.items()}
+        self._discounts = discounts
+        self._default = default
+
+    def cost(
+        self,
+        model: str,
+        usage: object,
+        *,
+        answered: str | None = None,
+        tier: str | None = None,
+        when: datetime | None = None,
+    ) -> Cost:
+        """What *usage* of *model* (`provider/model`) costs; the arguments are those of
+        `muxi_llm.prices.quote`.
+        """
+        try:
+            used = plain(usage)
+            counts = counts_of(used)
+            found = quote(
+                model, used, answered=answered, tier=tier, when=when, prices=self._book or None
+            ).cost
+            if found is None and self._default is not None:
+                found = quote(model, counts, prices=cast("Any", {model: self._default})).cost
+        except (TypeError, ValueError, AttributeError):  # a provider's counts may be anything
+            return Cost(0, UNPRICED)
+        tokens = _tokens(counts)
+        if found is None:
+            return Cost(0, UNPRICED, *tokens)
+        own = self._own.get(model)
+        if own is not None:
+            return Cost(micro(found), own.version, *tokens)
+        discount = self._discounts.get(model.partition("/")[0])
+        if discount is None:
+            return Cost(micro(found), found.prices, *tokens)
+        left = found * (100 - Decimal(str(discount.price["percent"]))) / 100
+        return Cost(micro(left), f"{found.prices}; {discount.version}", *tokens)
+
+    def guess(self, model: str, ways: Sequence[Mapping[str, int]]) -> int | None:
+        """What that will cost, by the first of *ways* to count it that has a price; `None` where none has."""
+        for counts in ways:
+            cost = self.cost(model, counts)
+            if cost.is_known:
+                return cost.micro
+        return None
+
+
+def micro(usd: Decimal) -> int:
+    """USD in whole micro-USD."""
+    return int((usd * MICRO).to_integral_value(ROUND_HALF_EVEN))
+
+
+def version_of(price: Mapping[str, Any]) -> str:
+    """What a price of the configuration is known by: other prices have another one."""
+    told = orjson.dumps(price, default=str, option=orjson.OPT_SORT_KEYS)
+    return f"configuration {blake2b(told, digest_size=4).hexdigest()}"
+
+
+def _tokens(counts: Mapping[str, Decimal]) -> tuple[int, int, int, int]:
+    def all_of(*kinds: str) -> int:
+        return int(sum(counts.get(kind, 0) for kind in kinds))
+
+    return all_of(*READ), all_of("cached"), all_of("cache_write", "cache_write_1h"), all_of(*WRITTEN)

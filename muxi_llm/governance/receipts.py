@@ -1,0 +1,65 @@
+"""What a request came to, as rows of the ledger: one for each attempt that was billed.
+
+An attempt that failed costs what its provider had counted, and nothing if it told nothing. A stream that was
+cut costs what its provider had counted by then, else what was read and what was sent of it, as an estimate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from muxi_llm.governance.budgets import Row
+from muxi_llm.governance.estimates import read, written
+
+if TYPE_CHECKING:
+    from muxi_llm.gateway.told import Told
+    from muxi_llm.governance.governor import Held
+    from muxi_llm.governance.prices import Cost
+    from muxi_llm.models import Report
+
+
+def rows_of(held: Held, told: Told) -> list[Row]:
+    """None where nothing was billed."""
+    held.facts["streamed"] = told.streamed
+    report = told.report
+    attempts = report.attempts if report is not None else getattr(told.error, "attempts", ())
+    rows: list[Row] = []
+    for attempt in attempts:
+        usage = getattr(attempt.error, "usage", None)
+        if usage is not None and held.prices is not None:
+            _add(rows, held, told, attempt.model, held.prices.cost(attempt.model, usage), "usage")
+    if report is not None:
+        _answer(rows, held, told, report)
+    return rows
+
+
+def _answer(rows: list[Row], held: Held, told: Told, report: Report) -> None:
+    meter = report.meter
+    if report.cache_hit or report.shared or meter is None or held.prices is None:
+        return
+    if meter.usage is not None:
+        cost = held.prices.cost(report.model, meter.usage, answered=meter.model, tier=meter.tier)
+        _add(rows, held, told, report.model, cost, "usage")
+    elif meter.streamed:
+        asked = held.asked
+        guessed = {"input": read(asked.body, asked.size), "output": written(told.sent)}
+        _add(rows, held, told, report.model, held.prices.cost(report.model, guessed), "estimated")
+    else:
+        _add(rows, held, told, report.model, held.prices.cost(report.model, {}), "usage")
+
+
+def _add(rows: list[Row], held: Held, told: Told, model: str, cost: Cost, kind: str) -> None:
+    tries = told.tries
+    more: dict[str, Any] = {
+        "answered": model,
+        "deployment": tries[-1].deployment.name if tries else "",
+        "input": cost.input,
+        "cached": cost.cached,
+        "cache_write": cost.cache_write,
+        "output": cost.output,
+        "prices": cost.prices,
+        "status": told.result,
+        "streamed": told.streamed,
+        "ms": round((told.ended - told.began) * 1000),
+    }
+    rows.append(Row(f"{held.id}:{len(rows)}", kind, cost.micro, model.partition("/")[0], more))
