@@ -213,7 +213,7 @@ Everything that can be set, in one list: here, then [by provider](#by-provider),
 PER_PROVIDER = """\
 | variable | what |
 |---|---|
-| `MUXI_LLM_TRANSPORT` | `auto`, `httpx2` or `fast` |
+| `MUXI_LLM_TRANSPORT` | `auto`, `httpx2`, `fast` or `direct` |
 | `MUXI_LLM_LOG` | `debug` shows each attempt on stderr, `wire` the bodies too |
 | `MUXI_LLM_MODEL` | the model of `muxi-llm ask` and `chat`, several to fall back on |
 | `LLMIX_CONFIG_DIR` | where `preset=` is looked up |

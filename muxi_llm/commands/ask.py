@@ -48,7 +48,7 @@ def run(given: argparse.Namespace) -> int:
         talk = options.conversation_of(given)
         content = options.content_of(given)
         if not content:
-            return complain('nothing is asked; give a question: muxi-llm ask "Name a planet"', 2)
+            return complain(options.NOTHING, 2)
         response = talk.ask(content, screen_of(tells=given.verbose, is_silent=given.json))
     except options.Misunderstood as error:
         return complain(str(error), 2)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import bodies
+from tests.support.patience import until
 from tests.support.terminal import Terminal, piped
 from tests.support.upstream import Received, Respond, Upstream
 
@@ -110,6 +111,34 @@ def test_ctrl_c(world: Upstream) -> None:
     said = world.requests[-1].json["messages"]
     assert [message["role"] for message in said] == ["user", "assistant", "user"]
     assert said[1]["content"].startswith("You said")
+
+
+def test_an_answer_cannot_take_over_the_terminal(world: Upstream) -> None:
+    """What would retitle its window, or type in it, is not shown; in a pipe the answer is as it came."""
+    odd = "a\x1b]0;owned\x07b\x9b5n"
+    with Terminal("chat", "--no-history") as terminal:
+        terminal.shows("\n>")
+        world.respond = lambda _: Respond(chunks=bodies.chat_stream(odd))
+        terminal.types("Hello\r")
+        terminal.shows("b5n")
+        assert "\x1b]0;" not in terminal.raw
+        assert "\x07" not in terminal.raw
+    assert piped("ask", "Hello").stdout == f"{odd}\n"
+
+
+def test_a_question_stopped_before_its_answer_was_not_asked(world: Upstream) -> None:
+    with Terminal("chat", "--no-history") as terminal:
+        terminal.shows("\n>")
+        world.respond = lambda _: Respond(json={}, delay=60.0)
+        terminal.types("Hello\r")
+        until(lambda: world.requests)
+        terminal.interrupts()
+        terminal.shows("stopped")
+        terminal.shows("\n>")
+        world.respond = respond
+        terminal.types("again\r")
+        terminal.shows("You said again now")
+    assert [message["content"] for message in world.requests[-1].json["messages"]] == ["again"]
 
 
 def test_what_failed_was_not_said(world: Upstream) -> None:

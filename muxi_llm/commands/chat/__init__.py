@@ -60,7 +60,9 @@ def run(given: argparse.Namespace) -> int:
         return complain(f"{error}\n{hint_of(error)}".rstrip(), 1)
     screen = screen_of(tells=True, keeps=not given.no_history)
     if not sys.stdin.isatty():
-        return 0 if not first or said(talk, first, screen) else 1
+        if not first:
+            return complain(options.NOTHING, 2)
+        return 0 if said(talk, first, screen) else 1
     if given.goes_on and not talk.recall():
         screen.note("there is no earlier chat; this is a new one")
     screen.note(f"{' → '.join(talk.models)}   /help shows what may be typed, Ctrl-D ends")
@@ -74,7 +76,7 @@ def chatting(talk: Conversation, first: Content, screen: Screen, *, keeps: bool)
         if content:
             said(talk, content, screen)
             if keeps:
-                talk.keep()
+                kept(talk, screen)
         try:
             line = screen.read()
         except EOFError:
@@ -88,6 +90,14 @@ def chatting(talk: Conversation, first: Content, screen: Screen, *, keeps: bool)
         except options.Misunderstood as error:
             screen.note(str(error))
             content = None
+
+
+def kept(talk: Conversation, screen: Screen) -> None:
+    """Write the conversation down; a disk that is full ends no chat."""
+    try:
+        talk.keep()
+    except OSError as error:
+        screen.note(f"this chat cannot be kept: {error}")
 
 
 def said(talk: Conversation, content: Content, screen: Screen) -> bool:

@@ -47,7 +47,7 @@ class Conversation:
     def ask(self, content: Content, screen: Screen) -> Any:
         """Say *content*, show what comes, calls of tools with it; the last response.
 
-        What failed was not said. What was stopped stays, as far as it was.
+        What failed was not said; what was stopped stays as far as the model had said something.
         """
         before = len(self.messages)
         self.messages.append({"role": "user", "content": content})
@@ -61,6 +61,10 @@ class Conversation:
                 self._call(message.tool_calls, screen)
         except OpenAIError:
             del self.messages[before:]
+            raise
+        except KeyboardInterrupt:
+            if not _is_said(self.messages[-1]):
+                del self.messages[before:]
             raise
         return response
 
@@ -76,7 +80,7 @@ class Conversation:
                 with stream:
                     response = collect(heard.all_of(stream))
             except KeyboardInterrupt:
-                self.messages.append({"role": "assistant", "content": heard.text or "(stopped)"})
+                self.messages.append({"role": "assistant", "content": heard.text})
                 raise
         self.spent += stream.muxi.cost or 0
         screen.report(stream.muxi, response.usage)
@@ -102,11 +106,16 @@ class Conversation:
         """Go on with what was kept; whether there was any."""
         try:
             kept = json.loads((state_dir() / "chat.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            self.messages, system = kept["messages"], kept["system"]
+        except (KeyError, OSError, TypeError, ValueError):
             return False
-        self.messages = kept["messages"]
-        self.system = self.system or kept["system"]
+        self.system = self.system or system
         return bool(self.messages)
+
+
+def _is_said(message: Any) -> bool:
+    """Whether a conversation may go on after it: a question nobody answered would be asked twice."""
+    return message["role"] == "assistant" and bool(message["content"]) and not message.get("tool_calls")
 
 
 TELL_USAGE: Any = {"stream_options": {"include_usage": True}}

@@ -110,6 +110,8 @@ def _pair(text: str) -> tuple[str, Any]:
         return name, value  # a word needs no quotes
 
 
+NOTHING = 'nothing is asked; give a question: muxi-llm ask "Name a planet"'
+
 PARAMETERS = ("temperature", "max_tokens", "reasoning_effort", "timeout")
 
 SUGGESTED = {

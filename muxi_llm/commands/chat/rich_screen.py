@@ -16,7 +16,7 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from muxi_llm.commands.chat.conversation import state_dir
-from muxi_llm.commands.chat.screens import Screen, short, told
+from muxi_llm.commands.chat.screens import Screen, harmless, short, told
 from muxi_llm.commands.chat.words import WORDS
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class RichScreen(Screen):
     def say(self, text: str) -> None:
         """Markdown."""
         self._end_thought()
-        self._begun = begun = (self._begun or "") + text
+        self._begun = begun = (self._begun or "") + harmless(text)
         for found in reversed([*BREAK.finditer(begun)]):
             if len(FENCE.findall(begun[: found.start()])) % 2 == 0:  # not within code
                 self._begun = begun[found.end() :]
@@ -84,7 +84,7 @@ class RichScreen(Screen):
     def think(self, text: str) -> None:
         """In grey, before the answer."""
         self._thought = True
-        self._begun = (self._begun or "") + text
+        self._begun = (self._begun or "") + harmless(text)
 
     def _end_thought(self) -> None:
         if self._thought:
@@ -103,7 +103,11 @@ class RichScreen(Screen):
     def called(self, name: str, arguments: str, result: str) -> None:
         """A line of its own."""
         line = Text.assemble(
-            ("⚙ ", "cyan"), (name, "bold cyan"), f"({short(arguments)}) ", ("→ ", "dim"), short(result)
+            ("⚙ ", "cyan"),
+            (harmless(name), "bold cyan"),
+            f"({short(arguments)}) ",
+            ("→ ", "dim"),
+            short(result),
         )
         self._console.print(line)
 
@@ -111,17 +115,17 @@ class RichScreen(Screen):
         """In grey below the answer."""
         if self._tells:
             for line in told(report, usage):
-                self._console.print(Text(line, "dim"))
+                self._console.print(Text(harmless(line), "dim"))
 
     def failed(self, story: str, hint: str) -> None:
         """In red, and what to do."""
-        self._console.print(Text(story, "red"))
+        self._console.print(Text(harmless(story), "red"))
         if hint:
             self._console.print(Text(hint, "yellow"))
 
     def note(self, text: str) -> None:
         """In grey."""
-        self._console.print(Text(text, "dim"))
+        self._console.print(Text(harmless(text), "dim"))
 
 
 def _history(*, keeps: bool) -> FileHistory | InMemoryHistory:

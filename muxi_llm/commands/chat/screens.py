@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager
 from importlib import import_module
@@ -57,7 +58,7 @@ class Screen:
     def say(self, text: str) -> None:
         """A piece of the answer."""
         if text and not self._is_silent:
-            print(text, end="", flush=True)
+            print(harmless(text) if sys.stdout.isatty() else text, end="", flush=True)
             self._end = text[-1]
 
     def think(self, text: str) -> None:
@@ -79,7 +80,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Something about the conversation that is no part of it."""
-        print(text, file=sys.stderr)
+        print(harmless(text), file=sys.stderr)
 
 
 def told(report: Report, usage: Any) -> list[str]:
@@ -87,7 +88,7 @@ def told(report: Report, usage: Any) -> list[str]:
     lines = [f"{one.model}, attempt {one.number}: {one.reason}" for one in report.attempts if one.error]
     lines += [str(adaptation) for adaptation in report.adaptations if adaptation.loss]
     tries = len(report.attempts)
-    figures = [report.model, f"{tries} attempts" if tries > 1 else "", f"{_seconds(report):.1f} s"]
+    figures = [report.model, f"{tries} attempts" if tries > 1 else "", f"{report.latency:.1f} s"]
     if usage is not None:
         figures.append(f"{usage.prompt_tokens} + {usage.completion_tokens} tokens")
     if (cost := report.cost) is not None:
@@ -95,11 +96,17 @@ def told(report: Report, usage: Any) -> list[str]:
     return [*lines, " · ".join(figure for figure in figures if figure)]
 
 
-def _seconds(report: Report) -> float:
-    return report.latency
+def harmless(text: str) -> str:
+    """*text* without what a terminal would obey: whoever can write into an answer could retitle its window,
+    or type in it.
+    """
+    return CONTROLS.sub("", text)
+
+
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def short(text: str, length: int = 200) -> str:
     """*text* in a line that can be read."""
-    line = " ".join(text.split())
+    line = harmless(" ".join(text.split()))
     return line if len(line) <= length else f"{line[:length]}…"
