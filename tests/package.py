@@ -61,7 +61,7 @@ def blocks_and_types(folder: Path) -> None:
             subprocess.run(command, check=True, cwd=folder)
     (folder / "typed.py").write_text(TYPED, encoding="utf-8")
     subprocess.run([python, "-m", "pip", "install", "--quiet", "mypy", "pyright"], check=True)
-    for checker in (["mypy", "--strict"], ["pyright"]):
+    for checker in (["mypy", "--strict"], ["pyright", "--pythonpath", python]):
         subprocess.run([python, "-m", *checker, "typed.py"], check=True, cwd=folder)
 
 

@@ -43,7 +43,7 @@ BLOCKS = [
     if page.name not in ELSEWHERE
     for number, block in enumerate(snippets(page), 1)
 ]
-TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+TOP = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
 BLOB = re.compile(
     r"https://(?:github\.com/ranaroussi/muxi-llm/(?:blob|tree)/main|raw\.[^/]*/ranaroussi/muxi-llm/main)/(.*)"
 )
@@ -154,17 +154,16 @@ def test_commands_are_understood(page: Path) -> None:
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 
-@pytest.mark.parametrize("name", TOP)
-def test_links_of_the_files_on_top(name: str) -> None:
-    """To a file that is there. Whoever reads README off the repository can follow them too."""
-    text = re.sub(r"`[^`]*`", "", (ROOT / name).read_text())
-    for target in LINK.findall(text):
+@pytest.mark.parametrize("page", PAGES + TOP, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_into_the_repository(page: Path) -> None:
+    """Each leads to a file that is there; README's are whole, so that they work off the repository."""
+    for target in LINK.findall(re.sub(r"`[^`]*`", "", page.read_text())):
         ours = BLOB.fullmatch(target)
         if ours:
             assert (ROOT / ours[1].partition("#")[0]).exists(), target
-        elif name == "README.md":
+        elif page == README:
             assert target.startswith("https://"), target
-        elif "://" not in target:
+        elif page in TOP and "://" not in target:
             assert (ROOT / target.partition("#")[0]).exists(), target
 
 
