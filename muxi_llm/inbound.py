@@ -106,6 +106,8 @@ class Own:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     choose: Callable[[object, Json], Sequence[Candidate]] | None = None
     """The model asked for, and the rest of the body → who is asked, in order. `None`: whom it names."""
+    preset_of: Callable[[object], object] | None = None
+    """The model asked for → the preset that is laid beneath what is asked of it, `None` for none."""
 
 
 def sendable(headers: Mapping[str, str]) -> dict[str, str]:
@@ -202,7 +204,7 @@ class Exchange:
         options = given.keys() - {"timeout"}
         if own.max_retries != DEFAULT_RETRIES:
             given.setdefault("retries", own.max_retries)
-        preset = given.pop("preset", None)
+        preset = own.preset_of(raw.get("model")) if own.preset_of else given.pop("preset", None)
         if preset is not None:
             calls, names = preset_calls(), self.wire.parameters
             preset = calls.found(preset)

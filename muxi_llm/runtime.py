@@ -187,10 +187,7 @@ def with_files(endpoint: Endpoint, given: Mapping[str, Any]) -> Mapping[str, Any
 
 
 def prepared_of(
-    endpoint: Endpoint,
-    given: Mapping[str, Any],
-    port: IO | None = None,
-    candidates: Sequence[Candidate] | None = None,
+    endpoint: Endpoint, given: Mapping[str, Any], port: IO | None = None, candidates: Any = None
 ) -> Prepared:
     """`prepare` for arguments that were looked through: only what there is, and by its name.
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.admission import Admission
     from muxi_llm.gateway.requests import Incoming
     from muxi_llm.gateway.state import State
+    from muxi_llm.presets.source import Preset
     from muxi_llm.routing.deployments import Needs
     from muxi_llm.wire.base import Json
 
@@ -94,6 +95,7 @@ class Visit:
         self._alive: Alive | None = None
         self._asked: Asked | None = None
         self._uncounted: Uncounted | None = None
+        self._preset: Preset | None = None
         self._places: set[str] = set()
         """The providers that keep the files which are named."""
         self._passed: set[str] = set()
@@ -203,7 +205,16 @@ class Visit:
             pause=settings.backoff,
             options={"adapt": settings.mode, "retries": settings.retries},
             choose=partial(self._choose, len(content)),
+            preset_of=self._preset_of if self._state.presets else None,
         )
+
+    def _preset_of(self, model: object) -> Preset | None:
+        """What the configuration lays beneath requests for that name."""
+        routes, presets = self._state.routes, self._state.presets
+        self._preset = presets.of(routes.router.serving(model)) if isinstance(model, str) else None
+        if self._preset is not None:
+            self._passing = self._passing._replace(is_as_it_came=False)
+        return self._preset
 
     def _choose(self, size: int, model: object, body: Json) -> Sequence[Candidate]:
         """Whom the router names, each as this request reaches it."""
@@ -227,9 +238,12 @@ class Visit:
         self, needs: Needs, body: Json, model: object, without: frozenset[str] = frozenset()
     ) -> Sequence[Candidate]:
         """without: names of providers that are not asked."""
+        named = having(self._state.routes.choose(model, needs), self._places)
+        if self._preset is not None:
+            named = self._state.presets.followed(self._preset, named)
         chosen = [
             one._replace(provider=self._passing.dress(one.provider, one.ref.name, body))
-            for one in having(self._state.routes.choose(model, needs), self._places)
+            for one in named
             if one.ref.provider not in without
         ]
         if self._incoming.path != COMPACT:

@@ -17,6 +17,7 @@ from muxi_llm.kept import requests as kept
 from muxi_llm.routes import no_such_model
 from muxi_llm.routing.deployments import CAPABILITIES
 from muxi_llm.routing.needs import needs_of, text_of
+from muxi_llm.runtime import preset_calls
 from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from muxi_llm.gateway.requests import Incoming
     from muxi_llm.gateway.state import State
+    from muxi_llm.presets.source import Preset
     from muxi_llm.routing.deployments import Deployment
     from muxi_llm.routing.router import Refusal
     from muxi_llm.wire.base import Json
@@ -107,18 +109,27 @@ async def explain(state: State, incoming: Incoming, content: bytes) -> Json:  # 
     body = object_of(content)
     if not isinstance(body.get("model"), str):
         raise InvalidRequestError("model must be the name of a model", param="model")
+    model = body["model"]
+    preset = state.presets.of(state.routes.router.serving(model))
+    if preset is not None:
+        body = preset_calls().into_body(preset, "chat", body, Ledger("the preset"))
     needs = needs_of(body, len(content), session="", count=lambda: count_tokens(text_of(body)))
-    route = state.routes.explain(body["model"], needs)
+    route = state.routes.explain(model, needs)
+    told = None if preset is None else dict(zip(("preset", "revision"), preset.told, strict=True))
     return {
-        "model": body["model"],
+        "model": model,
+        "preset": told and {**told, "asks": preset and preset.asked[0]},
         "needs": [name for name in CAPABILITIES if getattr(needs, name)],
-        "chosen": [_chosen(one.deployment) for one in route.chosen],
+        "chosen": [_chosen(state, preset, one.deployment) for one in route.chosen],
         "refused": [_refused(one) for one in route.refused],
     }
 
 
-def _chosen(one: Deployment) -> Json:
-    return {"deployment": one.name, "model": one.model}
+def _chosen(state: State, preset: Preset | None, one: Deployment) -> Json:
+    model = one.model
+    if preset is not None and state.presets.follows(one):
+        model = f"{one.model.partition('/')[0]}/{preset.asked[0]['model'].partition('/')[2]}"
+    return {"deployment": one.name, "model": model}
 
 
 def _refused(refusal: Refusal) -> Json:

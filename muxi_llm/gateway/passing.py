@@ -35,17 +35,19 @@ if TYPE_CHECKING:
 class Passing(NamedTuple):
     """A request on its way by one door: its path, its headers that are the provider's business, its query.
 
-    form: its body and the type of that, where it is no JSON.
+    form: its body and the type of that, where it is no JSON. is_as_it_came: whether nothing was added to it.
     """
 
     path: str
     headers: Mapping[str, str]
     query: str = ""
     form: tuple[bytes, str] | None = None
+    is_as_it_came: bool = True
 
     def dress(self, provider: Provider, model: str, body: Json) -> Provider:
         """*provider* for this request: as one that takes it as it came, if it speaks that wire."""
-        if not speaks(provider, model, self.path, body) or (self.form and provider.rewrite):
+        is_changed = bool(provider.rewrite) or not self.is_as_it_came
+        if not speaks(provider, model, self.path, body) or (self.form and is_changed):
             return provider
         one = copy(provider)
         one.verbatim = True

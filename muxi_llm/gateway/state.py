@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from muxi_llm import config, runtime
 from muxi_llm.core.request import Candidate, ModelRef
+from muxi_llm.gateway.presets import Presets
 from muxi_llm.prices import price_of
 from muxi_llm.providers import registry
 from muxi_llm.providers.compatible import MORE, OpenAICompatible
@@ -30,6 +31,7 @@ class State:
 
         Raises `InvalidRequestError` for a provider that cannot be reached as it is configured.
         """
+        self.presets: Presets = Presets(settings, None if before is None else before.presets)
         settings = replace(settings, deployments=tuple(map(priced, settings.deployments)))
         places = [place_of(one, settings.providers[one.provider]) for one in settings.deployments]
         self.settings = settings

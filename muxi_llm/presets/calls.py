@@ -15,6 +15,7 @@ from muxi_llm.core.options import KEYWORDS
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.presets import network
 from muxi_llm.presets.errors import LLMConfigError, MdaError
+from muxi_llm.presets.opening import open as opened
 from muxi_llm.presets.registry import ConfigRegistryManager
 from muxi_llm.presets.source import Preset
 from muxi_llm.wire.base import Ledger, overlaid
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
     from muxi_llm.core.request import Candidate
     from muxi_llm.models import Adaptation
     from muxi_llm.wire.base import Endpoint, Json
+
+__all__ = [
+    "LLMConfigError",
+    "MdaError",
+    "beneath",
+    "check",
+    "demanded",
+    "found",
+    "into_body",
+    "into_options",
+    "opened",
+    "served",
+]
 
 OPTIONS = ("provider_options", "retries", "fallback_config", "cache")
 """What a preset asks of us; all else is asked of the model."""
@@ -39,8 +53,8 @@ INVOLVED = {*SAME, "timeout", "extra_body", "provider_options", "adapt"}
 _opened: dict[str, ConfigRegistryManager] = {}
 
 
-def found(given: object) -> Preset:
-    """The preset of that name in the configured registry, or the one that was given itself.
+def found(given: object, registry: ConfigRegistryManager | None = None) -> Preset:
+    """The preset of that name in the registry (`None`: the configured one), or the one given itself.
 
     Raises `InvalidRequestError`; why is its cause.
     """
@@ -50,7 +64,7 @@ def found(given: object) -> Preset:
         message = f"preset must be 'module/preset' or a preset that was loaded, not {type(given).__name__}"
         raise InvalidRequestError(message, param="preset")
     try:
-        return served().lately().preset(given)
+        return (registry or served()).lately().preset(given)
     except (LLMConfigError, OSError) as error:
         raise InvalidRequestError(f"preset: {error}", param="preset") from error
 

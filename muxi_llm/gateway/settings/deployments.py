@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from muxi_llm.gateway.settings.reading import whole
+from muxi_llm.gateway.settings.reading import text, whole
 from muxi_llm.providers import registry
 from muxi_llm.routing.deployments import Window
 from muxi_llm.routing.rewriting import Rewriting
@@ -49,6 +49,22 @@ def rewriting_of(section: Section, bounds: tuple[int | None, int | None] = (None
         most=bounds[1],
     )
     return rewriting if rewriting != Rewriting() else None
+
+
+def presets_of(top: Section) -> dict[str, Any]:
+    """Where presets come from, and who is trusted with them."""
+    section = top.section("presets")
+    said: dict[str, Any] = {
+        name: section.take(name, text) for name in ("dir", "trust", "pin", "minimum_revision", "watermark")
+    }
+    said["did_documents"] = section.strings("did_documents")
+    section.end()
+    given = {name: value for name, value in said.items() if value}
+    if given and "dir" not in given:
+        section.error("dir", "is missing: the registry's folder")
+    if given.keys() - {"dir"} and "trust" not in given:
+        section.error("trust", "is missing: the file of a trust manifest or of a trust policy")
+    return given
 
 
 WINDOWS = {

@@ -104,7 +104,8 @@ class ProviderSettings:
 class DeploymentSettings:
     """A deployment, the provider it is at, and what is done to the bodies it is sent.
 
-    names: what it is listed by, as people wrote it; none: its model's own name.
+    names: what it is listed by, as people wrote it; none: its model's own name. preset: what is laid beneath
+    requests for it, `module/preset`, "" for nothing.
     """
 
     deployment: Deployment
@@ -113,6 +114,7 @@ class DeploymentSettings:
     rewriting: Rewriting | None = None
     """What is done to each body; `None`: nothing."""
     price: Mapping[str, Any] | None = None
+    preset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class Settings:
     """What ids of files and batches are sealed with; "": each provider's own key."""
     login: LoginSettings = field(default_factory=LoginSettings)
     """How people log in, where there is governance."""
+    presets: Mapping[str, Any] = field(default_factory=dict)
+    """The presets' registry: `dir`, and what `muxi_llm.presets.open` takes; nothing: `LLMIX_CONFIG_DIR`."""
     source: str = ""
     """Where it was read."""
     governance: GovernanceSettings = field(default_factory=GovernanceSettings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from muxi_llm.gateway.settings.deployments import kind_of, rewriting_of, windows_of
+from muxi_llm.gateway.settings.deployments import kind_of, presets_of, rewriting_of, windows_of
 from muxi_llm.gateway.settings.governed import governance_of
 from muxi_llm.gateway.settings.login import login_of
 from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Server, Settings
@@ -47,6 +47,7 @@ def settings_of(top: Section) -> Settings:
         windows=top.take("windows_file", text, "llmux-windows.sqlite3"),
         id_secret=top.take("id_secret", text, ""),
         login=login_of(auth),
+        presets=presets_of(top),
     )
     log = top.section("log")
     log.skip(request_details="no body is ever logged")
@@ -124,9 +125,9 @@ def backend_of(
         windows=windows_of(section),
     )
     rewriting = rewriting_of(section, bounds)
-    price = section.take("price", table)
+    price, preset = section.take("price", table), section.take("preset", text, "")
     section.skip(weight="the first backend that can is asked; a YAML file's deployments are chosen by weight")
     section.end()
     if provider not in providers or not model:
         return None
-    return DeploymentSettings(deployment, provider, (), rewriting, price)
+    return DeploymentSettings(deployment, provider, (), rewriting, price, preset)

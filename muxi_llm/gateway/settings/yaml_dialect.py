@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from muxi_llm.gateway.settings.deployments import kind_of, rewriting_of, windows_of
+from muxi_llm.gateway.settings.deployments import kind_of, presets_of, rewriting_of, windows_of
 from muxi_llm.gateway.settings.governed import governance_of
 from muxi_llm.gateway.settings.login import login_of
 from muxi_llm.gateway.settings.model import (
@@ -33,6 +33,7 @@ from muxi_llm.gateway.settings.reading import (
     whole,
 )
 from muxi_llm.providers import registry
+from muxi_llm.routes import ANY
 from muxi_llm.routing.deployments import Deployment
 from muxi_llm.routing.router import Rules
 from muxi_llm.routing.strategies import STRATEGIES
@@ -67,6 +68,7 @@ def settings_of(top: Section) -> Settings:
         windows=routing.take("windows_file", text, ""),
         id_secret=auth.take("id_secret", text, ""),
         login=login_of(auth),
+        presets=presets_of(top),
         redis=redis_of(top, is_shared=routing.take("distributed", flag, False)),
     )
     if auth.take("enabled", flag, False) and not settings.tokens:
@@ -207,7 +209,8 @@ def models_of(section: Section, provider: ProviderSettings, taken: set[str]) -> 
 def model_of(section: Section, provider: ProviderSettings, taken: set[str]) -> DeploymentSettings:
     """A model: its name for those who ask, and what it is called at the provider."""
     name = section.take("name", text, "")
-    model = section.take("model", text, name)
+    preset = section.take("preset", text, "")
+    model = section.take("model", text, ANY if preset else name)
     if not name:
         section.error("name", "is missing")
     unique = f"{provider.name}/{name}"
@@ -231,7 +234,7 @@ def model_of(section: Section, provider: ProviderSettings, taken: set[str]) -> D
     )
     rewriting = rewriting_of(section)
     section.end()
-    return DeploymentSettings(deployment, provider.name, (name, *aliases), rewriting, price)
+    return DeploymentSettings(deployment, provider.name, (name, *aliases), rewriting, price, preset)
 
 
 def redis_of(top: Section, *, is_shared: bool) -> str:
