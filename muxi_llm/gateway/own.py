@@ -36,18 +36,26 @@ if TYPE_CHECKING:
 
 
 async def models(state: State, incoming: Incoming, content: bytes) -> Json:  # noqa: ARG001 - one shape for all
-    """Every name that somebody may ask for, once; `data` as OpenAI and Anthropic list them."""
+    """Every name that somebody may ask for, once; `data` as OpenAI and Anthropic list them.
+
+    `models` is there for Codex, which logs an error where it is not, and is empty: an entry would take the
+    place of all that Codex knows of a model, its instructions for it too, which nobody here has
+    (`base_instructions` in https://github.com/openai/codex, codex-rs/protocol/src/openai_models.rs).
+    """
     data = [_model(name, deployment) for name, deployment in _named(state).items()]
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {}
     return {"object": "list", "data": data, "has_more": False, **ends, "models": []}
 
 
 async def model(state: State, incoming: Incoming, content: bytes) -> Json:  # noqa: ARG001
-    """One of them."""
+    """One of them, or one that a pattern stands for."""
     name = incoming.path.removeprefix("/models/")
     deployment = _named(state).get(name)
     if deployment is None:
-        raise no_such_model(name)
+        serving = state.routes.router.serving(name)
+        if not serving:
+            raise no_such_model(name)
+        deployment = serving[0].deployment
     return _model(name, deployment)
 
 

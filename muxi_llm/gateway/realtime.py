@@ -168,6 +168,8 @@ class Session:
         url = f"{address.replace('http', 'ws', 1)}{PATH}?{urlencode({**query, **named})}"
         own = {name: said for name, said in self._incoming.headers.items() if name in TRACING}
         headers = {**own, **forwarded(self._incoming.headers), **provider.headers, **provider.authorize()}
+        if self.told.trace is not None:
+            self.told.trace(headers)
         limit = min(provider.timeout or OPENING, self._state.settings.timeout)
         try:
             return await Straight(

@@ -12,7 +12,7 @@ from muxi_llm.errors import MuxiLLMError
 from muxi_llm.gateway.refusals import status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from muxi_llm.core.port import IO
     from muxi_llm.core.request import Candidate
@@ -65,6 +65,8 @@ class Told:
     """Seconds that were the gateway's, from the whole request to the answer's head; at the end. `None` where
     that is not known: nobody answered, or the client was slow to send or to take."""
     facts: dict[str, Any] = field(default_factory=dict)
+    trace: Callable[[dict[str, str]], None] | None = None
+    """Puts the span that is under way into the headers of what is sent; `None`: nobody traces."""
 
     def end(self) -> None:
         """All is known."""
@@ -126,6 +128,8 @@ class TimedIO:
         """Send, and look at the clock."""
         if billed := sum(map(may_cost, self._told.tries)):
             await self._ask_again(billed)
+        if self._told.trace is not None:
+            self._told.trace(call.headers)
         began = self.now()
         try:
             return await self._io.send(call)

@@ -1,7 +1,7 @@
 """OpenTelemetry: each request as a server's span.
 
-It joins the caller's trace, and the models' spans are its children. Where they go is the business of the SDK
-that the process was started with:
+It joins the caller's trace, the models' spans are its children, and what is sent to a provider is a child of
+its model's span. Where they go is the business of the SDK that the process was started with:
 
     opentelemetry-instrument muxi-llm serve --config gateway.yaml      # with `tracing: {enabled: true}`
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 try:
     from opentelemetry import propagate, trace
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 except ImportError as error:  # pragma: no cover - tests have every extra
     raise ImportError("tracing needs OpenTelemetry's API: pip install 'muxi-llm[otel]'") from error
 
@@ -44,6 +45,7 @@ class Tracing:
     def span(self, told: Told, headers: Mapping[str, str]) -> Iterator[None]:
         """Around one request, to its answer's end."""
         route = ROUTES.get(told.path)
+        told.trace = marked
         with self._tracer.start_as_current_span(
             f"{told.method} {route}" if route else told.method,
             context=propagate.extract(headers),
@@ -64,5 +66,19 @@ class Tracing:
                     span.set_status(trace.StatusCode.ERROR)
 
 
+def marked(headers: dict[str, str]) -> None:
+    """Put the span that is under way into *headers*, in the place of the client's, whose child it is.
+
+    No baggage: it is what the client's own program wrote there. What is signed with its headers stays.
+    """
+    if headers.get("authorization", "").startswith("AWS4-"):
+        return
+    for name in CONTEXT.fields:
+        headers.pop(name, None)
+    CONTEXT.inject(headers)
+
+
+CONTEXT = TraceContextTextMapPropagator()
+"""https://www.w3.org/TR/trace-context/."""
 FAILED = 500
 """From that status on it is the server that failed."""

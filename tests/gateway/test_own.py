@@ -37,6 +37,18 @@ def test_models_are_listed_for_every_kind_of_client() -> None:
             assert whole["data"][1]["pricing"] == {"input": 1.0, "output": 2.0}
             one = served.openai.models.retrieve("any")
             assert one.owned_by == "openai"
+
+
+def test_a_model_is_there_by_every_name_that_is_served() -> None:
+    """By a pattern's too; a name with a slash in it as clients write it."""
+    with Upstream() as upstream:
+        provider = at(upstream, "openai")
+        listed = deployment("openai/gpt-4o-mini", "small", "openai/gpt-4o-mini", "gpt-*", context=128000)
+        with Served(settings_of((provider, listed))) as served:
+            for name in ("small", "openai/gpt-4o-mini", "gpt-of-tomorrow"):
+                one = served.openai.models.retrieve(name)
+                assert (one.id, one.model_extra and one.model_extra["context_window"]) == (name, 128000)
+                assert served.anthropic.models.retrieve(name).id == name
             with pytest.raises(openai.NotFoundError, match="'none' does not exist"):
                 served.openai.models.retrieve("none")
     assert not upstream.requests
