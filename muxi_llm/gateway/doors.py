@@ -14,7 +14,7 @@ from muxi_llm.gateway.alive import COMMENT, PINGS, Alive
 from muxi_llm.gateway.counting import PATHS, Uncounted, asking
 from muxi_llm.gateway.forms import form_of, with_no_paths
 from muxi_llm.gateway.keepers import having, unsealed
-from muxi_llm.gateway.passing import Passing, forwarded
+from muxi_llm.gateway.passing import Passing, forwarded, login_of
 from muxi_llm.gateway.refusals import raw, refuse, respond
 from muxi_llm.gateway.requests import ClientGoneError, object_of
 from muxi_llm.gateway.told import TimedIO, Told
@@ -87,7 +87,8 @@ class Visit:
         self._incoming = incoming
         self._send = send
         self._door = door or DOORS[incoming.path]
-        self._passing = Passing(incoming.path, forwarded(incoming.headers), incoming.query)
+        path, headers = incoming.path, incoming.headers
+        self._passing = Passing(path, forwarded(headers), incoming.query, login=login_of(path, headers))
         self._work: asyncio.Task[Any] | None = None
         self._watch: asyncio.Future[None] | asyncio.TimerHandle
         self._is_ended = False
@@ -241,11 +242,7 @@ class Visit:
         named = having(self._state.routes.choose(model, needs), self._places)
         if self._preset is not None:
             named = self._state.presets.followed(self._preset, named)
-        chosen = [
-            one._replace(provider=self._passing.dress(one.provider, one.ref.name, body))
-            for one in named
-            if one.ref.provider not in without
-        ]
+        chosen = [self._passing.dressed(one, body) for one in named if one.ref.provider not in without]
         if self._incoming.path != COMPACT:
             return chosen
         chosen = [one for one in chosen if one.provider.verbatim]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from muxi_llm.providers.openai import OpenAIProvider
 from muxi_llm.wire.anthropic.messages import AnthropicMessages
@@ -28,6 +28,7 @@ from muxi_llm.wire.responses.instead import ChatOrResponses
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from muxi_llm.core.request import Candidate
     from muxi_llm.providers.base import Provider
     from muxi_llm.wire.base import Endpoint, Json, Wire
 
@@ -36,6 +37,7 @@ class Passing(NamedTuple):
     """A request on its way by one door: its path, its headers that are the provider's business, its query.
 
     form: its body and the type of that, where it is no JSON. is_as_it_came: whether nothing was added to it.
+    login: the client's own at the provider, "" for none.
     """
 
     path: str
@@ -43,6 +45,17 @@ class Passing(NamedTuple):
     query: str = ""
     form: tuple[bytes, str] | None = None
     is_as_it_came: bool = True
+    login: str = ""
+
+    def dressed(self, one: Candidate, body: Json) -> Candidate:
+        """*one* as this request reaches it."""
+        provider = self.dress(one.provider, one.ref.name, body)
+        if self.login and provider.takes_logins and provider.verbatim:
+            provider.headers = {"authorization": self.login, **self.headers}
+            provider.api_key, provider.key_required = None, False
+            watch: Any = one.watch
+            watch.learns = False  # what is refused to one person's account is no fault of the deployment's
+        return one._replace(provider=provider)
 
     def dress(self, provider: Provider, model: str, body: Json) -> Provider:
         """*provider* for this request: as one that takes it as it came, if it speaks that wire."""
@@ -80,6 +93,17 @@ def forwarded(headers: Mapping[str, str]) -> dict[str, str]:
     """Of a client's headers those that say something of the request, and nothing of who asks."""
     return {name: value for name, value in headers.items() if name.startswith(FORWARDED)}
 
+
+def login_of(path: str, headers: Mapping[str, str]) -> str:
+    """A client's own login at Anthropic, as Claude Code has it beside the gateway's token; told by its form,
+    since a token of the gateway's is nobody's business there.
+    """
+    given = headers.get("authorization", "")
+    return given if path == "/messages" and given.startswith(LOGIN) else ""
+
+
+LOGIN = "Bearer sk-ant-oat"
+"""An OAuth access token of Anthropic's: https://code.claude.com/docs/en/authentication."""
 
 FORWARDED = (
     "anthropic-version",

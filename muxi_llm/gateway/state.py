@@ -7,9 +7,11 @@ import re
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from muxi_llm import config, runtime
 from muxi_llm.core.request import Candidate, ModelRef
+from muxi_llm.errors import InvalidRequestError
 from muxi_llm.gateway.presets import Presets
 from muxi_llm.prices import price_of
 from muxi_llm.providers import registry
@@ -94,4 +96,20 @@ def provider_of(settings: ProviderSettings) -> Provider:
     if settings.base_url and not provider.api_key:
         provider.key_required = False  # a server of one's own may ask for none
     provider.timeout = settings.timeout
+    provider.takes_logins = settings.passes_login
+    if settings.passes_login:
+        check_host(provider, settings.name)
     return provider
+
+
+def check_host(provider: Provider, name: str) -> None:
+    """Raises `InvalidRequestError` where people's logins at Anthropic would go to anybody else."""
+    url = urlsplit(provider.base_url)
+    host = url.hostname or ""
+    is_anthropics = url.scheme == "https" and f".{host}".endswith(".anthropic.com")
+    if provider.name != "anthropic" or not (is_anthropics or host in LOOPBACK):
+        message = f"pass_login of {name}: a login is Anthropic's, and goes to anthropic.com alone"
+        raise InvalidRequestError(message, param="pass_login")
+
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}

@@ -206,6 +206,8 @@ class Provider:
     """Seconds for an attempt here, where that is less than the call's."""
     through: Through | None = None
     """The wire of those, where it is known by its path and its events alone."""
+    takes_logins: bool = False
+    """A client's own login goes there in the place of the key, where a gateway's configuration says so."""
     rewrite: Callable[[Json], Json] | None = None
     """What a deployment's configuration does to each body, last of all."""
     namespaced_models: ClassVar[bool] = False

@@ -88,6 +88,7 @@ class Server:
 class ProviderSettings:
     """A provider as it is configured: its own name, and the registered one it is a case of ("" for a server
     that speaks OpenAI's wire). timeout: seconds for an attempt. at_once: attempts under way, at most.
+    passes_login: whether a client's own login goes there, where it has one, in the place of the key.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ProviderSettings:
     settings: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
     at_once: int | None = None
+    passes_login: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def provider_of(name: str, section: Section) -> ProviderSettings:
         api_key=section.take("api_key", text),
         base_url=base_url,
         settings={"api_version": version} if version else {},
+        passes_login=section.take("pass_login", flag, False),
     )
     if not (settings.kind or settings.base_url):
         section.error("base_url", f"is missing: {name} is no provider that is known here")

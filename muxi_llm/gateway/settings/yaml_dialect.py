@@ -171,6 +171,7 @@ def provider_of(section: Section, known: dict[str, ProviderSettings]) -> Provide
         settings=further_of(section, kind),
         timeout=section.take("timeout", seconds),
         at_once=section.take("max_concurrent", whole),
+        passes_login=section.take("pass_login", flag, False),
     )
     if not name:
         section.error("name", "is missing")
