@@ -51,7 +51,8 @@ class Passing(NamedTuple):
         """*one* as this request reaches it."""
         provider = self.dress(one.provider, one.ref.name, body)
         if self.login and provider.takes_logins and provider.verbatim:
-            provider.headers = {"authorization": self.login, **self.headers}
+            kept = {name: said for name, said in provider.headers.items() if name.lower() != "x-api-key"}
+            provider.headers = {**kept, "authorization": self.login}
             provider.api_key, provider.key_required = None, False
             watch: Any = one.watch
             watch.learns = False  # what is refused to one person's account is no fault of the deployment's

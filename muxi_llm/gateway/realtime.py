@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 import orjson
@@ -45,18 +46,6 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.told import Told
 
 PATH = "/realtime"
-
-
-class Used(NamedTuple):
-    """What a session took, for whoever counts tokens by the minute."""
-
-    total_tokens: int
-
-
-class Taken(NamedTuple):
-    """A session that went well."""
-
-    usage: Used
 
 
 class Straight(connect):
@@ -102,8 +91,8 @@ class Session:
                 failure = told.error = await self._relayed(candidate, connection, receive, send)
         finally:
             self._meter.is_over = True
-            value = Taken(Used((self._meter.usage or {}).get("total_tokens") or 0))
-            watch.leave(seconds, Outcome(seconds, value, failure))
+            used = SimpleNamespace(total_tokens=(self._meter.usage or {}).get("total_tokens") or 0)
+            watch.leave(seconds, Outcome(seconds, SimpleNamespace(usage=used), failure))
 
     # ----------------------------------------------------------------------------- how it begins
 

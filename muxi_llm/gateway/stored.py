@@ -127,6 +127,12 @@ class Keeping(Visit):
         finally:
             await content.close()
 
+    async def refuse(self, error: MuxiLLMError) -> None:
+        """Tell the client, unless a content has begun, which is cut."""
+        self.told.error = error
+        if not self.told.status:
+            await super().refuse(error)
+
     # ----------------------------------------------------------------------------- what is asked
 
     async def _value(self, given: Json) -> Any:

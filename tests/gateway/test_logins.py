@@ -39,7 +39,8 @@ def upstream() -> Iterator[Upstream]:
 
 
 def serving(upstream: Upstream, *, passes: bool = True, **given: Any) -> Any:
-    provider = at(upstream, "anthropic", passes_login=passes)
+    headers = {"x-team": "ours", "X-API-Key": "configured"} if passes else {}
+    provider = at(upstream, "anthropic", passes_login=passes, headers=headers)
     return settings_of((provider, deployment("anthropic/c", "claude")), tokens={"app": TOKEN}, **given)
 
 
@@ -55,6 +56,7 @@ def test_the_login_goes_there_and_the_token_does_not(upstream: Upstream) -> None
         assert sent.headers["anthropic-beta"] == BETA
         assert sent.headers["anthropic-version"]
         assert "x-api-key" not in sent.headers
+        assert sent.headers["x-team"] == "ours"
         assert TOKEN not in str(sent.headers)
         assert sent.json == {**ASKED, "model": "c"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 from dataclasses import replace
@@ -281,6 +282,27 @@ def test_a_content_that_breaks_off_is_cut() -> None:
         with pytest.raises((httpx2.TransportError, openai.APIConnectionError)):
             client.files.content(file.id).read()
         assert client.files.content(file.id).read() == b"x"
+
+
+def test_a_content_is_cut_at_the_gateways_end() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    class Some(Anybody):
+        async def admit(self, principal: Principal, said: Asked) -> Grant:
+            del principal, said
+            loops.append(asyncio.get_running_loop())
+            return Grant()
+
+    with Kept("openai", admission=Some()) as kept, kept.client() as client:
+        file = client.files.create(file=("a.txt", b"x"), purpose="user_data")
+        kept.upstream.script.append(Respond(chunks=[b"half", 30.0, b"rest"]))
+        with client.files.with_streaming_response.content(file.id) as content:
+            pieces = content.iter_bytes()
+            assert next(pieces) == b"half"
+            loops[0].call_soon_threadsafe(kept.served.app.end_open)
+            with pytest.raises(httpx2.TransportError):
+                next(pieces)
+        until(kept.upstream.closed_early.is_set)
 
 
 def test_what_the_provider_says_no_to_is_told() -> None:
