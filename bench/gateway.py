@@ -26,7 +26,6 @@ from urllib.parse import urlsplit
 
 from bench.upstream import ROOT, running
 
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 ASKED: Final = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 64}
 CONFIG: Final = """
 providers:
@@ -51,12 +50,12 @@ http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folde
 
 
 def cpu(pid: int) -> float:
-    """Seconds of CPU a process and its children have used."""
-    out = 0.0
-    for child in [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]:
-        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-        out += (int(fields[11]) + int(fields[12])) / TICKS
-    return out
+    """Seconds of CPU a process and its children have used, not in ticks: those are too long for nginx."""
+    out = 0
+    for one in [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]:
+        for thread in Path(f"/proc/{one}/task").iterdir():
+            out += int((thread / "schedstat").read_text().split()[0])
+    return out / 1e9
 
 
 @contextmanager
@@ -153,7 +152,7 @@ def told(row: Row, runs: dict[str, list[float]]) -> None:
     line = f"{row.title:<38} {statistics.median(ours):7.1f} µs ({min(ours):.1f}-{max(ours):.1f})"
     line += f", goal {row.goal}"
     if floor:
-        ratio = statistics.median(mine / its for mine, its in zip(ours, floor, strict=True))
+        ratio = statistics.median(mine / max(its, 0.1) for mine, its in zip(ours, floor, strict=True))
         line += (
             f"; nginx {statistics.median(floor):.1f} ({min(floor):.1f}-{max(floor):.1f}), {ratio:.1f} times"
         )
