@@ -149,6 +149,12 @@ def test_commands_are_understood(page: Path) -> None:
             assert name in {*command.BY_NAME, "--help", "--version"}, words
 
 
+def test_the_page_on_the_command_line_names_every_command() -> None:
+    table = [line for line in (ROOT / "docs" / "cli.md").read_text().splitlines() if line.startswith("| `")]
+    named = {word.strip("`, ") for line in table for word in line.split("|")[1].split()}
+    assert named == set(command.BY_NAME)
+
+
 # ----------------------------------------------------------------------------------------- links
 
 LINK = re.compile(r"\]\(([^()\s]+)\)")
