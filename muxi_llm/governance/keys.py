@@ -111,7 +111,7 @@ class Holder(NamedTuple):
 
     def check_call(self, path: str, model: str) -> None:
         """Raises a refusal of 403 where it is not for calling models, not by that path (below `/v1`), or not
-        for that model.
+        for that model; "" is none: files and batches, which are its owner's own, are asked for no model.
         """
         key = self.key
         if key.kind not in {DEFAULT, LLM}:
@@ -120,7 +120,7 @@ class Holder(NamedTuple):
             )
         if not is_listed(key.routes, path):
             raise refused(403, f"the API key is not for {path}", "route_not_allowed")
-        if not allows((key.models, *(owner.models for owner in self.owners.values())), model):
+        if model and not allows((key.models, *(owner.models for owner in self.owners.values())), model):
             raise refused(403, f"the API key is not for the model {model!r}", "model_not_allowed", "model")
 
 

@@ -57,6 +57,7 @@ def test_a_call_has_to_be_in_every_list() -> None:
     owners = {"team": Owner(models=("*-mini",)), "organization": Owner()}
     holder = Holder(Key("k", models=("gpt-*",), routes=("/chat/*",)), owners)
     holder.check_call("/chat/completions", "gpt-4o-mini")
+    holder.check_call("/chat/completions", "")  # a file, a batch: of no model
     with refused(403, "route_not_allowed"):
         holder.check_call("/embeddings", "gpt-4o-mini")
     for model in ("gpt-4o", "o1-mini"):
