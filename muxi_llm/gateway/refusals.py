@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from muxi_llm.errors import (
+    LOCAL_URL,
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
@@ -39,7 +40,8 @@ def status_of(error: MuxiLLMError) -> int:
 def headers_of(error: MuxiLLMError, status: int) -> dict[str, str]:
     """What the client is told beside the body: when to come back, and whether that makes sense."""
     said = error.response.headers if isinstance(error, APIStatusError) else {}
-    headers = {name: said[name] for name in KEPT if name in said}
+    is_ours = isinstance(error, APIStatusError) and str(error.request.url) == LOCAL_URL
+    headers = {name: said[name] for name in said if name in KEPT or (is_ours and name.startswith(LIMITS))}
     headers["content-type"] = "application/json"
     headers["x-should-retry"] = "true" if status in PASSING and not is_spent(error) else "false"
     if status in PASSING and "retry-after" not in headers:  # without it Codex ends the turn
@@ -93,4 +95,5 @@ PASSING = {408, 409, 429, 503, 529}
 """What may be otherwise in a while."""
 
 KEPT = ("retry-after", "request-id", "x-request-id")
-"""A provider's limits are of the gateway's key, and no client's business."""
+LIMITS = "x-ratelimit-"
+"""Of the client's own key. A provider's are of the gateway's key, and no client's business."""

@@ -34,6 +34,11 @@ Number = tuple[Whose, int, int]
 """Whose, of which stretch of time, how many."""
 
 MINUTE = 60
+LONGEST = 60
+"""Seconds that clients are told to wait at most: where `retry-after` is longer, OpenAI's clients ask again at
+once, or never.
+"""
+
 SOON = 1.0
 """Seconds after which to ask again for a place among those at once: nobody knows when one goes."""
 
@@ -104,7 +109,7 @@ def check_size(demand: Demand) -> None:
 def refused(verdict: Verdict) -> MuxiLLMError:
     """The 429 of a request that was not let on: it names the limit that is waited for longest, and when."""
     longest = max(verdict.readings, key=lambda one: one.wait)
-    limit, wait = longest.limit, max(ceil(longest.wait), 1)
+    limit, wait = longest.limit, min(max(ceil(longest.wait), 1), LONGEST)
     taken = "are under way" if limit.kind == "parallel" else f"are taken; {longest.left} are left"
     message = f"{named(limit)} is {limit.most}, which {taken}: try again in {wait} s"
     error = refusal(429, message, type="rate_limit_error", code="rate_limit_exceeded", retry_after=wait)
