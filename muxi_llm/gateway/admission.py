@@ -23,6 +23,10 @@ class Admission(Protocol):
 
     counts: bool
 
+    @property
+    def state(self) -> Mapping[str, str]:
+        """How it does, in the words that readiness tells it by."""
+
     def begin(self, settings: Settings) -> None:
         """Get ready, on a thread that may wait; called once."""
 
@@ -50,6 +54,7 @@ class Anybody:
     """A gateway that asks nobody for a token."""
 
     counts = False
+    state: Mapping[str, str] = {}
 
     def begin(self, settings: Settings) -> None:
         """Nothing is needed."""

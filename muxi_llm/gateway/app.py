@@ -207,7 +207,7 @@ class Gateway:
         }
         if self.sharing is not None:
             value["counts"] = "shared" if self.sharing.is_there else "local-only"
-        await answer(send, 503 if self.is_draining else 200, value)
+        await answer(send, 503 if self.is_draining else 200, {**value, **self.admission.state})
 
 
 def sharing_of(state: State, metrics: Metrics) -> Sharing | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from muxi_llm.gateway.admission import Anybody, Tokens
+from muxi_llm.gateway.metrics import SHARED
 from muxi_llm.gateway.settings.reading import ConfigurationError, Finding
 from muxi_llm.governance.claims import Claims
-from muxi_llm.governance.counters.counters import OwnCounters
+from muxi_llm.governance.counters.choosing import counters_for
 from muxi_llm.governance.governor import Governor, Rules
 from muxi_llm.governance.keeper import Keeper
 from muxi_llm.governance.prices import Price, Tariff, version_of
@@ -55,7 +57,8 @@ class Governed:
         self.claims = Claims(self.snapshot)
         self._spool = Spool(Path(governance.spool))
         self._writer = Writer(self.store, self._spool, self.claims.budget)
-        self._counters = OwnCounters()
+        workers = os.environ.get(SHARED, "") if settings.server.workers > 1 else ""
+        self._counters = counters_for(settings.redis, workers)
         rules = Rules(governance.lease, governance.wait, governance.allowance, governance.output)
         self.governor = Governor(self.claims, self._counters, self._writer, Tariff(), rules, Configured())
         self._keeper = Keeper(self.governor, self.store, governance)
@@ -68,6 +71,12 @@ class Governed:
         self._counters.begin()
         self._writer.begin()
         self._keeper.begin()
+
+    @property
+    def state(self) -> dict[str, str]:
+        """Who counts its limits, and whether the store is there."""
+        is_away = self._writer.is_away or not self.snapshot.is_live
+        return {"limits": self._counters.state, "store": "away" if is_away else "ok"}
 
     def end(self) -> None:
         """What is not booked by then is in the spool."""
