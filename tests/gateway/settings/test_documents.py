@@ -43,6 +43,21 @@ def test_the_pages_configurations_can_be_served(
         assert settings.tokens == {"app": "s3cret"}
 
 
+def test_the_configurations_of_governance_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "OIDC_SECRET"):
+        monkeypatch.setenv(name, "s3cret")
+    found = blocks(PAGE.with_name("governance.md"), "yaml")
+    assert found
+    for content in found:
+        file = tmp_path / "config.yaml"
+        file.write_text(content, encoding="utf-8")
+        settings, findings = files.read(file)
+        assert not findings
+        assert settings.governance.database
+
+
 def test_a_usual_address_is_the_environments_to_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
