@@ -23,6 +23,7 @@ from muxi_llm.core.plan import Outcome, Plan, Wait
 from muxi_llm.core.port import TooLargeError, TransportError, UnreadableError, UnsendableError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.core.tools import ABOUT_TOOLS, fitted
+from muxi_llm.models import RawValue
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
 from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
@@ -341,7 +342,7 @@ async def _answer(
     _set_request_id(value, reply)
     if request.verbatim is not None and candidate.provider.verbatim:
         value.with_wire_bytes(reply.content)
-    if not request.stream:
+    if not request.stream or isinstance(value, RawValue):  # bytes that pass are no stream to be made of
         return value
     usage = (request.body.get("stream_options") or {}).get("include_usage", False)
     flow = StreamFlow.of(chunks_of(value, usage=usage))

@@ -14,6 +14,7 @@ from muxi_llm.gateway.admission import ANYBODY, Anybody, Tokens
 from muxi_llm.gateway.doors import DOORS, Visit
 from muxi_llm.gateway.file_store import FileStore
 from muxi_llm.gateway.metrics import CONTENT_TYPE, Metrics
+from muxi_llm.gateway.openapi import document
 from muxi_llm.gateway.outgoing import Outgoing, is_preflight, preflight, shared_with
 from muxi_llm.gateway.own import own
 from muxi_llm.gateway.refusals import refuse, respond
@@ -193,6 +194,11 @@ class Gateway:
     async def _live(self, send: Send) -> None:
         await answer(send, 200, {"status": "ok"})
 
+    async def _document(self, send: Send) -> None:
+        settings = self.state.settings
+        body = document(settings.server.prefix, asks=bool(settings.tokens) or self._given is not None)
+        await respond(send, 200, {"content-type": "application/json"}, body)
+
     async def _ready(self, send: Send) -> None:
         """Whether to send requests here, and why not. Deployments that cool down are told, and are no reason:
         the next gateway would not have others.
@@ -265,5 +271,6 @@ async def answer(send: Send, status: int, value: object) -> None:
 HEALTH: dict[tuple[str, str], Callable[[Gateway, Send], Coroutine[Any, Any, None]]] = {
     ("GET", "/health/live"): Gateway._live,  # noqa: SLF001 - its own table
     ("GET", "/health/ready"): Gateway._ready,  # noqa: SLF001
+    ("GET", "/openapi.json"): Gateway._document,  # noqa: SLF001 - which names no model, no provider and no client
 }
 PROTOCOLS = {"http": Gateway._http, "lifespan": Gateway._lifespan, "websocket": Gateway._websocket}  # noqa: SLF001

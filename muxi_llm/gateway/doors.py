@@ -62,6 +62,7 @@ SOON = 0.1
 """Seconds after which it is looked whether the client is there still. To look costs a task, and many answers
 are there before.
 """
+IN_ONE_PIECE = "the provider answered in one piece, after the stream had begun"
 
 
 def ended() -> MuxiLLMError:
@@ -162,6 +163,8 @@ class Visit:
         if isinstance(answer, AsyncStream):
             assert self._alive is not None  # it was asked for
             await self._stream(exchange, answer, self._alive)
+        elif self._alive is not None and await self._alive.has_begun():
+            await self._broken(exchange, refusal(502, IN_ONE_PIECE, type="server_error"))
         else:
             body = exchange.body(answer)
             await respond(self._send, 200, exchange.headers(answer.muxi, stream=False), body)

@@ -54,14 +54,13 @@ def body_of(error: MuxiLLMError, wire: Inbound, *, is_same_wire: bool) -> bytes:
     kept = error.response.content if is_same_wire and isinstance(error, APIStatusError) else b""
     if kept:
         return kept
-    body = wire.encode_error(cast("APIError", error))
-    facts = getattr(error, "body", None)
-    if not (is_spent(error) and isinstance(facts, dict) and "resets_at" in facts):
-        return body
-    told = orjson.loads(body)
-    told["error"].update(facts)
-    if isinstance(wire, AnthropicInbound):
-        told["error"]["type"] = "billing_error"
+    told = orjson.loads(wire.encode_error(cast("APIError", error)))
+    fault, facts = told["error"], getattr(error, "body", None)
+    fault["type"] = fault["type"] or ("server_error" if status_of(error) >= 500 else "invalid_request_error")
+    if is_spent(error) and isinstance(facts, dict) and "resets_at" in facts:
+        fault.update(facts)
+        if isinstance(wire, AnthropicInbound):
+            fault["type"] = "billing_error"
     return orjson.dumps(told)
 
 

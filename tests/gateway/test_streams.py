@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from muxi_llm.gateway.settings.model import Settings
+from muxi_llm.gateway.settings.model import Server, Settings
 from tests.gateway.test_app import HELLO, WIRES, saying, serving
 from tests.support import anthropic_validator, bodies, chat_validator, responses_validator
 from tests.support.emitted import CHECKS, Emitted
@@ -90,6 +90,29 @@ def test_a_stream_that_breaks_ends_as_its_protocol_ends_one(kind: str, how: str)
         chunks = chat_validator.chunks_of(streamed(served, "/chat/completions", messages=HELLO))
         assert chunks[-1]["error"]["message"]
         assert "[DONE]" not in chunks
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "whole", "asked"),
+    [
+        ("openai", "/chat/completions", bodies.chat("Hi"), {"messages": HELLO}),
+        ("", "/completions", bodies.completion("Hi"), {"prompt": "Hello"}),
+        ("anthropic", "/messages", bodies.message("Hi"), {"messages": HELLO, "max_tokens": 9}),
+    ],
+)
+def test_an_answer_in_one_piece_passes_as_it_came_though_a_stream_was_asked_for(
+    kind: str, path: str, whole: Any, asked: dict[str, Any]
+) -> None:
+    with Upstream(lambda _: Respond(json=whole)) as upstream, Served(serving(upstream, kind)) as served:
+        reply = httpx2.post(f"{served.url}/v1{path}", json={"model": "m", "stream": True, **asked})
+        assert reply.headers["content-type"] == "application/json"
+        assert (reply.status_code, reply.json()) == (200, whole)
+    slow = Respond(json=whole, delay=0.5)
+    with Upstream(lambda _: slow) as upstream:
+        settings = serving(upstream, kind, server=Server(silence=0.1))
+        with Served(settings) as served:
+            told = streamed(served, path, **asked)
+    assert b"answered in one piece" in told
 
 
 BROKEN = {
