@@ -93,6 +93,8 @@ def provider_of(settings: ProviderSettings) -> Provider:
         headers={**found.headers, **settings.headers},
         settings={**found.settings, **settings.settings},
     )
+    if not settings.kind:
+        provider.name = settings.name  # type: ignore[misc] # the class stands for whichever it is
     if settings.base_url and not provider.api_key:
         provider.key_required = False  # a server of one's own may ask for none
     provider.timeout = settings.timeout

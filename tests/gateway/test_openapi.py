@@ -27,6 +27,7 @@ from tests.support.world import answer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.filterwarnings("ignore::muxi_llm.AdaptationWarning")
 MODELS = {"/v1/rerank": ["jina"], "/v1/embeddings": ["openai", "jina"]}
 """Whom to ask where not everybody is."""
 MADE = {"authorization": "Bearer s3cret"}
