@@ -23,7 +23,7 @@ from muxi_llm.core.plan import Outcome, Plan, Wait
 from muxi_llm.core.port import TooLargeError, TransportError, UnreadableError, UnsendableError
 from muxi_llm.core.stream import StreamFlow
 from muxi_llm.core.tools import ABOUT_TOOLS, fitted
-from muxi_llm.models import RawValue
+from muxi_llm.models import RawValue, Report
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
 from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from muxi_llm.core.port import IO, Harness
     from muxi_llm.core.request import Candidate, Request
     from muxi_llm.core.tools import Calls
-    from muxi_llm.models import Report
     from muxi_llm.providers.base import Provider
     from muxi_llm.wire.base import BodyReader, Reply, Wire, WireCall
 
