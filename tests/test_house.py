@@ -16,7 +16,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = sorted((ROOT / "muxi_llm").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
-DATA_TABLES = {"catalog.py", "litellm_fields.py", "moved.py", "r0001_tables.py", "schemas.py", "texts.py"}
+DATA_TABLES = {
+    "catalog.py",
+    "litellm_fields.py",
+    "moved.py",
+    "operations.py",
+    "r0001_tables.py",
+    "schemas.py",
+    "texts.py",
+}
 """Pure data: exempt from the sizes by name."""
 
 LONG_SIGNATURES: set[str] = {"with_options"}

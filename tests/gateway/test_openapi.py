@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 
 from muxi_llm.gateway.doors import DOORS
-from muxi_llm.gateway.openapi import OPERATIONS
+from muxi_llm.gateway.openapi_tables import OPERATIONS
 from muxi_llm.gateway.own import OWN, own
 from muxi_llm.gateway.stored import about_of
 from tests.gateway.test_app import saying
