@@ -20,7 +20,7 @@ DATA_TABLES = {
     "catalog.py",
     "litellm_fields.py",
     "moved.py",
-    "operations.py",
+    "openapi_tables.py",
     "r0001_tables.py",
     "schemas.py",
     "texts.py",
