@@ -8,6 +8,7 @@ import httpx2
 import openai
 import pytest
 
+from muxi_llm.gateway.state import provider_of
 from tests.support.gateway import Served, at, deployment, settings_of
 from tests.support.upstream import Received, Respond, Upstream
 
@@ -99,3 +100,13 @@ def test_a_text_where_a_file_should_be_is_no_path_of_this_machine(path: str, nam
         ):
             assert (reply.status_code, reply.json()["error"]["param"]) == (400, name)
     assert not upstream.requests
+
+
+def test_a_server_without_a_name_here_goes_by_its_configured_one(upstream: Upstream) -> None:
+    assert provider_of(at(upstream, "", "house")).name == "house"
+    settings = settings_of((at(upstream, "", "house"), deployment("house/m")))
+    upstream.script.append(Respond(body=b"no answer"))
+    with Served(settings) as served:
+        asked = {"model": "m", "input": "Hello", "encoding_format": "float"}
+        reply = httpx2.post(f"{served.url}/v1/embeddings", json=asked)
+    assert (reply.status_code, reply.json()["error"]["type"]) == (502, "server_error")
