@@ -31,7 +31,8 @@ LONG_SIGNATURES: set[str] = {"with_options"}
 """Faces and value constructors with more than eight parameters, each by name."""
 
 LAZY_IMPORTS = {
-    "commands/gateway/serve.py:muxi_llm.commands.governed.composed",  # a database's packages
+    "commands/gateway/serve.py:muxi_llm.commands.governed",  # a database's packages
+    "commands/gateway/serve.py:muxi_llm.commands.governed.composed",  # likewise
     "gateway/app.py:muxi_llm.gateway.redis_store",  # an extra
     "governance/counters/choosing.py:muxi_llm.governance.counters.redis_store",  # likewise
     "gateway/app.py:muxi_llm.gateway.tracing",  # an extra
@@ -126,7 +127,7 @@ ROOMS = {
         4500,
         ("governance/", "commands/governed/", "types/admission.py", "types/login.py", "types/governed.py"),
     ),
-    "management of people": (2000, ("governance/api/", "governance/login/")),
+    "management of people": (2000, ("governance/api/", "governance/login/", "gateway/control.py")),
     "management from a terminal": (900, ("commands/governance/",)),
     "dashboard": (2500, ("dashboard/",)),
     "files and batches": (

@@ -6,13 +6,14 @@ answers them from a store; without it, the configuration's own tokens do.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from muxi_llm.types.admission import Grant, Principal, stranger, tokens_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from muxi_llm.gateway.app import Gateway
     from muxi_llm.gateway.settings.model import Settings
     from muxi_llm.gateway.told import Told
     from muxi_llm.types.admission import Asked
@@ -45,6 +46,19 @@ class Admission(Protocol):
     def settle(self, told: Told) -> None:
         """What it came to: called once for each request that was granted, however it ended. Never waits."""
 
+    def managed(self, gateway: Gateway) -> Management | None:
+        """What changes who may at *gateway*, if anything does; asked once, before it begins."""
+
+
+class Management(Protocol):
+    """An application for some paths."""
+
+    paths: frozenset[str]
+    """What it answers, below the prefix."""
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """ASGI. The path is one of its `paths`."""
+
 
 ANYBODY = Principal("")
 AS_ASKED = Grant()
@@ -75,6 +89,10 @@ class Anybody:
 
     def settle(self, told: Told) -> None:
         """Nothing is kept."""
+
+    def managed(self, gateway: Gateway) -> Management | None:  # noqa: ARG002
+        """Nothing does."""
+        return None
 
 
 class Tokens(Anybody):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,7 @@ from muxi_llm.wire.openai.chat import OpenAIInbound
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from muxi_llm.gateway.admission import Admission
+    from muxi_llm.gateway.admission import Admission, Management
     from muxi_llm.gateway.doors import Send
     from muxi_llm.gateway.reload import Reloader
     from muxi_llm.gateway.requests import Receive
@@ -45,6 +47,10 @@ class Gateway:
     def __init__(self, state: State, admission: Admission | None = None) -> None:
         """admission: who may; `None`: as the configuration says."""
         self._given = admission
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """What it runs on, once it does."""
+        self.loaded_at, self.reloads = 0.0, -1
+        """When the configuration at work was read, and how often others were before."""
         self.is_draining = False
         self.reloader: Reloader | None = None
         self._open: set[Visit | realtime.Session] = set()
@@ -52,6 +58,7 @@ class Gateway:
         self.tracing: Tracing | None = None
         self.metrics = Metrics()
         self.replace(state)
+        self._management = self.admission.managed(self)
 
     def replace(self, state: State) -> None:
         """Go on with *state*."""
@@ -62,10 +69,15 @@ class Gateway:
         tokens = state.settings.tokens
         self.admission = self._given or (Tokens(tokens) if tokens else Anybody())
         self.admission.configured(state.settings)
+        self.loaded_at, self.reloads = time.time(), self.reloads + 1
 
     def _share(self, sharing: Sharing) -> None:
         sharing.routes = self.state.routes
         self.state.routes.on_change = sharing.changed
+
+    def under_way(self) -> list[Visit | realtime.Session]:
+        """Requests that are."""
+        return list(self._open)
 
     def end_open(self) -> None:
         """The time is up: whatever is still open ends with an error of its protocol's."""
@@ -86,6 +98,9 @@ class Gateway:
         if health is not None:
             await health(self, send)
             return
+        if self._management is not None and incoming.path in self._management.paths:
+            await self._managed(self._management, scope, receive, send, incoming.path)
+            return
         told = Told(incoming.path, ANYBODY, incoming.method, id_of(incoming.headers))
         told.client = (scope.get("client") or ("",))[0]
         out = Outgoing(send, told, shared_with(incoming.headers, server.origins))
@@ -96,6 +111,17 @@ class Gateway:
                 await self._followed(incoming, out, told)
         finally:
             self._settled(told, out.upstream_id)
+
+    async def _managed(
+        self, management: Management, scope: dict[str, Any], receive: Receive, send: Send, path: str
+    ) -> None:
+        """A request of the management, at its own port if it has one."""
+        port = self.state.settings.server.admin_port
+        if port is not None and (scope.get("server") or ("", 0))[1] != port:
+            fault = {"message": f"the management is at port {port}", "type": "invalid_request_error"}
+            await answer(send, 404, {"error": {**fault, "code": "unknown_url", "param": None}})
+            return
+        await management({**scope, "path": path, "root_path": ""}, receive, send)
 
     def _settled(self, told: Told, upstream_id: str = "") -> None:
         """A request is over, however it ended."""
@@ -150,6 +176,7 @@ class Gateway:
 
     async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
         await receive()
+        self.loop = asyncio.get_running_loop()
         if self.state.settings.tracing and self.tracing is None:
             from muxi_llm.gateway.tracing import Tracing  # noqa: PLC0415 - an extra
 

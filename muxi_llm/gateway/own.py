@@ -42,9 +42,14 @@ async def models(state: State, incoming: Incoming, content: bytes) -> Json:  # n
     place of all that Codex knows of a model, its instructions for it too, which nobody here has
     (`base_instructions` in https://github.com/openai/codex, codex-rs/protocol/src/openai_models.rs).
     """
-    data = [_model(name, deployment) for name, deployment in _named(state).items()]
+    data = listed(state)
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {}
     return {"object": "list", "data": data, "has_more": False, **ends, "models": []}
+
+
+def listed(state: State) -> list[Json]:
+    """Every name that somebody may ask for, once."""
+    return [_model(name, deployment) for name, deployment in _named(state).items()]
 
 
 async def model(state: State, incoming: Incoming, content: bytes) -> Json:  # noqa: ARG001

@@ -167,12 +167,18 @@ def application(admission_of: AdmissionOf) -> Gateway:
     return gateway
 
 
-def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None], admission_of: AdmissionOf) -> int:
+def serve(
+    path: str,
+    given: Mapping[str, Any],
+    tell: Callable[[str], None],
+    admission_of: AdmissionOf,
+    prepare: Callable[[Settings, Callable[[str], None]], None],
+) -> int:
     """Serve until told to end; the exit status.
 
     path: the configuration, "" for the environment's providers. given: settings of the server that win over
-    the file's. tell: where a line for people goes. admission_of: who answers for those who may. Raises
-    `ConfigurationError`.
+    the file's. tell: where a line for people goes. admission_of: who answers for those who may. prepare: what
+    is done once before anybody does. Raises `ConfigurationError`.
     """
     if not path and "token" not in given:
         given = {**given, "token": secrets.token_urlsafe(24)}
@@ -180,9 +186,13 @@ def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None], admi
     settings = settings_of(path, given)
     os.environ[DESCRIBED] = json.dumps([path, dict(given)])
     server = settings.server
-    listener = bound(server.host, server.port)
+    listeners = [bound(server.host, server.port)]
+    prepare(settings, tell)
     scheme = "https" if server.tls_cert else "http"
-    tell(f"listening on {scheme}://{server.host}:{listener.getsockname()[1]}{server.prefix}")
+    tell(f"listening on {scheme}://{server.host}:{listeners[0].getsockname()[1]}{server.prefix}")
+    if server.admin_port is not None:
+        listeners.append(bound(server.host, server.admin_port))
+        tell(f"managed at {scheme}://{server.host}:{server.admin_port}{server.prefix}")
     if not (settings.tokens or settings.governance.database):
         tell(
             "no tokens: anybody on this machine may ask"
@@ -194,17 +204,17 @@ def serve(path: str, given: Mapping[str, Any], tell: Callable[[str], None], admi
     sys.stdout.flush()
     if server.workers > 1:
         lines.begin(settings.log_level)
-        return Workers(server.workers, listener.fileno()).run()
-    run(application(admission_of), listener)
+        return Workers(server.workers, [one.fileno() for one in listeners]).run()
+    run(application(admission_of), listeners)
     return 0
 
 
-def run(gateway: Gateway, listener: socket.socket) -> None:
+def run(gateway: Gateway, listeners: list[socket.socket]) -> None:
     """Serve in this process, until told to end. Losses are told to who asked, not to this process."""
     warnings.simplefilter("ignore", AdaptationWarning)
     gc.collect()
     gc.freeze()  # what is there now stays: no collection need look through it
-    HeldServer(gateway).run(sockets=[listener])
+    HeldServer(gateway).run(sockets=listeners)
 
 
 def options_of(settings: Settings) -> dict[str, Any]:

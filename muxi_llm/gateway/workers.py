@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from muxi_llm.gateway.metrics import SHARED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
 log = logging.getLogger("muxi_llm.gateway")
@@ -25,11 +26,11 @@ PATIENCE = 0.5
 
 
 class Workers:
-    """So many processes that serve what is described in the environment, on a listener they inherit."""
+    """So many processes that serve what is described in the environment, on listeners they inherit."""
 
-    def __init__(self, count: int, listener: int) -> None:
+    def __init__(self, count: int, listeners: Sequence[int]) -> None:
         self._count = count
-        self._listener = listener
+        self._listeners = listeners
         self._running: list[subprocess.Popen[bytes]] = []
         self._ending = threading.Event()
 
@@ -59,9 +60,9 @@ class Workers:
         self._running += [self._started() for _ in range(self._count - len(self._running))]
 
     def _started(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "muxi_llm.commands.gateway.worker", str(self._listener)]
+        command = [sys.executable, "-m", "muxi_llm.commands.gateway.worker", *map(str, self._listeners)]
         # A session of its own: Ctrl-C is the parent's to hear, and comes to a worker as its parent says it.
-        return subprocess.Popen(command, pass_fds=[self._listener], start_new_session=True)  # noqa: S603
+        return subprocess.Popen(command, pass_fds=self._listeners, start_new_session=True)  # noqa: S603
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._pass_on(number, frame)

@@ -19,7 +19,8 @@ class GovernanceSettings:
     the database is away. output: tokens of an answer whose request does not say. prices: by `provider/model`,
     instead of the lists. discounts: percent off the lists, by provider. default_price: of models that have
     none, `None`: under a hard budget they are refused. webhook: where events are posted, "" nowhere.
-    keep_ledger, keep_reservations, keep_balances: seconds.
+    keep_ledger, keep_reservations, keep_balances: seconds. declared: organizations, teams, users and keys,
+    and what keys may be that people make for themselves, in the management API's words.
     """
 
     database: str = field(default="", repr=False)
@@ -35,3 +36,4 @@ class GovernanceSettings:
     keep_ledger: float = 400 * DAY
     keep_reservations: float = 7 * DAY
     keep_balances: float = 400 * DAY
+    declared: Mapping[str, Any] = field(default_factory=dict, repr=False)

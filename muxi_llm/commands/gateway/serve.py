@@ -12,6 +12,7 @@ from muxi_llm.gateway.settings.reading import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from muxi_llm.gateway.admission import Admission
     from muxi_llm.gateway.settings.model import Settings
@@ -22,6 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", default="", help=f"a .toml or .yaml file; {WITHOUT}")
     parser.add_argument("--host", help="address to listen on, instead of the file's")
     parser.add_argument("--port", type=int, help="port to listen on, 0 for any")
+    parser.add_argument("--admin-port", type=int, help="port of the management, instead of the same one")
     parser.add_argument("--workers", type=int, help="processes on that port")
     parser.add_argument("--no-auth", action="store_true", help="let anybody ask who reaches the address")
     parser.add_argument("--https", action="store_true", help="with the certificate given, or the file's")
@@ -34,7 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Serve; 2 where that cannot be."""
     try:
-        return gateway.serve(given.config, server_of(given), print, admission_of)
+        return gateway.serve(given.config, server_of(given), print, admission_of, prepare)
     except ConfigurationError as error:
         for finding in error.findings:
             print(f"muxi-llm: {finding}", file=sys.stderr)
@@ -50,11 +52,20 @@ def admission_of(settings: Settings) -> Admission | None:
     return Governed(settings)
 
 
+def prepare(settings: Settings, tell: Callable[[str], None]) -> None:
+    """What is done once, before any worker is there. Raises `ConfigurationError`."""
+    if settings.governance.database:
+        from muxi_llm.commands.governed import prepared  # noqa: PLC0415 - a database's packages
+
+        prepared.prepare(settings, tell)
+
+
 def server_of(given: argparse.Namespace) -> dict[str, Any]:
     """What the command line says of the server."""
     said = {
         "host": given.host,
         "port": given.port,
+        "admin_port": given.admin_port,
         "workers": given.workers,
         "tls_key": given.ssl_key,
         "tls_cert": given.ssl_cert,

@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from muxi_llm.errors import MuxiLLMError
 from muxi_llm.gateway.admission import Anybody, Tokens
+from muxi_llm.gateway.control import Control
 from muxi_llm.gateway.metrics import SHARED
 from muxi_llm.gateway.settings.reading import ConfigurationError, Finding
+from muxi_llm.governance.api.app import Management
+from muxi_llm.governance.api.asking import Asking
+from muxi_llm.governance.api.control import heard
 from muxi_llm.governance.claims import Claims
 from muxi_llm.governance.counters.choosing import counters_for
+from muxi_llm.governance.declared import declare, declared_of
 from muxi_llm.governance.governor import Governor, Rules
 from muxi_llm.governance.keeper import Keeper
+from muxi_llm.governance.login.browsers import Browsers
+from muxi_llm.governance.login.logins import Logins
+from muxi_llm.governance.login.routes import router as login_routes
+from muxi_llm.governance.login.sessions import Sessions
 from muxi_llm.governance.prices import Price, Tariff, version_of
 from muxi_llm.governance.snapshot import Snapshot
 from muxi_llm.governance.spool import Spool
-from muxi_llm.governance.store.engine import Store
+from muxi_llm.governance.store.bootstrap import Bootstrap
+from muxi_llm.governance.store.engine import Store, StoreAwayError
 from muxi_llm.governance.store.migrate import migrate, newest, revision
+from muxi_llm.governance.store.people import People
+from muxi_llm.governance.store.records import Records
 from muxi_llm.governance.store.schema import prices
 from muxi_llm.governance.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from muxi_llm.gateway.app import Gateway
     from muxi_llm.gateway.settings.model import Settings
     from muxi_llm.gateway.told import Told
     from muxi_llm.types.admission import Asked, Grant, Principal
+
+
+log = logging.getLogger("muxi_llm.governance")
 
 
 class Configured(Anybody):
@@ -48,6 +69,7 @@ class Governed:
     """A governor and all it needs, begun and ended with the gateway."""
 
     counts = True
+    _is_begun = False
 
     def __init__(self, settings: Settings) -> None:
         """Raises `InvalidRequestError` for an address of no database, `OSError` where no spool can be."""
@@ -62,11 +84,16 @@ class Governed:
         rules = Rules(governance.lease, governance.wait, governance.allowance, governance.output)
         self.governor = Governor(self.claims, self._counters, self._writer, Tariff(), rules, Configured())
         self._keeper = Keeper(self.governor, self.store, governance)
+        self._records = Records(self.store)
+        self._records.changed = self._changed
+        self._logins = Logins(settings.login, Sessions(self.store), self._records, People(self.store))
+        self._own = declared_of(governance.declared).own_keys
 
     def begin(self, settings: Settings) -> None:
         """Raises `StoreAwayError`, or `ConfigurationError` for tables that are not this version's."""
         ready(self.store)
         self.configured(settings)
+        self._is_begun = True
         self.snapshot.begin()
         self._counters.begin()
         self._writer.begin()
@@ -85,17 +112,39 @@ class Governed:
         self._spool.close()
         self._counters.end()
         self.snapshot.end()
+        self._logins.close()
         self.store.close()
 
     def configured(self, settings: Settings) -> None:
         """Tokens and prices may be others."""
         self.governor.configured(settings)
+        if self._is_begun:
+            threading.Thread(target=self._declare, args=(settings,), daemon=True).start()
         with self.store.reading() as connection:
             kept = [
                 Price(row.scope, row.name, row.price, f"own {row.version}")
                 for row in connection.execute(KEPT)
             ]
         self.governor.tariff = Tariff([*_declared(settings), *kept], settings.governance.default_price)
+
+    def managed(self, gateway: Gateway) -> Management:
+        """The management API, and whoever logs in by a browser."""
+        control, bootstrap = Control(gateway), Bootstrap(self.store)
+        self.snapshot.heard.append(partial(heard, control))
+        browsers = Browsers(self._logins)
+        asking = Asking(self._records, People(self.store), bootstrap, browsers)
+        beside = [login_routes(self._logins)]
+        return Management(self._records, asking, bootstrap, self._own, control, beside)
+
+    def _declare(self, settings: Settings) -> None:
+        try:
+            declare(self._records, declared_of(settings.governance.declared), settings.source)
+        except (MuxiLLMError, StoreAwayError) as error:
+            log.error("what the configuration declares of keys and teams was not taken up: %s", error)  # noqa: TRY400
+
+    def _changed(self) -> None:
+        with suppress(StoreAwayError):  # the snapshot's own thread asks again
+            self.snapshot.catch_up()
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """The governor's answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ def read(path: str | Path) -> tuple[Settings, Sequence[Finding]]:
     errors = [finding for finding in findings if finding.is_error]
     if errors:
         raise ConfigurationError(errors)
-    return replace(settings, notes=tuple(map(str, findings))), findings
+    checksum = sha256(content.encode()).hexdigest()
+    return replace(settings, notes=tuple(map(str, findings)), checksum=checksum), findings
 
 
 def of_environment() -> Settings:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from muxi_llm.gateway.settings.reading import number, part, seconds, table, text, whole
+from muxi_llm.gateway.settings.reading import flag, number, one_of, part, seconds, table, text, whole
 from muxi_llm.types.governed import GovernanceSettings
 from muxi_llm.types.prices import fixed
 
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.settings.reading import Section
 
 DEFAULT = GovernanceSettings()
+DECLARED = ("own_keys", "organizations", "teams", "users", "keys")
+MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+"""https://www.postgresql.org/docs/current/libpq-ssl.html"""
+
+POOL = dict.fromkeys(
+    ("max_open_conns", "max_idle_conns", "conn_lifetime"),
+    "requests ask the memory; few connections do for the rest",
+)
 
 
 def governance_of(top: Section) -> GovernanceSettings:
@@ -23,6 +31,7 @@ def governance_of(top: Section) -> GovernanceSettings:
     section, usual = top.section("governance"), DEFAULT
     settings = GovernanceSettings(
         database=database_of(top.section("database")) or os.environ.get("DATABASE_URL", ""),
+        declared={name: value for name in DECLARED if (value := section.take(name, _as_it_is)) is not None},
         spool=section.take("spool", text, usual.spool),
         lease=section.take("lease", seconds, usual.lease),
         wait=section.take("wait", seconds, usual.wait),
@@ -48,12 +57,21 @@ def database_of(section: Section) -> str:
     """Its URL: whole, or of parts."""
     url, host = section.take("url", text, ""), section.take("host", text, "")
     user, password = section.take("user", text, ""), section.take("password", text, "")
-    name, port = section.take("name", text, "muxi_llm"), section.take("port", whole, 5432)
+    name = section.take("name", text, "") or section.take("database", text, "muxi_llm")
+    port, mode = section.take("port", whole, 5432), section.take("ssl_mode", one_of(*MODES))
+    is_on = section.take("enabled", flag, True)
+    section.skip(**POOL)
     section.end()
-    if url or not host:
-        return url
+    if not is_on or not (url or host):
+        return ""
     who = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
-    return f"postgresql://{who}{host}:{port}/{quote(name, safe='')}"
+    ending = f"?sslmode={mode}" if mode else ""
+    return url or f"postgresql://{who}{host}:{port}/{quote(name, safe='')}{ending}"
+
+
+def _as_it_is(value: object) -> object:
+    """Governance reads it."""
+    return value
 
 
 def _default(section: Section) -> Mapping[str, Any] | None:

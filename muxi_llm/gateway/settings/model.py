@@ -52,7 +52,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where it listens.
+    """Where it listens. admin_port: of the management, `None`: that of all else.
 
     prefix: path before all others. tls_key, tls_cert: files, both or none. proxies: networks whose forwarded
     headers are believed. origins: of browsers that may ask. drain: seconds that open answers may take after
@@ -67,6 +67,7 @@ class Server:
     tls_key: str = ""
     tls_cert: str = ""
     workers: int = 1
+    admin_port: int | None = None
     limits: Limits = Limits()
     proxies: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
@@ -154,5 +155,7 @@ class Settings:
     """The presets' registry: `dir`, and what `muxi_llm.presets.open` takes; nothing: `LLMIX_CONFIG_DIR`."""
     source: str = ""
     """Where it was read."""
+    checksum: str = ""
+    """SHA-256 of what was read there."""
     governance: GovernanceSettings = field(default_factory=GovernanceSettings)
     notes: tuple[str, ...] = ()

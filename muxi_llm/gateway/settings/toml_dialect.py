@@ -68,6 +68,7 @@ def server_of(top: Section) -> Server:
         host=top.take("host", text, "127.0.0.1"),
         port=top.take("port", whole, 8082),
         prefix=top.take("prefix", text, ""),
+        admin_port=top.take("admin_port", whole) or None,
         tls_key=key if has_tls else "",
         tls_cert=certificate if has_tls else "",
     )

@@ -71,7 +71,7 @@ def settings_of(top: Section) -> Settings:
         presets=presets_of(top),
         redis=redis_of(top, is_shared=routing.take("distributed", flag, False)),
     )
-    if auth.take("enabled", flag, False) and not settings.tokens:
+    if auth.take("enabled", flag, False) and not (settings.tokens or settings.governance.database):
         auth.error("tokens", "auth is enabled, and nobody has a token: write `tokens: {name: secret}`")
     mode = top.section("deployment").take("mode", one_of(*MODES), "standalone")
     if mode == "distributed" and not settings.redis:
@@ -107,10 +107,10 @@ def server_of(section: Section) -> Server:
         pause=section.take("drain_pause", seconds, 5.0),
         drain=section.take("drain_timeout", seconds, 45.0),
         idle=section.take("idle_timeout", seconds, 75.0),
+        admin_port=section.take("admin_port", whole) or None,
     )
     section.skip(
         write_timeout="an answer takes as long as its provider does, which providers[].timeout bounds",
-        admin_port="there is one port",
     )
     for each in (tls, limits, section):
         each.end()

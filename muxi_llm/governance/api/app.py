@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from fastapi import APIRouter
-    from starlette.types import Receive, Scope, Send
 
     from muxi_llm.errors import APIStatusError
     from muxi_llm.governance.api.asking import Asking
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from muxi_llm.governance.store.bootstrap import Bootstrap
     from muxi_llm.governance.store.records import Records
 
-OPENAPI = "/openapi.json"
+OPENAPI = "/management/openapi.json"
 PATIENCE = "5"
 """Seconds after which who was told that the store is away may ask again."""
 
@@ -57,18 +56,19 @@ class Management:
         """own: what keys may be that people make for themselves. gateway: the one at work here. beside:
         routes that ask by themselves who it is, such as those of logging in.
         """
-        self.app = _application(asking, _families(records, bootstrap, own, gateway), beside)
-        routes = [route for route in self.app.routes if isinstance(route, APIRoute)]
-        self.paths = frozenset({OPENAPI, *(route.path for route in routes)})
+        families = _families(records, bootstrap, own, gateway)
+        self.app = _application(asking, families, beside)
+        routes = [route for family in (*families, *beside) for route in family.routes]
+        self.paths = frozenset({OPENAPI, *(route.path for route in routes if isinstance(route, APIRoute))})
         """The paths it answers; none of them has a part that varies."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         try:
-            receive = await checked(scope, cast(Any, receive))
+            receive = await checked(scope, receive)
         except MuxiLLMError as error:
             await _told(error)(scope, receive, send)
             return

@@ -11,10 +11,9 @@ from muxi_llm.governance.keys import hash_of
 from muxi_llm.governance.refusals import refused
 from muxi_llm.governance.roles import ADMIN, NOTHING, READS, WRITES, Actor
 from muxi_llm.governance.store.audit import Asked, Told
+from muxi_llm.types.admission import stranger, tokens_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from muxi_llm.governance.store.bootstrap import Bootstrap
     from muxi_llm.governance.store.people import People
     from muxi_llm.governance.store.records import Records
@@ -60,9 +59,10 @@ class Asking:
             "request_id": request.headers.get("x-request-id", "")[:LONGEST] or secrets.token_hex(16),
             "uri": request.url.path[:LONGEST],
         }
-        token = token_of(request.headers)
-        if token:
-            actor = self._people.of_key(hash_of(token))
+        tokens = tokens_in(request.headers)
+        if tokens:
+            actors = (self._people.of_key(hash_of(token)) for token in tokens)
+            actor = next((actor for actor in actors if actor is not None), None)
             if actor is None:
                 raise refused(401, "the API key is not known here, or may not be used", "invalid_api_key")
             return Asked(actor, operation, "key", **told)
@@ -73,14 +73,8 @@ class Asking:
             return Asked(Actor(ADMIN), operation, "bootstrap", name=hash_of(first), **told)
         viewer = None if self._viewers is None else self._viewers.viewer_of(request)
         if viewer is None:
-            raise refused(401, f"no API key: {HOW}", "invalid_api_key")
+            raise stranger(request.headers)
         return Asked(viewer, operation, "session", **told)
-
-
-def token_of(headers: Mapping[str, str]) -> str:
-    """The key that was sent: `x-api-key` before `Authorization`, as the gateway reads them."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return headers.get("x-api-key", "").strip() or (token.strip() if scheme.lower() == "bearer" else "")
 
 
 def rights_of(actor: Actor) -> list[str]:
@@ -95,4 +89,3 @@ def asked(request: Request) -> Asked:
 
 
 By = Annotated[Asked, Depends(asked)]
-HOW = "send it as a Bearer token, or as x-api-key"

@@ -146,5 +146,5 @@ def heard(gateway: Gateway, row: Mapping[Any, Any]) -> None:
         return
     if row["object_type"] == "deployment":
         gateway.cool(row["object_id"], row["after"]["cooldown_seconds"])
-    elif row["object_type"] == "config":
+    elif row["object_type"] == "config" and row["after"]["checksum"] != gateway.config()["checksum"]:
         gateway.reload()

@@ -1,0 +1,156 @@
+"""A gateway as it tells of itself, for those who manage it: plain data, from any thread."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from muxi_llm.gateway.own import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from muxi_llm.gateway.app import Gateway
+    from muxi_llm.routing.facts import Facts
+
+    Data = dict[str, Any]
+
+MASK = "***"
+LONGEST = 30.0
+"""Seconds within which a configuration is read."""
+
+
+class Control:
+    """Of one gateway, in one process."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def deployments(self) -> Sequence[Data]:
+        """Each of them, its facts, and whether it cools down."""
+        routes = self._gateway.state.routes
+        with routes.lock:
+            return [_deployment(facts, routes.clock()) for facts in routes.router.facts.values()]
+
+    def providers(self) -> Sequence[Data]:
+        """Each of them, its models, and what is under way at it."""
+        out: dict[str, Data] = {}
+        for one in self._gateway.state.settings.providers.values():
+            most = {"concurrent_current": 0, "concurrent_capacity": one.at_once}
+            out[one.name] = {"provider": one.name, "models": [], "resilience": most}
+        for found in self.deployments():
+            told = out[found["deployment"]["provider"]]
+            told["models"].append(found["deployment"]["model"].partition("/")[2])
+            told["resilience"]["concurrent_current"] += found["stats"]["in_flight"]
+        return list(out.values())
+
+    def models(self) -> Sequence[Data]:
+        """What may be asked for, who serves it, and for how much: those without a price first."""
+        settings = self._gateway.state.settings
+        out = [
+            {
+                **told,
+                "deployments": [
+                    one.deployment.name
+                    for one in settings.deployments
+                    if one.deployment.is_for(str(told["id"]))
+                ],
+            }
+            for told in listed(self._gateway.state)
+        ]
+        return sorted(out, key=lambda told: told["pricing"]["input"] is not None)
+
+    def live(self) -> Sequence[Data]:
+        """Requests under way, the oldest first."""
+        now = time.perf_counter()
+        found = sorted((visit.told for visit in self._gateway.under_way()), key=lambda told: told.began)
+        return [
+            {
+                "request_id": told.request_id,
+                "path": told.path,
+                "model": told.model,
+                "key_id": told.principal.id,
+                "names": dict(told.principal.names),
+                "seconds": round(now - told.began, 3),
+                "streamed": told.streamed,
+                "sent": told.sent,
+            }
+            for told in found
+        ]
+
+    def config(self) -> Data:
+        """The configuration: where from, its checksum, what it says, without secrets."""
+        gateway, settings = self._gateway, self._gateway.state.settings
+        return {
+            "path": settings.source,
+            "checksum": settings.checksum,
+            "notes": list(settings.notes),
+            "loaded_at": gateway.loaded_at,
+            "reload_count": gateway.reloads,
+            "settings": _masked(settings),
+        }
+
+    def cool(self, deployment: str, seconds: float) -> None:
+        """Leave it alone for so long; 0: no more. One that is not there is nobody's."""
+        routes = self._gateway.state.routes
+        with routes.lock:
+            facts = routes.router.facts.get(deployment)
+            if facts is not None:
+                facts.cool(routes.clock(), seconds, "an administrator's order")
+        routes.changes.catch_up()
+
+    def reload(self) -> bool:
+        """Read the configuration again, on the loop's own thread; whether it can be used."""
+        done: Future[bool] = Future()
+        reloader, loop = self._gateway.reloader, self._gateway.loop
+        if reloader is None or loop is None:
+            return False
+        loop.call_soon_threadsafe(lambda: done.set_result(reloader.reload()))
+        return done.result(LONGEST)
+
+
+def _deployment(facts: Facts, now: float) -> Data:
+    one = facts.deployment
+    words = ("name", "model", "serves", "weight", "rpm", "tpm", "context", "price")
+    told = {word: getattr(one, word) for word in words} | {"id": one.name, "provider": facts.provider}
+    return {
+        "deployment": told,
+        "stats": {
+            "in_flight": facts.in_flight,
+            "latency": facts.latency,
+            "first_token": facts.first_token,
+            "success": facts.success(now),
+            "requests": facts.requests(now),
+            "tokens": facts.tokens(now),
+            "windows": [
+                {"limit": one.window.limit, "seconds": one.window.seconds, "wait": one.wait(now)}
+                for one in facts.windows
+            ],
+        },
+        "cooldown_active": facts.is_cooled(now),
+        "cooldown_until": facts.cooled_until if facts.is_cooled(now) else None,
+        "cooldown_reason": facts.cooled_for if facts.is_cooled(now) else "",
+    }
+
+
+def _masked(value: Any) -> Any:
+    """Plain data, in which what is not for people to read is hidden (`repr=False`)."""
+    if dataclasses.is_dataclass(value):
+        return {
+            one.name: _masked(getattr(value, one.name)) if one.repr else _hidden(getattr(value, one.name))
+            for one in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {str(name): _masked(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_masked(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else MASK
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict.fromkeys(map(str, value), MASK)
+    return MASK if value else value
