@@ -32,7 +32,7 @@ SMALL = 2000
 
 class Estimate(NamedTuple):
     """Ways to count it, the likeliest to have a price first. floor: what it costs to read it alone. tokens:
-    read and written, for limits.
+    for limits: read, and written as far as it says; a small limit is not too small for whatever is usual.
     """
 
     ways: Ways
@@ -63,9 +63,11 @@ def _text(body: Body, size: int, most: int) -> Estimate:
     claude/prompt-caching.
     """
     tokens, answers = read(body, size), body.get("n")
-    output = (output_of(body) or most) * (answers if isinstance(answers, int) and answers > 0 else 1)
+    answers = answers if isinstance(answers, int) and answers > 0 else 1
+    said = output_of(body) * answers
     kind = "cache_write" if "system" in body or "cache_control" in body else "input"
-    return Estimate(({kind: tokens, "output": output},), ({"input": tokens},), tokens + output)
+    ways = ({kind: tokens, "output": said or most * answers},)
+    return Estimate(ways, ({"input": tokens},), tokens + said)
 
 
 def _read_alone(body: Body, size: int, _: int) -> Estimate:

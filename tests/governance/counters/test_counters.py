@@ -192,5 +192,5 @@ async def test_never_more_within_any_minute_whoever_asks(
         assert await in_time(lambda: all(one.state != "local-only" for one in processes))
     assert most_at_once <= PARALLEL.most
     assert len(made) >= 2 * RPM.most
-    for _, first in made:  # surely within a second of each other, however long the answers took
-        assert sum(first <= before and after < first + 1 for before, after in made) < RPM.most
+    for first, _ in made:  # surely within a second of each other, however long the answers took
+        assert sum(first <= before and after < first + 1 for before, after in made) <= RPM.most
