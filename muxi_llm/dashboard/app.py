@@ -1,0 +1,80 @@
+"""The dashboard as one ASGI application: which pages there are, and what stands around each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from muxi_llm.dashboard import shown
+from muxi_llm.dashboard.asking import Api, RefusedError
+from muxi_llm.dashboard.pages import PAGES, Page
+from muxi_llm.dashboard.visits import Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Dashboard:
+    """The application, below *prefix*."""
+
+    def __init__(self, api: ASGIApp | str, prefix: str = "/ui") -> None:
+        """api: the management API, or the base URL of a gateway that has it."""
+        self._api = Api(api)
+        self._prefix = prefix
+        self._templates = Environment(
+            loader=PackageLoader("muxi_llm.dashboard"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= shown.FILTERS
+        self._templates.globals |= {"pages": PAGES, "prefix": prefix}
+        static = Mount("/static", StaticFiles(packages=[("muxi_llm.dashboard", "static")]))
+        routes = [Route(page.path, self._shows(page), methods=["GET"]) for page in PAGES]
+        routes += [
+            Route(f"{page.path.rstrip('/')}/{name}", self._does(page, act), methods=["POST"])
+            for page in PAGES
+            for name, act in page.acts.items()
+        ]
+        self._app = Starlette(routes=[Mount(prefix, routes=[*routes, static])])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        await self._app(scope, receive, send)
+
+    def _shows(self, page: Page) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        async def endpoint(request: Request) -> Response:
+            return await self._visited(request, page, page.show)
+
+        return endpoint
+
+    def _does(self, page: Page, act: Any) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        async def endpoint(request: Request) -> Response:
+            return await self._visited(request, page, act)
+
+        return endpoint
+
+    async def _visited(
+        self, request: Request, page: Page, work: Callable[[Visit], Coroutine[Any, Any, Response]]
+    ) -> Response:
+        """What *work* answers the viewer; who is not known is led to the login, and a refusal is a page."""
+        async with self._api.client(request) as client:
+            visit = Visit(request, client, self._templates, self._prefix)
+            try:
+                if not page.is_open:
+                    visit.viewer = await visit.get("/user/me")
+                return await work(visit)
+            except RefusedError as error:
+                if error.status == 401 and not page.is_open:
+                    return visit.go("/login", next=request.url.path)
+                return visit.page("refused.html", error.status, error=error)

@@ -1,0 +1,68 @@
+"""The management API, asked as whoever is at the browser: their session goes along, and nothing else does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+PASSED = ("cookie", "origin", "sec-fetch-site", "user-agent", "x-request-id")
+"""What the API is told of the browser: who it is, and that it asks of its own page's accord."""
+
+PATIENCE = 30.0
+"""Seconds."""
+
+
+class RefusedError(Exception):
+    """What the API refused. status: 401 nobody is logged in, 403 they may not, 404 there is none to see."""
+
+    def __init__(self, status: int, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.param = status, message, param
+
+
+class Api:
+    """The API behind all visits: an application of this process, or a gateway somewhere."""
+
+    def __init__(self, target: ASGIApp | str) -> None:
+        """target: the application, or a gateway's base URL."""
+        self._app = None if isinstance(target, str) else target
+        self._url = target.rstrip("/") if isinstance(target, str) else ""
+
+    def client(self, request: Request) -> httpx2.AsyncClient:
+        """A client for one visit, to be closed."""
+        headers = {name: request.headers[name] for name in PASSED if name in request.headers}
+        if self._app is None:
+            return httpx2.AsyncClient(base_url=self._url, headers=headers, timeout=PATIENCE)
+        peer = (request.client.host, request.client.port) if request.client else ("", 0)
+        transport = httpx2.ASGITransport(app=self._app, client=peer, raise_app_exceptions=False)
+        url = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
+        return httpx2.AsyncClient(transport=transport, base_url=url, headers=headers, timeout=PATIENCE)
+
+
+async def answered(
+    client: httpx2.AsyncClient,
+    method: str,
+    path: str,
+    params: Mapping[str, Any] | None = None,
+    body: Any = None,
+) -> httpx2.Response:
+    """The API's answer. Raises `RefusedError` for any but a good one."""
+    said = {name: value for name, value in (params or {}).items() if value not in {None, ""}}
+    try:
+        response = await client.request(method, path, params=said, json=body)
+    except httpx2.HTTPError as error:
+        raise RefusedError(502, "the gateway cannot be reached") from error
+    if response.status_code < 400:
+        return response
+    try:
+        told = response.json()["error"]
+        raise RefusedError(response.status_code, str(told["message"]), told.get("param"))
+    except (ValueError, KeyError, TypeError):
+        raise RefusedError(response.status_code, "the gateway cannot answer that now") from None
