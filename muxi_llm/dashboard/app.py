@@ -11,8 +11,9 @@ from starlette.staticfiles import StaticFiles
 
 from muxi_llm.dashboard import shown
 from muxi_llm.dashboard.asking import Api, RefusedError
-from muxi_llm.dashboard.pages import PAGES, Page
+from muxi_llm.dashboard.pages import MENU, PAGES, Page
 from muxi_llm.dashboard.visits import Visit
+from muxi_llm.dashboard.words import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -38,7 +39,7 @@ class Dashboard:
             lstrip_blocks=True,
         )
         self._templates.filters |= shown.FILTERS
-        self._templates.globals |= {"pages": PAGES, "prefix": prefix}
+        self._templates.globals |= {"menu": MENU, "prefix": prefix, "languages": LANGUAGES}
         static = Mount("/static", StaticFiles(packages=[("muxi_llm.dashboard", "static")]))
         routes = [Route(page.path, self._shows(page), methods=["GET"]) for page in PAGES]
         routes += [

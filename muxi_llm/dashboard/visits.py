@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from starlette.requests import Request
 
+THEME = "muxi-theme"
 SESSIONS = ("__Host-muxi-session", "muxi-session")
 HEADERS = {
-    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "; form-action 'self'",
     "cache-control": "no-store",
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
@@ -37,6 +39,7 @@ class Visit:
         self.request = request
         self.prefix = prefix
         self.language = language_of(request)
+        self.theme = request.cookies.get(THEME, "")
         self.viewer: dict[str, Any] = {}
         self._client = client
         self._templates = templates

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from muxi_llm.dashboard.pages import keys, overview, session
+from itertools import groupby
+from typing import NamedTuple
+
+from muxi_llm.dashboard.pages import overview, records, session
 from muxi_llm.dashboard.pages.page import Page
 
-PAGES: tuple[Page, ...] = (*overview.PAGES, *keys.PAGES, *session.PAGES)
 
-__all__ = ["PAGES", "Page"]
+class Group(NamedTuple):
+    """Pages under one heading of the menu."""
+
+    name: str
+    pages: tuple[Page, ...]
+
+
+PAGES: tuple[Page, ...] = (*overview.PAGES, *records.PAGES, *session.PAGES)
+MENU = tuple(
+    Group(name, tuple(members))
+    for name, members in groupby((page for page in PAGES if page.title), lambda page: page.group)
+)
+
+__all__ = ["MENU", "PAGES", "Page"]

@@ -1,0 +1,114 @@
+"""Keys, teams, users and organizations: four kinds of one page. What each has is a table; what a form of it
+says goes to the API as it is, and the API says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from muxi_llm.dashboard.asking import RefusedError
+from muxi_llm.dashboard.pages.kinds import KINDS, Kind
+from muxi_llm.dashboard.pages.page import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.responses import Response
+
+    from muxi_llm.dashboard.visits import Visit
+
+ON_A_PAGE = 50
+
+
+async def show(kind: Kind, visit: Visit) -> Response:
+    """Those the viewer may see; the one that `id` names; or the form for a new one."""
+    if "new" in visit.query:
+        return await form(kind, visit)
+    if "id" in visit.query:
+        return await one(kind, visit, visit.query["id"])
+    asked = {name: visit.query.get(name, "") for name in ("search", "after", *kind.search)}
+    found = await visit.get(f"/{kind.family}/list", **asked, limit=ON_A_PAGE)
+    return visit.page("records.html", kind=kind, found=found, asked=asked)
+
+
+async def one(kind: Kind, visit: Visit, which: str, **more: Any) -> Response:
+    """All that is known of one of them."""
+    told = await visit.get(f"/{kind.family}/info", **{kind.asked_by: which})
+    record = told.get(kind.family, told)
+    beside = {name: told.get(name) or [] for name in ("members", "keys", "teams")}
+    return visit.page("record.html", kind=kind, record=record, **beside, **more)
+
+
+async def form(
+    kind: Kind, visit: Visit, given: Mapping[str, Any] | None = None, error: RefusedError | None = None
+) -> Response:
+    """What may be said of a new one, or be changed of one that is there (`id`)."""
+    which = visit.query.get("id", "")
+    if given is None and which:
+        told = await visit.get(f"/{kind.family}/info", **{kind.asked_by: which})
+        given = told.get(kind.family, told)
+    return visit.page(
+        "record_form.html", 400 if error else 200, kind=kind, given=given or {}, which=which, error=error
+    )
+
+
+async def make(kind: Kind, visit: Visit) -> Response:
+    """A new one. A key is told now, and never again."""
+    fields = await visit.form()
+    try:
+        made = await visit.post(f"/{kind.family}/{kind.new}", **kind.said(fields))
+    except RefusedError as error:
+        return await form(kind, visit, fields, error)
+    if "key" in made:
+        return visit.page("key_made.html", made=made)
+    return visit.go(kind.path, id=made[kind.id])
+
+
+async def change(kind: Kind, visit: Visit) -> Response:
+    """Another thing is said of it."""
+    fields = await visit.form()
+    which = fields.pop("id")
+    try:
+        await visit.post(
+            f"/{kind.family}/update", **{kind.changed_by: which}, **kind.said(fields, whole=True)
+        )
+    except RefusedError as error:
+        return await form(kind, visit, {**fields, kind.id: which}, error)
+    return visit.go(kind.path, id=which)
+
+
+async def ask(kind: Kind, verb: str, visit: Visit) -> Response:
+    """Do *verb* to it; what cannot be undone is asked for twice."""
+    fields = await visit.form()
+    which = fields["id"]
+    if verb == "delete" and fields.get("sure") != "yes":
+        return visit.page("sure.html", kind=kind, which=which, name=fields.get("name", which))
+    said: dict[str, Any] = {kind.several: [which]} if verb == "delete" else {kind.changed_by: which}
+    told = await visit.post(f"/{kind.family}/{verb}", **said)
+    if "key" in told:
+        return visit.page("key_made.html", made=told)
+    return visit.go(kind.path) if verb == "delete" else visit.go(kind.path, id=which)
+
+
+async def member(kind: Kind, verb: str, visit: Visit) -> Response:
+    """Somebody is a member, or is one no more."""
+    fields = await visit.form()
+    which, user = fields["id"], fields.get("user_id", "").strip()
+    said = {"user_ids": [user]} if verb == "member_delete" else {"members": [kind.member(user, fields)]}
+    try:
+        await visit.post(f"/{kind.family}/{verb}", **{kind.id: which}, **said)
+    except RefusedError as error:
+        return await one(kind, visit, which, error=error)
+    return visit.go(kind.path, id=which)
+
+
+def page_of(kind: Kind) -> Page:
+    """The page of a kind."""
+    acts: dict[str, Any] = {"new": partial(make, kind), "update": partial(change, kind)}
+    acts |= {verb: partial(ask, kind, verb) for verb in kind.verbs}
+    acts |= {verb: partial(member, kind, verb) for verb in kind.members}
+    return Page(kind.path, kind.title, partial(show, kind), f"{kind.family}/list", "People", acts)
+
+
+PAGES = tuple(page_of(kind) for kind in KINDS)
