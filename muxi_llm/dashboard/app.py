@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from muxi_llm.dashboard import shown
+from muxi_llm.dashboard import charts, shown
 from muxi_llm.dashboard.asking import Api, RefusedError
 from muxi_llm.dashboard.pages import MENU, PAGES, Page
 from muxi_llm.dashboard.visits import Visit
@@ -39,7 +39,10 @@ class Dashboard:
             lstrip_blocks=True,
         )
         self._templates.filters |= shown.FILTERS
-        self._templates.globals |= {"menu": MENU, "prefix": prefix, "languages": LANGUAGES}
+        self._templates.globals |= {
+            "menu": MENU, "prefix": prefix, "languages": LANGUAGES,
+            "meter": charts.meter, "percent": shown.percent,
+        }  # fmt: skip
         static = Mount("/static", StaticFiles(packages=[("muxi_llm.dashboard", "static")]))
         routes = [Route(page.path, self._shows(page), methods=["GET"]) for page in PAGES]
         routes += [

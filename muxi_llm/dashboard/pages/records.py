@@ -32,12 +32,12 @@ async def show(kind: Kind, visit: Visit) -> Response:
     return visit.page("records.html", kind=kind, found=found, asked=asked)
 
 
-async def one(kind: Kind, visit: Visit, which: str, **more: Any) -> Response:
+async def one(kind: Kind, visit: Visit, which: str, error: RefusedError | None = None) -> Response:
     """All that is known of one of them."""
     told = await visit.get(f"/{kind.family}/info", **{kind.asked_by: which})
     record = told.get(kind.family, told)
-    beside = {name: told.get(name) or [] for name in ("members", "keys", "teams")}
-    return visit.page("record.html", kind=kind, record=record, **beside, **more)
+    data = {name: told.get(name) or [] for name in ("members", "keys", "teams")}
+    return visit.page("record.html", 200, kind=kind, record=record, error=error, **data)
 
 
 async def form(
