@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import NamedTuple
 
-from muxi_llm.dashboard.pages import overview, records, session
+from muxi_llm.dashboard.pages import audit, overview, records, session, spend
 from muxi_llm.dashboard.pages.page import Page
 
 
@@ -16,7 +16,13 @@ class Group(NamedTuple):
     pages: tuple[Page, ...]
 
 
-PAGES: tuple[Page, ...] = (*overview.PAGES, *records.PAGES, *session.PAGES)
+PAGES: tuple[Page, ...] = (
+    *overview.PAGES,
+    *spend.PAGES,
+    *records.PAGES,
+    *audit.PAGES,
+    *session.PAGES,
+)
 MENU = tuple(
     Group(name, tuple(members))
     for name, members in groupby((page for page in PAGES if page.title), lambda page: page.group)
