@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from muxi_llm.dashboard import charts, shown
 from muxi_llm.dashboard.asking import Api, RefusedError
 from muxi_llm.dashboard.pages import MENU, PAGES, Page
-from muxi_llm.dashboard.visits import Visit
+from muxi_llm.dashboard.visits import THEMES, Visit
 from muxi_llm.dashboard.words import LANGUAGES
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Dashboard:
         )
         self._templates.filters |= shown.FILTERS
         self._templates.globals |= {
-            "menu": MENU, "prefix": prefix, "languages": LANGUAGES,
+            "menu": MENU, "prefix": prefix, "languages": LANGUAGES, "themes": THEMES,
             "meter": charts.meter, "percent": shown.percent,
         }  # fmt: skip
         static = Mount("/static", StaticFiles(packages=[("muxi_llm.dashboard", "static")]))

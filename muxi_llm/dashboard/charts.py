@@ -76,12 +76,8 @@ def ceiling(value: float) -> float:
     """The next round number that is no less."""
     if value <= 0:
         return 1.0
-    size = 10.0 ** (len(f"{int(value)}") - 1) if value >= 1 else 10.0 ** -(-_exponent(value))
+    size = 10.0 ** int(f"{value:e}".partition("e")[2])
     return next(size * step for step in (1, 2, 2.5, 5, 10) if size * step >= value * (1 - 1e-9))
-
-
-def _exponent(value: float) -> int:
-    return int(f"{value:e}".partition("e")[2])
 
 
 def _height(value: float, top: float) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+NOTHING = "\N{EN DASH}"
 UNITS = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
 def count(value: float | None) -> str:
     """1234567 → `1.23M`; whole up to 9,999."""
     if value is None:
-        return "–"
+        return NOTHING
     if abs(value) < 10_000:
         return f"{value:,.0f}"
     size, unit = next(pair for pair in UNITS if abs(value) >= pair[0] or pair[0] == 1e3)
@@ -20,7 +21,7 @@ def count(value: float | None) -> str:
 def usd(value: float | None) -> str:
     """`$12.34`; what is less than a cent has as many digits as tell it."""
     if value is None:
-        return "–"
+        return NOTHING
     if value == 0 or abs(value) >= 0.01:
         return f"${value:,.2f}"
     return f"${value:.2g}" if abs(value) >= 1e-4 else f"${value:.6f}"
@@ -28,13 +29,13 @@ def usd(value: float | None) -> str:
 
 def percent(part: float, whole: float) -> str:
     """*part* of *whole*."""
-    return f"{100 * part / whole:.1f}%" if whole else "–"
+    return f"{100 * part / whole:.1f}%" if whole else NOTHING
 
 
 def seconds(value: float | None) -> str:
     """0.0123 → `12 ms`, 3.4 → `3.4 s`, 90 → `1 min 30 s`."""
     if value is None:
-        return "–"
+        return NOTHING
     if value < 1:
         return f"{value * 1000:.0f} ms"
     if value < 60:
@@ -49,7 +50,7 @@ def seconds(value: float | None) -> str:
 def instant(value: str | float | None) -> str:
     """An RFC 3339 time, or Unix seconds, as `2026-12-01 03:04 UTC`."""
     if not value:
-        return "–"
+        return NOTHING
     when = datetime.fromisoformat(value) if isinstance(value, str) else datetime.fromtimestamp(value, UTC)
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 THEME = "muxi-theme"
+THEMES = {"": "As the system", "light": "Light", "dark": "Dark"}
 SESSIONS = ("__Host-muxi-session", "muxi-session")
 HEADERS = {
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -39,7 +40,8 @@ class Visit:
         self.request = request
         self.prefix = prefix
         self.language = language_of(request)
-        self.theme = request.cookies.get(THEME, "")
+        chosen = request.cookies.get(THEME, "")
+        self.theme = chosen if chosen in THEMES else ""
         self.viewer: dict[str, Any] = {}
         self._client = client
         self._templates = templates

@@ -24,6 +24,8 @@ from muxi_llm.types.login import LoginSettings
 from tests.support.patience import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from muxi_llm.governance.api.control import Gateway
     from muxi_llm.governance.store.engine import Store
 
@@ -39,7 +41,9 @@ class Managed:
         own: OwnKeys | None = None,
         gateway: Gateway | None = None,
         login: LoginSettings | None = None,
+        served: Callable[[Management], Any] = lambda app: app,
     ) -> None:
+        """served: what is served, made of the API."""
         self.records = Records(store)
         bootstrap = Bootstrap(store)
         self.first = bootstrap.begin()
@@ -50,7 +54,7 @@ class Managed:
         self.app = Management(self.records, asking, bootstrap, own or OwnKeys(), gateway, beside)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        options = uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=5)
+        options = uvicorn.Config(served(self.app), log_level="warning", timeout_graceful_shutdown=5)
         self._server = uvicorn.Server(options)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
         self._kept = ExitStack()

@@ -32,8 +32,8 @@ class Kind:
     """One kind of record.
 
     family: the API's. id: the word for it; changed_by, asked_by, several: by which name the API takes it to
-    change it, to tell of it, to remove some. names: the fields one is called by, the first that says anything.
-    verbs: what may be done to one; members: likewise, where it has any.
+    change it, to tell of it, to remove some. names: the fields one is called by, the first that says
+    anything. verbs: what may be done to one; members: likewise, where it has any.
     """
 
     family: str

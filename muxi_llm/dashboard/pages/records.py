@@ -37,7 +37,8 @@ async def one(kind: Kind, visit: Visit, which: str, error: RefusedError | None =
     told = await visit.get(f"/{kind.family}/info", **{kind.asked_by: which})
     record = told.get(kind.family, told)
     data = {name: told.get(name) or [] for name in ("members", "keys", "teams")}
-    return visit.page("record.html", 200, kind=kind, record=record, error=error, **data)
+    status = error.status if error else 200
+    return visit.page("record.html", status, kind=kind, kinds=BY_FAMILY, record=record, error=error, **data)
 
 
 async def form(
@@ -48,9 +49,8 @@ async def form(
     if given is None and which:
         told = await visit.get(f"/{kind.family}/info", **{kind.asked_by: which})
         given = told.get(kind.family, told)
-    return visit.page(
-        "record_form.html", 400 if error else 200, kind=kind, given=given or {}, which=which, error=error
-    )
+    status = error.status if error else 200
+    return visit.page("record_form.html", status, kind=kind, given=given or {}, which=which, error=error)
 
 
 async def make(kind: Kind, visit: Visit) -> Response:
@@ -111,4 +111,5 @@ def page_of(kind: Kind) -> Page:
     return Page(kind.path, kind.title, partial(show, kind), f"{kind.family}/list", "People", acts)
 
 
+BY_FAMILY = {kind.family: kind for kind in KINDS}
 PAGES = tuple(page_of(kind) for kind in KINDS)

@@ -1,4 +1,4 @@
-"""Logging in and out; language."""
+"""Logging in and out; language and theme."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from muxi_llm.dashboard.asking import RefusedError
 from muxi_llm.dashboard.pages.page import Page
+from muxi_llm.dashboard.visits import THEME, THEMES
 from muxi_llm.dashboard.words import COOKIE, LANGUAGES
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from muxi_llm.dashboard.visits import Visit
 
 YEAR = 365 * 86400
+LOOKS = {"language": (COOKIE, LANGUAGES), "theme": (THEME, THEMES)}
+"""Field → the cookie that keeps it, and what it may be."""
 
 
 async def login(visit: Visit) -> Response:
@@ -45,13 +48,14 @@ async def leave(visit: Visit) -> Response:
     return response
 
 
-async def speak(visit: Visit) -> Response:
-    """Another language."""
+async def look(visit: Visit) -> Response:
+    """Another language, another theme."""
     fields = await visit.request.form()
     response = visit.go(onward(visit, str(fields.get("next", ""))).removeprefix(visit.prefix))
-    language = str(fields.get("language", ""))
-    if language in LANGUAGES:
-        response.set_cookie(COOKIE, language, YEAR, path=visit.prefix, samesite="lax", httponly=True)
+    for name, (cookie, choices) in LOOKS.items():
+        chosen = str(fields.get(name, "-"))
+        if chosen in choices:
+            response.set_cookie(cookie, chosen, YEAR, path=visit.prefix, samesite="lax", httponly=True)
     return response
 
 
@@ -64,5 +68,5 @@ def onward(visit: Visit, path: str) -> str:
 PAGES = (
     Page("/login", "", login, acts={"enter": enter}, is_open=True),
     Page("/logout", "", login, acts={"leave": leave}, is_open=True),
-    Page("/language", "", login, acts={"choose": speak}, is_open=True),
+    Page("/looks", "", login, acts={"choose": look}, is_open=True),
 )
