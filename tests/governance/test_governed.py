@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,43 @@ def test_from_nothing_to_a_first_answer(tmp_path: Path, answering: Upstream) -> 
         assert manage(served.url, admin, "GET", "/key/list")["total"] == 2
 
 
+def curled(url: str, key: str) -> None:
+    """What people paste: an address of the document's, led to where the gateway is."""
+    commands = """
+curl http://localhost:8080/v1/chat/completions \\
+  -H "Content-Type: application/json" \\
+  -H "Authorization: Bearer $API_KEY" \\
+  -d '{
+    "model": "gpt-4o",
+    "messages": [{"role": "user", "content": "Hello!"}],
+    "stream": false
+  }'
+curl http://localhost:8080/v1/responses \\
+  -H "Content-Type: application/json" \\
+  -H "Authorization: Bearer $API_KEY" \\
+  -d '{
+    "model": "gpt-4o",
+    "input": "Hello!"
+  }'
+curl http://localhost:8080/v1/models -H "Authorization: Bearer $API_KEY"
+curl http://localhost:8080/health/live
+curl http://localhost:8080/health/ready
+"""
+    port = url.rpartition(":")[2]
+    shell = (
+        f'curl() {{ command curl -sf --connect-to localhost:8080:127.0.0.1:{port} "$@" && echo; }}; set -e\n'
+    )
+    done = subprocess.run(
+        ["bash", "-c", shell + commands],
+        check=False,
+        env={**os.environ, "API_KEY": key},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) >= 5
+
+
 DECLARED = """
 governance:
   default_price: {input: 1, output: 1}
@@ -140,6 +179,15 @@ def test_what_a_file_declares_is_there_and_changed_there_alone(tmp_path: Path, a
         assert "bootstrap" not in "".join(served.said)
         assert ask(served.url, keys["CI_KEY"]).status_code == 200
         root = keys["ROOT_KEY"]
+        (row,) = until(lambda: manage(served.url, root, "GET", "/spend/rows")["data"])
+        assert (row["key_id"], row["team_id"], row["input"], row["output"]) == ("ci", "red", 5, 2)
+        assert row["spend"] == 7e-6
+        summary = until(
+            lambda: (said := manage(served.url, root, "GET", "/spend/logs")["summary"])["requests"] and said
+        )
+        assert (summary["spend"], summary["requests"]) == (7e-6, 1)
+        assert manage(served.url, root, "GET", "/spend/teams")["data"][0]["scope_id"] == "red"
+        curled(served.url, keys["CI_KEY"])
         key = manage(served.url, root, "GET", "/key/info?key=ci")
         assert (key["declared"], key["organization_id"], key["rpm_limit"]) == (True, "acme", 5)
         change = httpx2.post(

@@ -56,9 +56,9 @@ class Management:
         """own: what keys may be that people make for themselves. gateway: the one at work here. beside:
         routes that ask by themselves who it is, such as those of logging in.
         """
-        families = _families(records, bootstrap, own, gateway)
-        self.app = _application(asking, families, beside)
-        routes = [route for family in (*families, *beside) for route in family.routes]
+        self.families = _families(records, bootstrap, own, gateway)
+        self.app = _application(asking, self.families, beside)
+        routes = [route for family in (*self.families, *beside) for route in family.routes]
         self.paths = frozenset({OPENAPI, *(route.path for route in routes if isinstance(route, APIRoute))})
         """The paths it answers; none of them has a part that varies."""
 

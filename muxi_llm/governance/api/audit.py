@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from muxi_llm.governance.api.asking import By
-from muxi_llm.governance.api.lists import Short
+from muxi_llm.governance.api.lists import JsonLines, Short
 from muxi_llm.governance.audit import changes
 from muxi_llm.governance.bodies import Body
 from muxi_llm.governance.refusals import absent
@@ -64,7 +63,7 @@ class Audit:
         router.get("/logs")(self.logs)
         router.get("/log")(self.log)
         router.get("/stats")(self.stats)
-        router.get("/export")(self.export)
+        router.get("/export", response_class=JsonLines)(self.export)
         router.get("/verify")(self.verify)
         return router
 
@@ -91,10 +90,10 @@ class Audit:
             actions = audit.actions(connection, asked.search)
         return {"total": sum(actions.values()), "actions": actions}
 
-    def export(self, by: By) -> StreamingResponse:  # noqa: ARG002
+    def export(self, by: By) -> JsonLines:  # noqa: ARG002
         """All of it, a line of JSON each, as it is sealed: `muxi-llm audit verify` reads it."""
         head = {"content-disposition": 'attachment; filename="audit.jsonl"'}
-        return StreamingResponse(self._lines(), media_type="application/jsonl", headers=head)
+        return JsonLines(self._lines(), headers=head)
 
     def verify(self, by: By) -> dict[str, Any]:  # noqa: ARG002
         """Whether the chain holds, and where it does not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from muxi_llm.governance.bodies import Body, Name, Place
@@ -142,10 +143,16 @@ class Members(BaseModel):
     data: list[Member]
 
 
-class Status(BaseModel):
-    """That it is done."""
+class Csv(StreamingResponse):
+    """Rows of text."""
 
-    status: str = "ok"
+    media_type = "text/csv"
+
+
+class JsonLines(StreamingResponse):
+    """A line of JSON each."""
+
+    media_type = "application/jsonl"
 
 
 def list_of(records: Records, asked: Asked, shape: Shape, search: Search) -> dict[str, Any]:

@@ -13,11 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from muxi_llm.governance.api.asking import By
-from muxi_llm.governance.api.lists import Short
+from muxi_llm.governance.api.lists import Csv, Short
 from muxi_llm.governance.bodies import Body, Place
 from muxi_llm.governance.refusals import absent, refused
 from muxi_llm.governance.roles import Subject
@@ -99,7 +98,7 @@ class Spend:
         router.get("/spend/series")(self.series)
         router.get("/spend/rows")(self.rows)
         router.get("/spend/row")(self.row)
-        router.get("/spend/export")(self.export)
+        router.get("/spend/export", response_class=Csv)(self.export)
         router.get("/spend/keys")(self.keys)
         router.get("/spend/teams")(self.teams)
         router.get("/spend/users")(self.users)
@@ -142,12 +141,12 @@ class Spend:
             raise absent("request", reservation_id, "reservation_id")
         return {"data": found}
 
-    def export(self, by: By, asked: Annotated[Whose, Query()]) -> StreamingResponse:
+    def export(self, by: By, asked: Annotated[Whose, Query()]) -> Csv:
         """The ledger's rows as CSV."""
         with self._store.reading() as connection:
             where = _where(_part(connection, by, asked), asked)
         head = {"content-disposition": 'attachment; filename="spend.csv"'}
-        return StreamingResponse(self._lines(where), media_type="text/csv; charset=utf-8", headers=head)
+        return Csv(self._lines(where), headers=head)
 
     def keys(self, by: By, asked: Annotated[Top, Query()]) -> dict[str, Any]:
         """The most expensive keys."""
