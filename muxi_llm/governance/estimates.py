@@ -28,6 +28,10 @@ EVENT = 160
 """Bytes that an event of one token takes in a stream."""
 SMALL = 2000
 """Bytes of a body so small that all of it may as well be text."""
+MOST, MOST_PICTURES = 10**9, 10**6
+"""What is guessed at most, in tokens and in pictures: whoever asks for more is refused by any budget, and all
+that is held together still is a number that stores can hold.
+"""
 
 
 class Estimate(NamedTuple):
@@ -62,12 +66,17 @@ def _text(body: Body, size: int, most: int) -> Estimate:
     """What is to be written into a cache costs more: https://platform.claude.com/docs/en/build-with-
     claude/prompt-caching.
     """
-    tokens, answers = read(body, size), body.get("n")
-    answers = answers if isinstance(answers, int) and answers > 0 else 1
-    said = output_of(body) * answers
+    tokens, answers = read(body, size), _answers(body)
+    said = min(output_of(body) * answers, MOST)
     kind = "cache_write" if "system" in body or "cache_control" in body else "input"
-    ways = ({kind: tokens, "output": said or most * answers},)
+    ways = ({kind: tokens, "output": said or min(most * answers, MOST)},)
     return Estimate(ways, ({"input": tokens},), tokens + said)
+
+
+def _answers(body: Body) -> int:
+    """How many are asked for."""
+    count = body.get("n")
+    return max(count, 1) if isinstance(count, int) else 1
 
 
 def _read_alone(body: Body, size: int, _: int) -> Estimate:
@@ -77,8 +86,7 @@ def _read_alone(body: Body, size: int, _: int) -> Estimate:
 
 
 def _picture(body: Body, size: int, _: int) -> Estimate:
-    count = body.get("n")
-    count = count if isinstance(count, int) and count > 0 else 1
+    count = min(_answers(body), MOST_PICTURES)
     ways = ({"images": count}, {"input": read(body, min(size, SMALL)), "output_image": count * PICTURE})
     return Estimate(ways, ways[:1])
 

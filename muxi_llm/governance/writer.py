@@ -186,7 +186,7 @@ class Writer:
             self._jobs.extendleft(reversed([job for job in jobs if isinstance(job.step, Receipt)]))
             self._spool.sync()
             return
-        except (SQLAlchemyError, ValueError, TypeError) as error:
+        except (SQLAlchemyError, ValueError, TypeError, OverflowError) as error:
             self._one_by_one(jobs, error)
             return
         finally:

@@ -197,7 +197,8 @@ def _count(usage: Mapping[str, Any], name: str) -> Any:
 
 # ------------------------------------------------------------------------------------------ tables
 
-HUGE = 10**18
+HUGE = 10**12
+"""No provider counts that far: who says so is not believed, and no sum of costs leaves a store's numbers."""
 
 ANTHROPIC = {"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation", "server_tool_use"}
 

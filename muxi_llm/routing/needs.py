@@ -30,11 +30,10 @@ def needs_of(body: Mapping[str, Any], size: int, *, session: str, count: Callabl
 
 
 def output_of(body: Mapping[str, Any]) -> int:
-    """The most tokens the answer may have, 0 where nobody says."""
-    for name in OUTPUTS:
-        if isinstance(limit := body.get(name), int):
-            return max(limit, 0)
-    return 0
+    """The most tokens the answer may have, 0 where nobody says. Which word a provider takes is its affair:
+    of several the largest counts.
+    """
+    return max([0, *(limit for name in OUTPUTS if isinstance(limit := body.get(name), int))])
 
 
 def wants_schema(body: Mapping[str, Any]) -> bool:

@@ -122,6 +122,27 @@ def settled(world: World, count: int) -> list[Any]:
     return world.rows(schema.ledger)
 
 
+HUGE: tuple[dict[str, int], ...] = (
+    {"max_tokens": 10**18 - 1},
+    {"n": 2**63 - 1},
+    {"max_tokens": 2**63 - 1, "n": 2**63},
+)
+
+
+def test_no_number_that_a_client_says_stops_the_account(world: World) -> None:
+    world.budget("soft", 1, hard=False)
+    with world.served() as served:
+        for asked in HUGE * 4:
+            assert ask(served, **asked).status_code == 200
+        assert {row["cost"] for row in settled(world, 12)} == {COST}
+    world.budget("hard", 10**6)
+    with world.served() as served:
+        for asked in HUGE:
+            assert ask(served, **asked).status_code == 200
+        settled(world, 15)
+    assert world.spent("hard") == (3 * COST, 0)
+
+
 def test_what_is_asked_is_booked_for_whoever_asked(world: World) -> None:
     world.budget("b", 10**6)
     world.budget("seat", 10**6, "user", "*")

@@ -76,6 +76,19 @@ def test_many_at_once_are_few_transactions_and_all_are_answered(store: Store, sp
     assert transactions == [1]
 
 
+def test_a_step_that_no_store_can_hold_stops_nobody_else(store: Store, spool: Spool) -> None:
+    async def work() -> None:
+        async with writing(store, spool) as writer:
+            writer.tell(ask("huge", 10**19)._replace(claims=()))
+            writer.settle(receipt("lied", 10**19))
+            assert await writer.ask(ask("small")) is not None
+            writer.settle(receipt("small", 7))
+            assert await in_time(lambda: not writer.waiting)
+
+    asyncio.run(work())
+    assert rows(store, ledger.c.id, ledger.c.cost) == [("small:0", 7)]
+
+
 def test_whoever_stops_waiting_holds_nothing(store: Store, spool: Spool) -> None:
     async def work() -> None:
         async with writing(store, spool) as writer:

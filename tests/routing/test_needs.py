@@ -58,7 +58,7 @@ def test_what_is_needed(body: dict[str, Any], needs: set[str]) -> None:
     ("body", "tokens"),
     [
         (chat(max_tokens=7), 7), (chat(max_completion_tokens=8, max_tokens=7), 8), ({"max_output_tokens": 9}, 9),
-        (chat(max_tokens=-1), 0), (chat(max_tokens="7"), 0), (chat(), 0),
+        (chat(max_completion_tokens=1, max_tokens=7), 7), (chat(max_tokens=-1), 0), (chat(max_tokens="7"), 0), (chat(), 0),
     ],
 )  # fmt: skip
 def test_how_long_the_answer_may_be(body: dict[str, Any], tokens: int) -> None:
