@@ -1,7 +1,8 @@
 """What a request came to, as rows of the ledger: one for each attempt that was billed.
 
 An attempt that failed costs what its provider had counted, and nothing if it told nothing. A stream that was
-cut costs what its provider had counted by then, else what was read and what was sent of it, as an estimate.
+cut costs what its provider had counted by then, else what was read and what was sent of it, as an estimate;
+so does an answer that its client did not wait for.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ def rows_of(held: Held, told: Told) -> list[Row]:
             _add(rows, held, told, attempt.model, held.prices.cost(attempt.model, usage), "usage")
     if report is not None:
         _answer(rows, held, told, report)
+    elif told.gone and held.prices is not None and (asked := told.tries):
+        left = asked[-1].deployment.model  # whoever was asked has read it, and may well have answered
+        guessed = {"input": read(held.asked.body, held.asked.size)}
+        _add(rows, held, told, left, held.prices.cost(left, guessed), "estimated")
     return rows
 
 

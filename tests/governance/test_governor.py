@@ -17,11 +17,13 @@ from muxi_llm.commands.governed.composed import Governed
 from muxi_llm.governance.keys import hash_of
 from muxi_llm.governance.store import schema
 from muxi_llm.governance.store.engine import Store
+from muxi_llm.governance.store.migrate import migrate
 from muxi_llm.types.governed import GovernanceSettings
 from tests.gateway.test_app import HELLO
 from tests.support import bodies
 from tests.support.gateway import Served, at, deployment, settings_of
 from tests.support.patience import until
+from tests.support.postgres import PostgresServer
 from tests.support.upstream import Received, Respond, Upstream
 
 SECRET = "sk-muxi-the-key"
@@ -284,3 +286,64 @@ def test_a_stream_whose_client_left_costs_what_was_sent(store: Store, tmp_path: 
         assert world.spent("b") == (row["cost"], 0)
     finally:
         world.close()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """One that may be stopped."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+def test_a_store_that_goes_turns_no_key_away(own_postgres: PostgresServer, tmp_path: Path) -> None:
+    """Without a hard budget all goes on; with one, what is allowed meanwhile. Then all of it is caught up."""
+    store = Store(own_postgres.database(), patience=2)
+    migrate(store)
+    world = World(store, tmp_path)
+    world.governance = replace(world.governance, allowance=0.1)
+    world.put(schema.keys, id="k2", hash=hash_of("sk-soft"), kind="llm_api")
+    world.budget("hard", 20 * COST)
+    world.budget("soft", COST, "key", "k2", hard=False)
+    headers = {"x-muxi-budget": "local"}
+    try:
+        with world.served() as served:
+            assert ask(served).status_code == 200
+            own_postgres.stop()
+            first = ask(served)
+            assert (first.status_code, first.headers["x-muxi-budget"]) == (200, headers["x-muxi-budget"])
+            statuses = [ask(served).status_code for _ in range(3)]
+            assert statuses == [200, 503, 503]
+            refused = ask(served)
+            assert (refused.json()["error"]["code"], refused.headers["retry-after"]) == ("store_away", "5")
+            assert [ask(served, secret="sk-soft").status_code for _ in range(5)] == [200] * 5
+            assert ask(served, secret="sk-nobody").status_code == 401
+            own_postgres.start()
+            assert len(settled(world, 8)) == 8
+            until(lambda: ask(served).status_code == 200)
+            settled(world, 9)
+        assert world.spent("hard") == (4 * COST, 0)
+        assert world.spent("soft") == (5 * COST, 0)
+    finally:
+        world.close()
+        store.close()
+
+
+def test_thresholds_are_told_to_whoever_listens(world: World) -> None:
+    world.budget("b", 3 * COST, thresholds=[50, 100])
+    with Upstream(lambda _: Respond(json={})) as listener:
+        listener.script.append(Respond(500))
+        world.governance = replace(world.governance, webhook=f"{listener.url}/hook")
+        with world.served() as served:
+            for _ in range(3):
+                assert ask(served).status_code == 200
+            until(lambda: len(listener.requests) >= 2)
+    told = [received.json for received in listener.requests]
+    assert {one["percent"] for one in told} <= {50, 100}
+    assert {(one["event"], one["budget"], one["scope_id"], one["amount"]) for one in told} == {
+        ("budget", "b", "k1", 3 * COST)
+    }
+    assert [row["told_at"] is None for row in world.rows(schema.events)].count(True) == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
@@ -210,3 +212,37 @@ def test_a_file_that_another_one_holds(tmp_path: Path, spool: Spool) -> None:
     finally:
         store.close()
         other.close()
+
+
+FULL = """
+import asyncio, resource, sys
+from pathlib import Path
+from muxi_llm.governance.spool import Spool
+from muxi_llm.governance.store.engine import Store
+from tests.governance.test_writer import receipt, writing
+from tests.support.patience import in_time
+
+async def work(store, spool):
+    async with writing(store, spool) as writer:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        for n in range(20):
+            writer.settle(receipt(str(n)))
+        print(writer.trouble)
+        assert await in_time(lambda: not writer.waiting)
+
+store, spool = Store(sys.argv[1]), Spool(Path(sys.argv[2]))
+asyncio.run(work(store, spool))
+"""
+
+
+def test_a_full_disk_is_told_and_what_does_not_fit_is_booked_all_the_same(
+    postgres: PostgresServer, template: str, tmp_path: Path
+) -> None:
+    url = postgres.database(template)
+    script = [sys.executable, "-c", FULL, url, str(tmp_path)]
+    done = subprocess.run(script, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.stdout == "File too large\n"
+    assert "kept in memory alone: File too large" in done.stderr
+    store = Store(url)
+    assert rows(store, func.count(), func.sum(ledger.c.cost)) == [(20, 200)]
+    store.close()
