@@ -59,11 +59,11 @@ def cpu(pid: int) -> float:
 
 
 @contextmanager
-def gateway(origin: str) -> Iterator[tuple[str, int]]:
+def gateway(origin: str, settings: str = CONFIG) -> Iterator[tuple[str, int]]:
     """The gateway as it is served: its origin, its pid."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.yaml")
-        config.write_text(CONFIG.format(origin=origin))
+        config.write_text(settings.format(origin=origin, folder=folder))
         command = [sys.executable, "-m", "muxi_llm", "serve", "--config", str(config), "--port", "0"]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(

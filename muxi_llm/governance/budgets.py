@@ -216,7 +216,7 @@ class Till:
 
     def grow(self, held: Reservation, ask: Ask) -> Verdict:
         """Hold more on the same row, or say why not. What expired meanwhile stays as it is."""
-        verdict = self._verdict(ask)
+        verdict = self._verdict(ask, grows=True)
         if verdict.outcome is Outcome.ADMITTED and held.state is State.OPEN:
             for hold in held.holds:
                 self._balance(hold).reserved += verdict.amount
@@ -254,7 +254,8 @@ class Till:
 
     # ------------------------------------------------------------------------------------- parts
 
-    def _verdict(self, ask: Ask) -> Verdict:
+    def _verdict(self, ask: Ask, *, grows: bool = False) -> Verdict:
+        """grows: it is under way, and no provider can be left out any more."""
         short: list[tuple[Claim, bool]] = []
         room = ask.estimate
         hard = list(self._hard(ask.claims))
@@ -265,7 +266,7 @@ class Till:
                 short.append((claim, unspent < ask.floor or unspent <= 0))
         without = frozenset(claim.provider for claim, _ in short) - {""}
         refusing = [one for one in short if not one[0].provider]
-        if without and without.issuperset(ask.providers):
+        if grows or (without and without.issuperset(ask.providers)):
             refusing = short
         if not refusing:
             room = max(room, 0)

@@ -26,6 +26,7 @@ class Claims:
         self.snapshot = snapshot
         self._budgets: dict[str, tuple[Any, Budget]] = {}
         """By id, with the row each was made of."""
+        self._limits: dict[str, tuple[Holder, tuple[Limit, ...]]] = {}
 
     def of(
         self, holder: Holder | None, model: str, providers: Sequence[str], session: str
@@ -46,6 +47,19 @@ class Claims:
         for scope, which, subject, provider in places:
             for row in self.snapshot.defined("budgets", scope, which):
                 yield from self._claim(row, model, subject, provider)
+
+    def limits(self, holder: Holder | None) -> tuple[Limit, ...]:
+        """Every limit of a key and of whose it is."""
+        if holder is None or not holder.limits:
+            return ()
+        kept = self._limits.get(holder.key.id)
+        if kept is None or kept[0] is not holder:
+            made = tuple(
+                Limit(row["scope"], row["scope_id"], row["kind"], row["model"], row["amount"])
+                for row in holder.limits
+            )
+            kept = self._limits[holder.key.id] = (holder, made)
+        return kept[1]
 
     def budget(self, which: str) -> Budget | None:
         """By its id, if a request was under it."""
@@ -74,12 +88,4 @@ def budget_of(row: Mapping[str, Any]) -> Budget:
         tuple(row["thresholds"]),
         row["instead"],
         row["outage"],
-    )
-
-
-def limits_of(holder: Holder) -> tuple[Limit, ...]:
-    """The rows of a holder's limits, as they are counted."""
-    return tuple(
-        Limit(row["scope"], row["scope_id"], row["kind"], row["model"], row["amount"])
-        for row in holder.limits
     )

@@ -16,7 +16,6 @@ from uuid import uuid4
 
 from muxi_llm.governance import limits, overspent
 from muxi_llm.governance.budgets import Ask, Claim, Outcome, hold_of
-from muxi_llm.governance.claims import limits_of
 from muxi_llm.governance.estimates import estimate_of, written
 from muxi_llm.governance.receipts import rows_of
 from muxi_llm.governance.store.money import Beat, More, Receipt
@@ -152,8 +151,8 @@ class Governor:
         now = time.time()
         held = Held(self, asked, _facts(principal, asked, self.owner), now)
         estimate = estimate_of(asked.path, asked.body, asked.size, self.rules.output)
-        own = () if holder is None else limits_of(holder)
-        held.demand = limits.Demand(limits.limits_for(own, asked.model), estimate.tokens)
+        own = limits.limits_for(self.claims.limits(holder), asked.model)
+        held.demand = limits.Demand(own, estimate.tokens)
         limits.check_size(held.demand)
         held.limited = await self._counters.take(held.demand)
         if not held.limited.is_granted:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from muxi_llm.prices.cost import Part
+
 MICRO = Decimal(1_000_000)
 UNPRICED = "unpriced"
-READ = ("input", "input_audio", "input_image")
-WRITTEN = ("output", "reasoning", "output_audio", "output_image")
 
 
 class Cost(NamedTuple):
@@ -96,6 +96,7 @@ class Frozen:
         self._book: Any = {model: one.price for model, one in own.items()}
         self._discounts = discounts
         self._default = default
+        self._guessed: dict[tuple[Any, ...], Cost] = {}
 
     def cost(
         self,
@@ -110,21 +111,19 @@ class Frozen:
         `muxi_llm.prices.quote`.
         """
         try:
-            used = plain(usage)
-            counts = counts_of(used)
-            found = quote(
-                model, used, answered=answered, tier=tier, when=when, prices=self._book or None
-            ).cost
+            own = self._book or None
+            found = quote(model, usage, answered=answered, tier=tier, when=when, prices=own).cost
             if found is None and self._default is not None:
+                counts = counts_of(plain(usage))
                 found = quote(model, counts, prices=cast("Any", {model: self._default})).cost
         except (TypeError, ValueError, AttributeError):  # a provider's counts may be anything
-            return Cost(0, UNPRICED)
-        tokens = _tokens(counts)
+            return UNKNOWN
         if found is None:
-            return Cost(0, UNPRICED, *tokens)
-        own = self._own.get(model)
-        if own is not None:
-            return Cost(micro(found), own.version, *tokens)
+            return UNKNOWN
+        tokens = _tokens(found.parts)
+        mine = self._own.get(model)
+        if mine is not None:
+            return Cost(micro(found), mine.version, *tokens)
         discount = self._discounts.get(model.partition("/")[0])
         if discount is None:
             return Cost(micro(found), found.prices, *tokens)
@@ -134,7 +133,13 @@ class Frozen:
     def guess(self, model: str, ways: Sequence[Mapping[str, int]]) -> int | None:
         """What that will cost, by the first of *ways* to count it that has a price; `None` where none has."""
         for counts in ways:
-            cost = self.cost(model, counts)
+            rounded = {kind: _rounded(count) for kind, count in counts.items()}
+            key = (model, *rounded.items())
+            cost = self._guessed.get(key)
+            if cost is None:
+                if len(self._guessed) > MOST:
+                    self._guessed.clear()
+                cost = self._guessed[key] = self.cost(model, rounded)
             if cost.is_known:
                 return cost.micro
         return None
@@ -151,8 +156,25 @@ def version_of(price: Mapping[str, Any]) -> str:
     return f"configuration {blake2b(told, digest_size=4).hexdigest()}"
 
 
-def _tokens(counts: Mapping[str, Decimal]) -> tuple[int, int, int, int]:
-    def all_of(*kinds: str) -> int:
-        return int(sum(counts.get(kind, 0) for kind in kinds))
+def _tokens(parts: Sequence[Part]) -> tuple[int, int, int, int]:
+    """What of a bill is tokens: read, from a cache, into one, written."""
+    found = [0, 0, 0, 0]
+    for part in parts:
+        if part.kind in PLACES:
+            found[PLACES[part.kind]] += int(part.quantity)
+    return found[0], found[1], found[2], found[3]
 
-    return all_of(*READ), all_of("cached"), all_of("cache_write", "cache_write_1h"), all_of(*WRITTEN)
+
+UNKNOWN = Cost(0, UNPRICED)
+STEP = 32
+"""Guesses are of so many more: a few are then enough for most requests."""
+PLACES = {
+    **dict.fromkeys(("input", "input_audio", "input_image"), 0),
+    "cached": 1,
+    **dict.fromkeys(("cache_write", "cache_write_1h"), 2),
+    **dict.fromkeys(("output", "reasoning", "output_audio", "output_image"), 3),
+}
+
+
+def _rounded(count: int) -> int:
+    return -(-count // STEP) * STEP if count > STEP else count

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LONGEST = 4 * 2**20
 """Bytes after which another file is begun: one is gone when all of its receipts are booked."""
+ENOUGH = 2**18
+"""Bytes of booked receipts that may stay: whoever finds them after a kill books none of them again."""
 ENDING = ".receipts"
 
 
@@ -92,7 +94,8 @@ class Spool:
             if segment.waiting:
                 return
             if segment is self._own[-1]:
-                segment.clear()
+                if segment.size > ENOUGH:
+                    segment.clear()
             else:
                 segment.close(remove=True)
                 self._own = [one for one in self._own if one is not segment]

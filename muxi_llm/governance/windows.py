@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import floor
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -69,8 +70,14 @@ def span(window: Window, at: float) -> Span:
         start = int(at // window.grain) * window.grain
         oldest = int((at - window.seconds) // window.grain) * window.grain
         return Span(oldest, start, start + window.grain)
+    return _period(window, floor(at / MINUTE))
+
+
+@lru_cache(4096)
+def _period(window: Window, minute: int) -> Span:
+    """A calendar's, of all instants of a minute: no clock is changed within one."""
     zone = _zone(window.zone) or UTC
-    first = _start(window, at, zone)
+    first = _start(window, minute * MINUTE, zone)
     ahead = first + AHEAD[window.kind]
     while (end := _start(window, ahead, zone)) <= first:  # an hour that a change of the clock made longer
         ahead += 1800
@@ -121,6 +128,7 @@ STARTS: dict[str, Callable[[datetime, int], datetime]] = {
     "week": _week,
     "month": _month,
 }
+MINUTE = 60
 HOUR = 3600
 AHEAD = {"hour": HOUR, "day": 30 * HOUR, "week": (7 * 24 + 6) * HOUR, "month": (31 * 24 + 6) * HOUR}
 """Seconds from a period's start that are within the next one, if no clock was changed for more than six

@@ -38,6 +38,8 @@ MOST = 256
 """Steps of one transaction."""
 GATHER = 0.02
 """Seconds that receipts wait for a question to be booked along with."""
+LINGER = 0.002
+"""Seconds that a question waits for others where there are many."""
 PAUSE = 0.5
 """Seconds between two tries while the store is away."""
 
@@ -76,6 +78,7 @@ class Writer:
         self._under_way: Sequence[Job] = ()
         self._since = 0.0
         self._is_ending = False
+        self._is_busy = False
         self._thread = threading.Thread(target=self._run, name="muxi-llm writer", daemon=True)
         self.is_away = False
         self.trouble = ""
@@ -157,8 +160,11 @@ class Writer:
             self._given.wait()
             if not self.is_away:
                 self._asked.wait(GATHER)
+            if self._is_busy:
+                time.sleep(LINGER)
             self._given.clear()
             self._asked.clear()
+            self._is_busy = len(self._jobs) > 1
             while self._jobs and not self.is_away:
                 self._write([self._jobs.popleft() for _ in range(min(len(self._jobs), MOST))])
             if self.is_away and not self._is_ending:

@@ -228,7 +228,7 @@ class Money(RuleBasedStateMachine):
 
 
 TestMoney = Money.TestCase
-TestMoney.settings = settings(max_examples=long(1000, 40), stateful_step_count=40, deadline=None)
+TestMoney.settings = settings(max_examples=long(300, 40), stateful_step_count=40, deadline=None)
 
 
 def till(now: float = 0.0, past: Past = NOTHING, **balances: Balance) -> Till:
@@ -282,3 +282,12 @@ def test_a_late_receipt_of_a_provider_frees_the_guess_where_it_was_booked() -> N
     assert settled is Settled.CORRECTED
     assert [(row.kind, row.cost) for row in rows] == [("usage", 7), ("correction", -50)]
     assert {key[0]: balance.spent for key, balance in one.balances.items()} == {"openai": 0, "groq": 7}
+
+
+def test_a_request_does_not_grow_beyond_what_its_provider_has_left() -> None:
+    one = till(groq=Balance(0, 110))
+    asked = Ask("r", [claim("openai"), claim("groq")], 10, 1, PROVIDERS)
+    _, held = one.reserve(asked)
+    assert held is not None
+    assert one.grow(held, asked).outcome is Outcome.HELD
+    assert held.amount == 10

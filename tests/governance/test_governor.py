@@ -312,6 +312,7 @@ def test_a_store_that_goes_turns_no_key_away(own_postgres: PostgresServer, tmp_p
     try:
         with world.served() as served:
             assert ask(served).status_code == 200
+            assert httpx2.get(f"{served.url}/health/ready").json()["store"] == "ok"
             own_postgres.stop()
             first = ask(served)
             assert (first.status_code, first.headers["x-muxi-budget"]) == (200, headers["x-muxi-budget"])
@@ -321,6 +322,7 @@ def test_a_store_that_goes_turns_no_key_away(own_postgres: PostgresServer, tmp_p
             assert (refused.json()["error"]["code"], refused.headers["retry-after"]) == ("store_away", "5")
             assert [ask(served, secret="sk-soft").status_code for _ in range(5)] == [200] * 5
             assert ask(served, secret="sk-nobody").status_code == 401
+            assert httpx2.get(f"{served.url}/health/ready").json()["store"] == "away"
             own_postgres.start()
             assert len(settled(world, 8)) == 8
             until(lambda: ask(served).status_code == 200)

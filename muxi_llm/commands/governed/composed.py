@@ -84,6 +84,8 @@ class Governed:
         rules = Rules(governance.lease, governance.wait, governance.allowance, governance.output)
         self.governor = Governor(self.claims, self._counters, self._writer, Tariff(), rules, Configured())
         self._keeper = Keeper(self.governor, self.store, governance)
+        self._kept: list[Price] = []
+        """The store's own prices, as they were when it was last there."""
         self._records = Records(self.store)
         self._records.changed = self._changed
         self._logins = Logins(settings.login, Sessions(self.store), self._records, People(self.store))
@@ -92,6 +94,7 @@ class Governed:
     def begin(self, settings: Settings) -> None:
         """Raises `StoreAwayError`, or `ConfigurationError` for tables that are not this version's."""
         ready(self.store)
+        self._kept = self._own_prices()
         self.configured(settings)
         self._is_begun = True
         self.snapshot.begin()
@@ -101,9 +104,10 @@ class Governed:
 
     @property
     def state(self) -> dict[str, str]:
-        """Who counts its limits, and whether the store is there."""
+        """Who counts its limits, whether the store is there, and why the spool is of no use, if it is."""
         is_away = self._writer.is_away or not self.snapshot.is_live
-        return {"limits": self._counters.state, "store": "away" if is_away else "ok"}
+        told = {"limits": self._counters.state, "store": "away" if is_away else "ok"}
+        return {**told, "spool": self._writer.trouble} if self._writer.trouble else told
 
     def end(self) -> None:
         """What is not booked by then is in the spool."""
@@ -120,12 +124,14 @@ class Governed:
         self.governor.configured(settings)
         if self._is_begun:
             threading.Thread(target=self._declare, args=(settings,), daemon=True).start()
+            with suppress(StoreAwayError):
+                self._kept = self._own_prices()
+        self.governor.tariff = Tariff([*_declared(settings), *self._kept], settings.governance.default_price)
+
+    def _own_prices(self) -> list[Price]:
         with self.store.reading() as connection:
-            kept = [
-                Price(row.scope, row.name, row.price, f"own {row.version}")
-                for row in connection.execute(KEPT)
-            ]
-        self.governor.tariff = Tariff([*_declared(settings), *kept], settings.governance.default_price)
+            rows = connection.execute(KEPT).all()
+        return [Price(row.scope, row.name, row.price, f"own {row.version}") for row in rows]
 
     def managed(self, gateway: Gateway) -> Management:
         """The management API, and whoever logs in by a browser."""

@@ -1,0 +1,79 @@
+"""What a request costs in a gateway that keeps account: a key, three limits, two hard budgets, the ledger.
+
+python -m bench.governed [--requests N] [--rounds N] [--connections N] [--database URL]
+
+Beside it the same gateway with a token alone. CPU of the whole process, its writing thread in it; SQLite
+unless another database is named, which must be an empty one of PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from contextlib import ExitStack
+from typing import Final
+
+from sqlalchemy import insert
+
+from bench.gateway import CONFIG, cost, gateway
+from bench.upstream import running
+from muxi_llm.governance.keys import hash_of
+from muxi_llm.governance.store import schema
+from muxi_llm.governance.store.engine import Store
+from muxi_llm.governance.store.migrate import migrate
+
+GOAL: Final = 250
+GOVERNED: Final = """
+database: {{url: "%s"}}
+governance: {{spool: "{folder}/spool", default_price: {{input: 1, output: 2}}}}
+"""
+
+
+def people(url: str) -> None:
+    """A key of a team, with limits and budgets that are never reached."""
+    store = Store(url)
+    migrate(store)
+    kept = {"created_at": 1.0, "updated_at": 1.0}
+    most = 10**15
+    with store.writing() as connection:
+        connection.execute(insert(schema.teams).values(id="t", **kept))
+        key = {"id": "k", "hash": hash_of("bench-token"), "team_id": "t", "kind": "llm_api"}
+        connection.execute(insert(schema.keys).values(**key, **kept))
+        for kind in ("rpm", "tpm", "parallel"):
+            limit = {"id": kind, "scope": "key", "scope_id": "k", "kind": kind, "amount": most}
+            connection.execute(insert(schema.limits).values(**limit, **kept))
+        for scope, which in (("key", "k"), ("team", "t")):
+            budget = {"id": scope, "scope": scope, "scope_id": which, "amount": most, "window": "month"}
+            connection.execute(insert(schema.budgets).values(hard=True, **budget, **kept))
+    store.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--requests", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--database")
+    given = parser.parse_args()
+    with ExitStack() as running_on:
+        folder = running_on.enter_context(tempfile.TemporaryDirectory())
+        database = given.database or f"sqlite:///{folder}/store.db"
+        people(database)
+        upstream = running_on.enter_context(running())
+        plain = running_on.enter_context(gateway(upstream.url))
+        settings = (
+            CONFIG.replace("{{bench: bench-token}}", "{{operator: another-token}}") + GOVERNED % database
+        )
+        governed = running_on.enter_context(gateway(upstream.url, settings))
+        runs: dict[str, list[float]] = {"a token": [], "a key, 3 limits, 2 budgets, the ledger": []}
+        for _ in range(given.rounds):
+            for name, served in zip(runs, (plain, governed), strict=True):
+                runs[name].append(cost(*served, "passed", given.requests, given.connections, stream=False))
+    for name, each in runs.items():
+        print(f"{name:<40} {statistics.median(each):7.1f} µs ({min(each):.1f}-{max(each):.1f})")
+    print(f"goal of the second: {GOAL} µs")
+
+
+if __name__ == "__main__":
+    main()
