@@ -13,7 +13,8 @@ import httpx2
 import pytest
 from sqlalchemy import insert, select
 
-from muxi_llm.commands.governed.composed import Governed
+from muxi_llm.commands.governed.composed import Governed, ready
+from muxi_llm.gateway.settings.reading import ConfigurationError
 from muxi_llm.governance.keys import hash_of
 from muxi_llm.governance.store import schema
 from muxi_llm.governance.store.engine import Store
@@ -349,3 +350,23 @@ def test_thresholds_are_told_to_whoever_listens(world: World) -> None:
         ("budget", "b", "k1", 3 * COST)
     }
     assert [row["told_at"] is None for row in world.rows(schema.events)].count(True) == 1
+
+
+def test_a_file_that_is_not_there_yet_is_made_and_a_server_without_tables_is_told_of(
+    empty_url: str, tmp_path: Path
+) -> None:
+    store = Store(empty_url)
+    try:
+        if not store.is_sqlite:
+            with pytest.raises(ConfigurationError, match="run muxi-llm migrate"):
+                ready(store)
+            return
+        with Upstream(reply) as upstream:
+            governance = GovernanceSettings(empty_url, str(tmp_path / "spool"))
+            served_models = (at(upstream, "", "one"), deployment("one/dear", "dear"))
+            settings = settings_of(served_models, governance=governance, tokens={"operator": "config-token"})
+            with Served(settings, Governed(settings)) as served:
+                assert ask(served).status_code == 401
+                assert ask(served, secret="config-token").status_code == 200
+    finally:
+        store.close()
