@@ -216,7 +216,7 @@ class Till:
 
     def grow(self, held: Reservation, ask: Ask) -> Verdict:
         """Hold more on the same row, or say why not. What expired meanwhile stays as it is."""
-        verdict = self._verdict(ask, grows=True)
+        verdict = self._verdict(ask, held)
         if verdict.outcome is Outcome.ADMITTED and held.state is State.OPEN:
             for hold in held.holds:
                 self._balance(hold).reserved += verdict.amount
@@ -254,11 +254,11 @@ class Till:
 
     # ------------------------------------------------------------------------------------- parts
 
-    def _verdict(self, ask: Ask, *, grows: bool = False) -> Verdict:
-        """grows: it is under way, and no provider can be left out any more."""
+    def _verdict(self, ask: Ask, held: Reservation | None = None) -> Verdict:
+        """held: it is under way, in the periods it began in, and no provider can be left out any more."""
         short: list[tuple[Claim, bool]] = []
         room = ask.estimate
-        hard = list(self._hard(ask.claims))
+        hard = list(self._hard(ask.claims, held.holds if held else ()))
         for claim, left, unspent in hard:
             if left >= ask.floor and (left > 0 or ask.estimate == 0):
                 room = min(room, left)
@@ -266,7 +266,7 @@ class Till:
                 short.append((claim, unspent < ask.floor or unspent <= 0))
         without = frozenset(claim.provider for claim, _ in short) - {""}
         refusing = [one for one in short if not one[0].provider]
-        if grows or (without and without.issuperset(ask.providers)):
+        if held is not None or (without and without.issuperset(ask.providers)):
             refusing = short
         if not refusing:
             room = max(room, 0)
@@ -276,11 +276,16 @@ class Till:
         outcome = Outcome.SPENT if is_spent else Outcome.HELD
         return Verdict(outcome, 0, claim, self._resets_at(claim), self._spent(claim), without)
 
-    def _hard(self, claims: Sequence[Claim]) -> Iterator[tuple[Claim, int, int]]:
+    def _hard(self, claims: Sequence[Claim], holds: Sequence[Hold]) -> Iterator[tuple[Claim, int, int]]:
         """Each hard budget, what is left of it, and what of it is not spent."""
+        began = {(hold.budget, hold.subject): hold for hold in holds}
         for claim in claims:
-            if claim.budget.hard:
-                here, past = self._balance(hold_of(claim, self._now)), self._before(claim)
+            budget = claim.budget
+            if budget.hard:
+                now = hold_of(claim, self._now)
+                is_rolling = budget.window.kind == "rolling"
+                where = now if is_rolling else began.get((budget.id, claim.subject), now)
+                here, past = self._balance(where), self._before(claim)
                 unspent = claim.budget.amount - here.spent - past.spent
                 yield claim, unspent - here.reserved - past.reserved, unspent
 

@@ -291,3 +291,13 @@ def test_a_request_does_not_grow_beyond_what_its_provider_has_left() -> None:
     assert held is not None
     assert one.grow(held, asked).outcome is Outcome.HELD
     assert held.amount == 10
+
+
+def test_a_request_grows_in_the_period_it_began_in() -> None:
+    books = Books()
+    asked = Ask("r", [claim("team")], 250, 1)
+    _, held = books.till().reserve(asked)
+    assert held is not None
+    books.now += 3600
+    assert books.till().grow(held, asked._replace(estimate=1)).outcome is Outcome.HELD
+    assert books.till().reserve(asked._replace(id="next"))[0].outcome is Outcome.ADMITTED

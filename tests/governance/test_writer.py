@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from muxi_llm.governance.budgets import Ask, Budget, Claim, Outcome, Row, Verdict
+from muxi_llm.governance.budgets import Ask, Budget, Claim, Outcome, Row
 from muxi_llm.governance.spool import Spool
 from muxi_llm.governance.store.engine import Store
 from muxi_llm.governance.store.migrate import migrate
@@ -156,11 +156,18 @@ def own_postgres() -> Iterator[PostgresServer]:
         server.close()
 
 
+async def admitted(writer: Writer, name: str) -> int:
+    verdict = await writer.ask(ask(name))
+    assert verdict is not None
+    assert verdict.outcome is Outcome.ADMITTED
+    return verdict.amount
+
+
 async def through_an_absence(
     store: Store, spool: Spool, leave: Callable[[], object], come_back: Callable[[], object]
 ) -> None:
     async with writing(store, spool, patience=0.3) as writer:
-        assert await writer.ask(ask("before")) == Verdict(Outcome.ADMITTED, 10)
+        assert await admitted(writer, "before") == 10
         await asyncio.to_thread(leave)
 
         async def watched() -> None:
@@ -177,7 +184,7 @@ async def through_an_absence(
         assert spool.waiting >= 3
         await asyncio.to_thread(come_back)
         assert await in_time(lambda: not writer.is_away and not spool.waiting)
-        assert await writer.ask(ask("after")) == Verdict(Outcome.ADMITTED, 10)
+        assert await admitted(writer, "after") == 10
         watch.cancel()
 
 

@@ -53,7 +53,7 @@ def sums(store: Store) -> dict[tuple[str, str], tuple[int, int]]:
 
 
 def test_a_request_from_asking_to_its_receipt(store: Store) -> None:
-    assert take(store, ask("r")) == [Verdict(Outcome.ADMITTED, 100)]
+    assert take(store, ask("r")) == [Verdict(Outcome.ADMITTED, 100, left=(900, 1900))]
     assert sums(store) == {("key", ""): (0, 100), ("team", "t1"): (0, 100)}
     assert take(store, More(ask("r", 50)))[0].amount == 50
     (row,) = rows_of(store, reservations)
@@ -79,9 +79,9 @@ def test_a_request_from_asking_to_its_receipt(store: Store) -> None:
 def test_the_steps_of_a_whole_life_may_come_at_once(store: Store) -> None:
     steps = [ask("r"), Beat("r", 5, NOW, NOW + 99), More(ask("r", 10)), receipt("r", 60), receipt("r", 60)]
     assert take(store, *steps) == [
-        Verdict(Outcome.ADMITTED, 100),
+        Verdict(Outcome.ADMITTED, 100, left=(900, 1900)),
         None,
-        Verdict(Outcome.ADMITTED, 10),
+        Verdict(Outcome.ADMITTED, 10, left=(890, 1890)),
         Settled.BOOKED,
         Settled.ALREADY,
     ]
