@@ -53,7 +53,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
             "gateway.check", "what a gateway's configuration says, and what is wrong in it", "gateway"
         ),
         "migrate": Command(
-            "governed.migrate", "make or bring up to date the tables of its database", "gateway"
+            "governance.migrate", "make or bring up to date the tables of its database", "gateway"
         ),
         "import": Command(
             "gateway.importing", "a LiteLLM proxy's configuration in the gateway's words", "gateway"

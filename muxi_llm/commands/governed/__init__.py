@@ -1,1 +1,1 @@
-"""A gateway and its governance put together (`composed`), and the tables of its database (`migrate`)."""
+"""A gateway and its governance put together (`composed`)."""
