@@ -99,7 +99,7 @@ SWITCHED_ON = tuple(
     for name in ("addresses", "direct", "fast", "fetch", "llama_cpp", "media_types", "scripted")
 )
 ROOMS = {
-    "presets": (2500, ("presets/",)),
+    "presets": (2600, ("presets/",)),
     "mda and llmix": (1200, ("commands/mda", "commands/llmix")),
     "endpoints beside chat": (
         900,

@@ -6,12 +6,17 @@ import dataclasses
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.gateway.own import listed
+import orjson
+
+from muxi_llm.errors import refusal
+from muxi_llm.gateway.own import explained, listed
+from muxi_llm.runtime import preset_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from muxi_llm.gateway.app import Gateway
     from muxi_llm.routing.facts import Facts
@@ -19,6 +24,13 @@ if TYPE_CHECKING:
     Data = dict[str, Any]
 
 MASK = "***"
+NO_REGISTRY: dict[str, Any] = {
+    "registry": None,
+    "active": None,
+    "is_checked": False,
+    "error": None,
+    "data": [],
+}
 LONGEST = 30.0
 """Seconds within which a configuration is read."""
 
@@ -80,6 +92,41 @@ class Control:
             }
             for told in found
         ]
+
+    def explain(self, body: Data) -> Data:
+        """Where a request would go, and why nowhere else; nothing is sent."""
+        return explained(self._gateway.state, body, len(orjson.dumps(body)))
+
+    def releases(self) -> Data:
+        """The releases of the presets' registry, and who uses them."""
+        registry = self._gateway.state.presets.at_work()
+        told = NO_REGISTRY if registry is None else preset_calls().releases(registry)
+        return {**told, "used": self._gateway.state.presets.used}
+
+    def difference(self, before: str, after: str) -> Data:
+        """What makes a release another than one before it."""
+        with self._released() as (calls, registry):
+            return dict(calls.compared(registry.registry, before, after))
+
+    def activate(self, revision: str) -> None:
+        """Serve a release that is there."""
+        with self._released() as (calls, registry):
+            calls.activate(registry, revision)
+
+    @contextmanager
+    def _released(self) -> Iterator[tuple[Any, Any]]:
+        """What to ask, and of which registry. Raises a refusal of 404 where there is none, of 409 for a
+        release that is not as it must be.
+        """
+        calls, registry = preset_calls(), self._gateway.state.presets.at_work()
+        if registry is None:
+            message = "there are no presets here: the configuration names no registry"
+            raise refusal(404, message, type="not_found_error", code="not_found")
+        try:
+            yield calls, registry
+        except (calls.LLMConfigError, OSError) as error:
+            code = getattr(error, "code", None) or "bad_release"
+            raise refusal(409, str(error), type="invalid_request_error", code=code) from error
 
     def config(self) -> Data:
         """The configuration: where from, its checksum, what it says, without secrets."""

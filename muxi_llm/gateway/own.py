@@ -119,14 +119,18 @@ async def response(state: State, incoming: Incoming, content: bytes) -> Json:  #
 
 async def explain(state: State, incoming: Incoming, content: bytes) -> Json:  # noqa: ARG001
     """Where a request would go, and why each other deployment would not be asked; nothing is sent."""
-    body = object_of(content)
+    return explained(state, object_of(content), len(content))
+
+
+def explained(state: State, body: Json, size: int) -> Json:
+    """The same, of a body of so many bytes. From any thread."""
     if not isinstance(body.get("model"), str):
         raise InvalidRequestError("model must be the name of a model", param="model")
     model = body["model"]
     preset = state.presets.of(state.routes.router.serving(model))
     if preset is not None:
         body = preset_calls().into_body(preset, "chat", body, Ledger("the preset"))
-    needs = needs_of(body, len(content), session="", count=lambda: count_tokens(text_of(body)))
+    needs = needs_of(body, size, session="", count=lambda: count_tokens(text_of(body)))
     route = state.routes.explain(model, needs)
     told = None if preset is None else dict(zip(("preset", "revision"), preset.told, strict=True))
     return {

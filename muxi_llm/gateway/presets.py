@@ -60,6 +60,15 @@ class Presets:
         """Whether there are any."""
         return bool(self._of)
 
+    @property
+    def used(self) -> dict[str, str]:
+        """Deployment → its preset."""
+        return dict(self._of)
+
+    def at_work(self) -> Any:
+        """The registry they are of; `None` where there are no presets."""
+        return self.registry or (preset_calls().served() if self else None)
+
     def of(self, served: Sequence[Facts]) -> Preset | None:
         """What is laid beneath requests for a name that these serve, as it is now; `None`: nothing."""
         names = (self._of.get(one.deployment.name) for one in served) if self._of else ()

@@ -150,9 +150,10 @@ READS = _rows(
         "global/activity": "admin viewer organization team self key",
         "global/spend/models": "admin viewer organization team self key",
         "global/spend/provider": "admin viewer",
-        "control/models": "admin viewer organization team self key",
+        "control/models explain": "admin viewer organization team self key",
         "audit/logs log stats export verify": "admin viewer",
-        "control/deployments providers config live": "admin viewer",
+        "control/deployments providers config live presets": "admin viewer",
+        "control/presets/diff": "admin viewer",
     }
 )
 """Operations that change nothing."""
@@ -169,6 +170,7 @@ WRITES = _rows(
         "control/deployments/cooldown": "admin",
         "control/deployments/release": "admin",
         "control/config/reload": "admin",
+        "control/presets/activate": "admin",
     }
 )
 """Operations that change something, and are audited."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.presets import canonical, evidence, keys, loading, opening, root
+from muxi_llm.presets import canonical, evidence, history, keys, loading, opening, root
 from muxi_llm.presets.errors import InvalidConfigError, ReleaseError
 from muxi_llm.presets.publish import (
     ConfigRegistryPublisher,
@@ -25,7 +25,6 @@ from muxi_llm.presets.registry import (
     RegistryRootFreshnessInput,
     RegistryRootVerificationOptions,
 )
-from muxi_llm.presets.release import read_release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,19 +160,17 @@ def list_revisions(registry: str | Path) -> list[dict[str, Any]]:
     """Every release, the newest first: `revision`, `publishedAt`, `signed`, `presetIds`, `active`, and
     `error` where it is not what it was published as.
     """
-    publisher = ConfigRegistryPublisher(registry)
-    active, rows = publisher.active(), []
-    for revision in publisher.revisions():
-        row = {"revision": revision, "active": revision == active, "publishedAt": "", "signed": False}
-        row |= {"presetIds": [], "error": None}
-        try:
-            release = read_release(publisher.registry, revision)
-            row |= {"publishedAt": release.manifest.published_at, "signed": release.root_sha256 is not None}
-            row["presetIds"] = sorted(release.manifest.presets)
-        except ReleaseError as error:
-            row["error"] = str(error)
-        rows.append(row)
-    return sorted(rows, key=lambda row: (row["publishedAt"], row["revision"]), reverse=True)
+    return [
+        {
+            "revision": row["revision"],
+            "active": row["active"],
+            "publishedAt": row["published_at"],
+            "signed": bool(row["signers"]),
+            "presetIds": row["presets"],
+            "error": row["error"],
+        }
+        for row in history.listed(registry)
+    ]
 
 
 def previous_revision(registry: str | Path) -> str:
@@ -189,30 +186,7 @@ def compare_revisions(registry: str | Path, one: str, other: str) -> dict[str, A
     """What is another in *other*: `added`, `removed`, and `changed`, by preset and by path within its config,
     as `[before, after]`; its notes are `body`.
     """
-    old, new = _configs(Path(registry), one), _configs(Path(registry), other)
-    changed = {}
-    for name in sorted(old.keys() & new.keys()):
-        before, after = old[name], new[name]
-        paths = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
-        if paths:
-            changed[name] = {path: [before.get(path), after.get(path)] for path in paths}
-    added, removed = sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys())
-    return {"from": one, "to": other, "added": added, "removed": removed, "changed": changed}
-
-
-def _configs(registry: Path, revision: str) -> dict[str, dict[str, Any]]:
-    release = read_release(registry.resolve(), revision)
-    presets = {name: release.preset(name) for name in release.manifest.presets}
-    return {name: {**_flat(preset.config), "body": preset.body} for name, preset in presets.items()}
-
-
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {path: value}
-    found: dict[str, Any] = {}
-    for name, item in value.items():
-        found |= _flat(item, f"{path}.{name}" if path else name)
-    return found
+    return {"from": one, "to": other, **history.compared(Path(registry), one, other)}
 
 
 def tampered(registry: str | Path, revision: str, **wanted: Any) -> str:

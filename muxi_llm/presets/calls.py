@@ -15,6 +15,7 @@ from muxi_llm.core.options import KEYWORDS
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.presets import network
 from muxi_llm.presets.errors import LLMConfigError, MdaError
+from muxi_llm.presets.history import activate, compared, releases
 from muxi_llm.presets.opening import open as opened
 from muxi_llm.presets.registry import ConfigRegistryManager
 from muxi_llm.presets.source import Preset
@@ -31,13 +32,16 @@ if TYPE_CHECKING:
 __all__ = [
     "LLMConfigError",
     "MdaError",
+    "activate",
     "beneath",
     "check",
+    "compared",
     "demanded",
     "found",
     "into_body",
     "into_options",
     "opened",
+    "releases",
     "served",
 ]
 

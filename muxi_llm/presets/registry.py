@@ -127,6 +127,15 @@ class ConfigRegistryManager:
         """A preset of the release that is served, whole. Raises `ConfigNotFoundError`."""
         return self.current().preset(identity)
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether a policy says who must have signed what is served."""
+        return self._signed is not None
+
+    def check(self, revision: str) -> None:
+        """Raises `ReleaseError` for a release that could not be served, if it were named."""
+        read_release(self.registry.resolve(), revision, judge=self._judge if self._signed else None)
+
     def lately(self) -> Release:
         """`current`, looked after every `LOOK` seconds alone: for who asks thousands of times a second."""
         now = time.monotonic()

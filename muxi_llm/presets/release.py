@@ -32,6 +32,8 @@ class Release:
     root_sha256: str | None
     contents: Mapping[str, bytes] = field(repr=False)
     """By path below the registry."""
+    signers: tuple[str, ...] = ()
+    """Who has signed, as its root says."""
     _presets: dict[str, Preset] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -79,8 +81,10 @@ def read_release(
     manifest = root.read_manifest(data, revision)
     demanded = judge is not None or os.path.lexists(registry / at / root.ROOT)
     signed = files.read(registry, f"{at}/{root.ROOT}") if demanded else None
+    signers: tuple[str, ...] = ()
     if signed is not None:
         found = root.read_root(signed)
+        signers = tuple(str(one["signer"]) for one in found.signatures if "signer" in one)
         if judge is not None:
             judge(found, Mark(revision, manifest.published_at, root.sha256(signed)))
         pointed = pointed or root.pointer(revision, root.sha256(data))
@@ -91,7 +95,8 @@ def read_release(
         root.check_file(path, contents[path], sha256)
     if judge is not None:
         _check_nothing_else(registry, at, contents)
-    return Release(manifest, root.sha256(data), None if signed is None else root.sha256(signed), contents)
+    digest = None if signed is None else root.sha256(signed)
+    return Release(manifest, root.sha256(data), digest, contents, signers)
 
 
 def _check_nothing_else(registry: Path, at: str, contents: Mapping[str, bytes]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
+from muxi_llm.errors import MuxiLLMError
 from muxi_llm.governance.api.asking import By
 from muxi_llm.governance.bodies import Body
 from muxi_llm.governance.refusals import absent, refused
@@ -36,6 +37,18 @@ class Gateway(Protocol):
 
     def live(self) -> Sequence[Data]:
         """Requests under way."""
+
+    def explain(self, body: dict[str, Any]) -> Data:
+        """Where a request with that body would go, and why nowhere else. Raises what the request would."""
+
+    def releases(self) -> Data:
+        """The releases of the presets' registry; of none where there is no registry."""
+
+    def difference(self, before: str, after: str) -> Data:
+        """What makes a release another than one before it. Raises a refusal for what is no release."""
+
+    def activate(self, revision: str) -> None:
+        """Serve a release that is there. Raises a refusal, and changes nothing, for one that may not be."""
 
     def config(self) -> Data:
         """The configuration: where from, its checksum, what it says, without secrets."""
@@ -66,6 +79,15 @@ class Reload(Body):
     expected_checksum: Annotated[str, StringConstraints(max_length=128)] | None = None
 
 
+Revision = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class Activate(Body):
+    """revision: of a release that is there."""
+
+    revision: Revision
+
+
 class Control:
     """What may be asked of it."""
 
@@ -81,6 +103,10 @@ class Control:
         router.get("/providers")(self.providers)
         router.get("/models")(self.models)
         router.get("/live")(self.live)
+        router.post("/explain")(self.explain)
+        router.get("/presets")(self.presets)
+        router.get("/presets/diff")(self.difference)
+        router.post("/presets/activate")(self.activate)
         router.get("/config")(self.config)
         router.post("/config/reload")(self.reload)
         return router
@@ -108,6 +134,35 @@ class Control:
     def live(self, by: By) -> dict[str, Any]:  # noqa: ARG002
         """Requests under way at this worker."""
         return {"data": self._gateway.live()}
+
+    def explain(self, by: By, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Where a request (the body as it would be sent) would go, and why each other deployment would not be
+        asked. Nothing is sent, and whether a key may ask for the model is not looked at.
+        """
+        return dict(self._gateway.explain(body))
+
+    def presets(self, by: By) -> dict[str, Any]:  # noqa: ARG002
+        """The releases of the presets' registry, the newest first; which is active, and who signed it."""
+        return dict(self._gateway.releases())
+
+    def difference(self, by: By, before: Revision, after: Revision) -> dict[str, Any]:  # noqa: ARG002
+        """What makes a release another than one before it: presets added, removed, and changed, by path."""
+        return {"before": before, "after": after, **self._gateway.difference(before, after)}
+
+    def activate(self, by: By, body: Activate) -> dict[str, Any]:
+        """Serve a release that is there; one before the active one, to go back. What may not be served (it is
+        damaged, or older than what the trust policy lets be) changes nothing, and is told with 409.
+        """
+        before = {"revision": self._gateway.releases()["active"]}
+        try:
+            self._gateway.activate(body.revision)
+        except MuxiLLMError as error:
+            why = str(getattr(error, "message", error))
+            self._records.tell(by, Told("release", body.revision, error=why))
+            raise
+        after = {"revision": body.revision}
+        self._records.tell(by, Told("release", body.revision, before=before, after=after))
+        return dict(self._gateway.releases())
 
     def config(self, by: By) -> dict[str, Any]:  # noqa: ARG002
         """The configuration at work, without secrets."""
