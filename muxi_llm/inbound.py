@@ -108,6 +108,8 @@ class Own:
     """The model asked for, and the rest of the body → who is asked, in order. `None`: whom it names."""
     preset_of: Callable[[object], object] | None = None
     """The model asked for → the preset that is laid beneath what is asked of it, `None` for none."""
+    owner: str = ""
+    """Whose call it is, where several share the process: what is kept for one is nobody else's."""
 
 
 def sendable(headers: Mapping[str, str]) -> dict[str, str]:
@@ -188,6 +190,7 @@ class Exchange:
         self.tells_cost = RAW in own.headers
         self._ledger = Ledger("the chat form", strict=own.options.get("adapt") == "strict")
         self.wire = door.wire(self._ledger)
+        self.wire.owner = own.owner
         try:
             self.prepared = self._prepare(door, content, own, streamed=streamed)
         except WireError as error:

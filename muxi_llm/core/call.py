@@ -27,7 +27,6 @@ from muxi_llm.models import RawValue, Report
 from muxi_llm.utils.retry import retry_after_seconds
 from muxi_llm.utils.streaming import chunks_of, collect
 from muxi_llm.wire.base import Fault, Ledger, WireError, overlaid
-from muxi_llm.wire.json_text import UnsendableTextError
 from muxi_llm.wire.reading import SENSELESS, senseless, usage_in
 from muxi_llm.wire.upload import in_memory
 
@@ -146,8 +145,8 @@ async def _exchange(
     body = await _with_contents(io, body, wire)
     try:
         outgoing = provider.prepare(wire, body, stream=stream, extra=extras.body)
-    except UnsendableTextError:
-        raise unsendable(request) from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise unsendable(request, error) from error
     outgoing.timeout = timeout if provider.timeout is None else min(timeout, provider.timeout)
     if extras.query or extras.headers:
         _address(outgoing, extras)

@@ -17,8 +17,9 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from muxi_llm.errors import InvalidRequestError
+from muxi_llm.errors import InvalidRequestError, shown_error
 from muxi_llm.wire.base import plain
+from muxi_llm.wire.json_text import UnsendableTextError
 from muxi_llm.wire.upload import File
 
 if TYPE_CHECKING:
@@ -107,8 +108,12 @@ def _no_json(value: Any, where: str) -> InvalidRequestError:
 # ---------------------------------------------------------------------------------------- text
 
 
-def unsendable(request: Request) -> InvalidRequestError:
-    """What of *request* is no text: half of a surrogate pair, which UTF-8 has no form for."""
+def unsendable(request: Request, error: Exception) -> InvalidRequestError:
+    """What of *request* is no text (half of a surrogate pair, which UTF-8 has no form for), or that it is of
+    a shape which nobody looked at on its way.
+    """
+    if not isinstance(error, UnsendableTextError):
+        return InvalidRequestError(f"the request makes no sense ({shown_error(error)})")
     given: Mapping[str, Any] = {
         **(request.verbatim or request.body),
         "extra_body": request.extra_body,

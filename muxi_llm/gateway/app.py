@@ -159,6 +159,7 @@ class Gateway:
             incoming.check_head()
             if not (is_scraped and settings.metrics_open):
                 told.principal = await self.admission.authenticate(incoming.headers)
+                incoming.owner = told.principal.id
             if is_scraped:
                 await respond(send, 200, {"content-type": CONTENT_TYPE}, await self.metrics.text())
                 return

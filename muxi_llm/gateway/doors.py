@@ -210,6 +210,7 @@ class Visit:
             options={"adapt": settings.mode, "retries": settings.retries},
             choose=partial(self._choose, len(content)),
             preset_of=self._preset_of if self._state.presets else None,
+            owner=self.told.principal.id,
         )
 
     def _preset_of(self, model: object) -> Preset | None:

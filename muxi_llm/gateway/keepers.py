@@ -26,7 +26,7 @@ def keeper_of(state: State, name: str) -> Provider:
     is asked as OpenAI is.
     """
     provider = provider_of(state.settings.providers[name])
-    if provider.name:
+    if state.settings.providers[name].kind:
         return provider
     own = OpenAIProvider(api_key=provider.api_key, base_url=provider.base_url, headers=provider.headers)
     own.key_required = False

@@ -110,7 +110,7 @@ async def counted(state: State, incoming: Incoming, content: bytes) -> Json:  # 
 async def response(state: State, incoming: Incoming, content: bytes) -> Json:  # noqa: ARG001
     """A response that is kept here: itself, its input, or that it is forgotten."""
     query = dict(part.partition("=")[::2] for part in incoming.query.split("&") if part)
-    told = await to_thread.run_sync(kept.told, incoming.method, incoming.path, query)
+    told = await to_thread.run_sync(kept.told, incoming.method, incoming.path, query, incoming.owner)
     if told is None:
         message = f"there is no response {incoming.path.split('/')[2]!r} here"
         raise refusal(404, message, type="invalid_request_error", code="not_found")

@@ -30,7 +30,7 @@ class ClientGoneError(Exception):
 class Incoming:
     """One request of ASGI's. path: below the prefix, without `/v1`."""
 
-    __slots__ = ("_limits", "_receive", "headers", "method", "path", "query", "scope")
+    __slots__ = ("_limits", "_receive", "headers", "method", "owner", "path", "query", "scope")
 
     def __init__(self, scope: dict[str, Any], receive: Receive, path: str, limits: Limits) -> None:
         self.scope = scope
@@ -38,6 +38,8 @@ class Incoming:
         self.path = path
         self.query: str = scope["query_string"].decode("latin-1")
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self.owner = ""
+        """Who asks, by the name that admission knows; "" before that is known."""
         self._receive = receive
         self._limits = limits
 
@@ -141,17 +143,23 @@ def object_of(content: bytes) -> Json:
 
 PIECE = 2**20
 """Bytes unpacked at once: what a small body unpacks to is stopped on its way."""
+PACKED, MEMBERS = 2**14, 100
 
 
 def _inflated(data: bytes, bits: int) -> Iterator[bytes]:
-    while data:  # gzip may be several members, one behind the other
-        inflater = zlib.decompressobj(bits)
-        yield inflater.decompress(data, PIECE)
-        while inflater.unconsumed_tail:
-            yield inflater.decompress(inflater.unconsumed_tail, PIECE)
-        if not inflater.eof:
-            raise ValueError("the end is missing")
-        data = inflater.unused_data
+    """By pieces of what is packed too: what is left of one is copied for each member that ends in it."""
+    inflater, members = zlib.decompressobj(bits), 1
+    for start in range(0, len(data), PACKED):
+        left = data[start : start + PACKED]
+        while left:
+            if inflater.eof:  # gzip may be several members, one behind the other
+                inflater, members = zlib.decompressobj(bits), members + 1
+                if members > MEMBERS:
+                    raise ValueError("too many members")
+            yield inflater.decompress(left, PIECE)
+            left = inflater.unconsumed_tail or inflater.unused_data
+    if data and not inflater.eof:
+        raise ValueError("the end is missing")
 
 
 def _gunzipped(data: bytes) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from anyio import to_thread
 
 from muxi_llm import runtime
 from muxi_llm.core.call import TRACING
+from muxi_llm.core.options import KEYWORDS
 from muxi_llm.errors import InvalidRequestError, MuxiLLMError, refusal, shown
 from muxi_llm.gateway.doors import Visit
 from muxi_llm.gateway.forms import with_no_paths
@@ -184,7 +185,7 @@ class Keeping(Visit):
     async def _place(self, given: Json) -> tuple[str, str]:
         """The provider that is meant, as it is configured, and what it calls the model that was named."""
         named = given.pop("provider", None)
-        if named is not None and named not in self._state.settings.providers:
+        if named is not None and not (isinstance(named, str) and named in self._state.settings.providers):
             known = ", ".join(self._state.settings.providers)
             raise InvalidRequestError(
                 f"there is no provider {shown(named)} here; there are: {known}", param="provider"
@@ -250,13 +251,14 @@ def nobody(model: str) -> Sequence[Candidate]:
 
 def arguments_of(endpoint: Endpoint, given: Json) -> Json:
     """What a client says, as arguments; fields nobody here knows are the provider's own business."""
+    known = KNOWN & KEYWORDS[endpoint]
     if "limit" in given:
-        if not str(given["limit"]).isdecimal() or not 0 < int(given["limit"]) <= MOST:
+        if not LIMIT.fullmatch(str(given["limit"])) or not 0 < int(given["limit"]) <= MOST:
             raise InvalidRequestError(f"limit must be a number from 1 to {MOST}", param="limit")
         given["limit"] = int(given["limit"])
     if endpoint not in CREATING:
-        return {name: value for name, value in given.items() if name in KNOWN}
-    unknown = {name: given.pop(name) for name in given.keys() - CREATING[endpoint] - KNOWN}
+        return {name: value for name, value in given.items() if name in known}
+    unknown = {name: given.pop(name) for name in given.keys() - CREATING[endpoint] - known}
     return {**given, "extra_body": unknown} if unknown else given
 
 
@@ -302,6 +304,7 @@ CREATING: dict[Endpoint, set[str]] = {
 KNOWN = {*IDS, "provider", "model", "limit", "order", "purpose"}
 HELD = 2**20
 """Bytes of a file that are in memory; what is larger is on the disk."""
+LIMIT = re.compile("[0-9]{1,9}")
 MOST = 10_000
 """https://platform.openai.com/docs/api-reference/files/list (`limit`)."""
 LONGEST_LINE = 2**20

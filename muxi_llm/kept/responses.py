@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from muxi_llm.errors import InvalidRequestError, shown_error
-from muxi_llm.kept.store import MemoryStore, chosen, is_ours, new_id
+from muxi_llm.kept.store import MemoryStore, chosen, is_ours, key_of, new_id
 from muxi_llm.wire.base import WireError, loads
 from muxi_llm.wire.responses.inbound import ResponsesInbound
 from muxi_llm.wire.responses.inbound_request import history_of
@@ -100,7 +100,7 @@ class KeptResponses(ResponsesInbound):
         return known
 
     def _entry(self, name: str) -> Entry | None:
-        return None if self._store is None else self._store.get(name)
+        return None if self._store is None else self._store.get(key_of(self.owner, name))
 
     # ------------------------------------------------------------------------------------- answer
 
@@ -137,7 +137,7 @@ class KeptResponses(ResponsesInbound):
             return
         if response.get("status") in {"completed", "incomplete"}:
             entry: Entry = {"response": response, "input": [*self._history, *self.items]}
-            self._store.put(response["id"], entry)
+            self._store.put(key_of(self.owner, str(response["id"])), entry)
 
 
 def _read(data: bytes) -> Any:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from muxi_llm import config
 from muxi_llm.types.kept import Entry, ResponseStore
 
-__all__ = ["Entry", "MemoryStore", "ResponseStore", "chosen", "is_ours", "new_id", "waits"]
+__all__ = ["Entry", "MemoryStore", "ResponseStore", "chosen", "is_ours", "key_of", "new_id", "waits"]
 
 
 class MemoryStore:
@@ -75,6 +75,11 @@ def waits(path: str) -> bool:
 def new_id() -> str:
     """An id for a response. Those of its items end as it does."""
     return f"resp_{MARK}{secrets.token_hex(16)}"
+
+
+def key_of(owner: str, name: str) -> str:
+    """What the response of that id is kept by: its owner alone finds it; "" is nobody in particular."""
+    return f"{owner}\0{name}" if owner else name
 
 
 def is_ours(name: object) -> bool:

@@ -29,7 +29,7 @@ def mark(endpoint: Endpoint, seal: Seal, given: Json) -> None:
 def is_own(seal: Seal, one: FileObject | Batch) -> bool:
     """Whether *one* has the owner's mark."""
     if isinstance(one, FileObject):
-        return one.filename.startswith(seal.mark)
+        return (one.filename or "").startswith(seal.mark)
     return (one.metadata or {}).get(OWNER) == seal.mark
 
 
@@ -60,7 +60,7 @@ def sealed(seal: Seal, value: Any) -> Any:
             if said := getattr(one, name, None):
                 setattr(one, name, seal.closed(kind, said))
         if isinstance(one, FileObject):
-            one.filename = one.filename.removeprefix(seal.mark)
+            one.filename = (one.filename or "").removeprefix(seal.mark)
         elif isinstance(one, Batch) and one.metadata:
             one.metadata = {key: said for key, said in one.metadata.items() if key != OWNER} or None
     return value

@@ -324,7 +324,7 @@ class Line(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._has_head:  # else it is a trailer
-            self.headers.append((name, value))
+            self.headers.append((name, value.rstrip(b" \t")))  # llhttp strips what stands before it alone
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()

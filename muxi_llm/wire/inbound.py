@@ -23,6 +23,8 @@ class Inbound:
     """Where parameters of the chat form are in a client's body (points between, within objects), those that
     are there at all; `None`: by their own names.
     """
+    owner = ""
+    """Whose the request is, among several who must not have each other's."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger

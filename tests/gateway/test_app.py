@@ -182,6 +182,19 @@ def test_tokens_come_in_either_header(headers: dict[str, str], status: int) -> N
                 assert "s3cre" not in reply.text
 
 
+@pytest.mark.parametrize(
+    "odd", [{"tool_choice": 3}, {"thinking": 3}, {"metadata": 3}, {"stream_options": 3}, {"stop": [[]]}]
+)
+def test_what_cannot_be_translated_is_the_callers_to_mend(odd: dict[str, Any]) -> None:
+    with (
+        Upstream() as upstream,
+        Served(settings_of((at(upstream, "anthropic"), deployment("anthropic/m")))) as served,
+    ):
+        asked = {"model": "m", "messages": HELLO, **odd}
+        refused = httpx2.post(f"{served.url}/v1/chat/completions", json=asked)
+        assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
 def test_what_leads_nowhere_is_said() -> None:
     with Upstream(answer) as upstream, Served(serving(upstream, "openai")) as served:
         assert httpx2.get(f"{served.url}/v1/nothing").status_code == 404

@@ -105,6 +105,15 @@ def test_bodies_may_be_packed(coding: str) -> None:
     assert len(upstream.requests) == 1
 
 
+@pytest.mark.parametrize(("members", "status"), [(3, 200), (1000, 400)])
+def test_a_body_is_packed_in_few_members(members: int, status: int) -> None:
+    """A body may hold millions of empty ones, and each costs what beginning anew does."""
+    body = gzip.compress(b"") * members + gzip.compress(json.dumps(ASKED).encode())
+    with Upstream(saying("", Said())) as upstream, Served(serving(upstream, "")) as served:
+        headers = {**HEADERS, "content-encoding": "gzip"}
+        assert httpx2.post(f"{served.url}/v1/responses", content=body, headers=headers).status_code == status
+
+
 def test_the_list_of_models_is_in_both_forms() -> None:
     with Upstream() as upstream, Served(serving(upstream, "openai")) as served:
         told = httpx2.get(f"{served.url}/v1/models?client_version=0.171.0", headers=HEADERS).json()

@@ -89,6 +89,30 @@ def test_responses_are_kept_for_providers_that_keep_none() -> None:
                 client.responses.retrieve(missing)
 
 
+def test_a_response_is_nobodys_but_whose_it_is() -> None:
+    """By its id, whoever may have heard of it, another token neither reads it, goes on from it nor deletes it."""
+    with (
+        Upstream(lambda _: Respond(json=bodies.chat("Hi"))) as upstream,
+        Served(settings_of((at(upstream, ""), deployment("own/m")), tokens={"a": "t", "b": "u"})) as served,
+        openai.OpenAI(api_key="u", base_url=f"{served.url}/v1", max_retries=0) as other,
+    ):
+        mine = served.openai.responses
+        first = mine.create(model="m", input="Hello")
+        item = {"type": "item_reference", "id": first.output[0].id}
+        for crossing in (
+            lambda: other.responses.retrieve(first.id),
+            lambda: other.responses.delete(first.id),
+            lambda: other.responses.input_items.list(first.id),
+            lambda: other.responses.create(model="m", input="And?", previous_response_id=first.id),
+            lambda: other.responses.create(model="m", input=[item]),
+        ):
+            with pytest.raises(openai.APIStatusError, match="not found"):
+                crossing()
+        mine.create(model="m", input="And?", previous_response_id=first.id)
+        assert mine.retrieve(first.id).output_text == "Hi"
+    assert len(upstream.requests) == 2
+
+
 def test_explain_says_where_and_why_not_elsewhere() -> None:
     with Upstream() as upstream:
         provider = at(upstream, "openai")

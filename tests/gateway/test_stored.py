@@ -315,6 +315,30 @@ def test_what_the_provider_says_no_to_is_told() -> None:
             assert httpx2.request(method, f"{kept.served.url}/v1{path}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "given"),
+    [
+        ("POST", "/batches", {"json": {"provider": []}}),
+        ("POST", "/batches", {"json": {"provider": {}}}),
+        ("POST", "/batches", {"json": {"limit": "9" * 5000}}),
+        ("POST", "/files", {"files": [("file", ("a", b"x")), ("provider[]", (None, "openai"))]}),
+        ("POST", "/files", {"files": [("file", ("a", b"x")), ("purpose[]", (None, "batch"))]}),
+        ("GET", f"/files?limit={'9' * 5000}", {}),
+        ("GET", f"/responses/resp_muxi_x/input_items?limit={'9' * 5000}", {}),
+    ],
+)
+def test_what_makes_no_sense_is_refused(method: str, path: str, given: dict[str, Any]) -> None:
+    with Kept("openai") as kept:
+        refused = httpx2.request(method, f"{kept.served.url}/v1{path}", **given)
+        assert refused.status_code in {400, 404}
+        assert refused.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_what_is_no_argument_of_a_list_is_left_out() -> None:
+    with Kept("openai") as kept:
+        assert httpx2.get(f"{kept.served.url}/v1/batches?order=asc").json()["data"] == []
+
+
 def test_a_file_is_named_in_a_request_for_a_model() -> None:
     """By its id at the provider, who alone is asked then; another's id stays the text that it is."""
     with (

@@ -76,6 +76,16 @@ def test_a_whole_reply(direct: Wired, said: bytes, status: int, body: bytes, sta
     assert asked(direct, said, OK) == ([(status, body), (200, b"ok")], 1 if stays else 2)
 
 
+def test_space_around_a_headers_value_is_none_of_it(direct: Wired) -> None:
+    with Rude(lambda: [HEAD + b"content-length: 2\t \r\nretry-after: \t 3 \t\r\n\r\nok"]) as server:
+
+        async def scenario(io: IO) -> None:
+            reply = await io.send(WireCall(server.url, {}, b"", timeout=PATIENCE))
+            assert reply.headers == {"content-length": "2", "retry-after": "3"}
+
+        direct.run(scenario)
+
+
 def test_a_reply_to_head_has_no_body(direct: Wired) -> None:
     """Whatever length it tells."""
     said = HEAD + b"content-length: 5\r\n\r\n"
