@@ -135,7 +135,7 @@ class Gateway:
         """A request that account is kept of."""
         state = self.state
         if (about := about_of(incoming.method, incoming.path)) is not None:
-            visit: Visit = Keeping(state, self.admission, incoming, send, told, about)
+            visit: Visit = Keeping(about, state, self.admission, incoming, send, told)
         elif incoming.path in DOORS and incoming.method == "POST":
             visit = Visit(state, self.admission, incoming, send, told)
         else:

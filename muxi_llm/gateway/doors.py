@@ -73,6 +73,9 @@ def ended() -> MuxiLLMError:
 class Visit:
     """One request through one door."""
 
+    door: Door | None = None
+    """`None`: the one that the path leads to."""
+
     def __init__(
         self,
         state: State,
@@ -80,14 +83,12 @@ class Visit:
         incoming: Incoming,
         send: Send,
         told: Told,
-        door: Door | None = None,
     ) -> None:
-        """door: instead of the one that the path leads to."""
         self._state = state
         self._admission = admission
         self._incoming = incoming
         self._send = send
-        self._door = door or DOORS[incoming.path]
+        self._door = self.door or DOORS[incoming.path]
         path, headers = incoming.path, incoming.headers
         self._passing = Passing(path, forwarded(headers), incoming.query, login=login_of(path, headers))
         self._work: asyncio.Task[Any] | None = None

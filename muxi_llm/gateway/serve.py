@@ -80,8 +80,9 @@ def check_open(settings: Settings) -> None:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's connection, with an end to heads that have none: its parser would keep all of it. What is
-    whole, and too large all the same, the application refuses.
+    """uvicorn's connection, with an end to heads that have none, in bytes (its parser would keep all of it)
+    and in time, and to bodies that still drip when they are answered. What is whole, and too large all the
+    same, the application refuses.
     """
 
     def __init__(self, *given: Any, most: int, **more: Any) -> None:
@@ -90,11 +91,33 @@ class BoundedProtocol(HttpToolsProtocol):
         self._most = most
         self._head = 0
         """Bytes of a head that is not whole yet."""
+        self._heads, self._seen = 0, -1
+        """How many were; and how many when it was last seen that nothing but their bytes is waited for."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Somebody is there."""
+        super().connection_made(transport)
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """And gone."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        """Whether the same bytes are waited for as the last time."""
+        is_said = self.cycle is not None and (not self._head or not self.cycle.response_complete)
+        if self._seen == self._heads and not is_said:
+            self.transport.close()
+        elif self in self.connections:  # else it is a WebSocket by now
+            self._seen = -1 if is_said else self._heads
+            self._timer = self.loop.call_later(SLOWEST, self._look)
 
     def on_headers_complete(self) -> None:
         """It is whole."""
         super().on_headers_complete()
         self._head = -1
+        self._heads += 1
 
     def on_message_complete(self) -> None:
         """The next one may begin."""
@@ -111,6 +134,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
+SLOWEST = 30.0
+"""Seconds in which a head has to come, twice of them at most; and the rest of a body that is answered."""
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 

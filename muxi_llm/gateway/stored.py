@@ -39,11 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from muxi_llm.core.request import Candidate
-    from muxi_llm.gateway.admission import Admission
-    from muxi_llm.gateway.doors import Send
-    from muxi_llm.gateway.requests import Incoming
-    from muxi_llm.gateway.state import State
-    from muxi_llm.gateway.told import Told
     from muxi_llm.stored.seals import Seal
     from muxi_llm.wire.base import Endpoint, Json
 
@@ -67,16 +62,11 @@ def about_of(method: str, path: str) -> About | None:
 class Keeping(Visit):
     """One request about files or batches."""
 
-    def __init__(
-        self,
-        state: State,
-        admission: Admission,
-        incoming: Incoming,
-        send: Send,
-        told: Told,
-        about: About,
-    ) -> None:
-        super().__init__(state, admission, incoming, send, told, Door("chat", OpenAIInbound))
+    door = Door("chat", OpenAIInbound)
+
+    def __init__(self, about: About, *visit: Any) -> None:
+        """visit: what every one is made of."""
+        super().__init__(*visit)
         self._endpoint, self._named = about
         self._held = ExitStack()
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import ssl
+from contextlib import suppress
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
+from muxi_llm.gateway import serve
 from muxi_llm.gateway.settings.model import Limits, Server
 from tests.gateway.test_app import serving
 from tests.gateway.test_serve import ASKED, chat, configured
 from tests.support.certificates import made_in
 from tests.support.gateway import Served
-from tests.support.patience import until
+from tests.support.patience import PATIENCE, until
 from tests.support.serving import Serving
 from tests.support.upstream import Upstream
 
@@ -92,6 +97,57 @@ def test_a_body_is_no_head_however_its_pieces_come(tmp_path: Path, upstream: Ups
                 assert reply.status == 200, reply.read()
                 reply.read()
                 assert len(upstream.requests) == count
+
+
+HALVES = {
+    "nothing": b"",
+    "half a head": b"GET / HTTP/1.1\r\nx: ",
+    "half a second head": b"GET / HTTP/1.1\r\n\r\nGET",
+    "half a body, answered": b"POST / HTTP/1.1\r\ncontent-length: 1000000\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("said", HALVES.values(), ids=HALVES)
+def test_who_never_ends_what_was_begun_is_hung_up_on(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    """However it drips; who only waits for an answer is not."""
+    monkeypatch.setattr(serve, "SLOWEST", 0.05)
+    go = asyncio.Event()
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["path"] == "/slow":
+            await go.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    async def dripped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not reader.at_eof():
+            writer.write(b"x")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(1000), 0.01)
+        writer.close()
+
+    async def scenario() -> None:
+        config = uvicorn.Config(app, log_config=None, timeout_keep_alive=600)
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: serve.BoundedProtocol(config, state, {}, most=65536), "127.0.0.1", 0
+        )
+        address = server.sockets[0].getsockname()[:2]
+        waiting, asks = await asyncio.open_connection(*address)
+        asks.write(b"GET /slow HTTP/1.1\r\n\r\n")
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(said)
+        with suppress(ConnectionError):
+            await (dripped(reader, writer) if said else reader.read())
+        writer.close()
+        go.set()
+        assert (await waiting.readline()).startswith(b"HTTP/1.1 200")
+        asks.close()
+        server.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 
 
 def test_a_head_that_is_too_large_is_refused_in_the_doors_protocol(upstream: Upstream) -> None:
