@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from muxi_llm.dashboard import charts, shown
 from muxi_llm.dashboard.asking import Api, RefusedError
 from muxi_llm.dashboard.pages import MENU, PAGES, Page
+from muxi_llm.dashboard.relaying import Models
 from muxi_llm.dashboard.visits import THEMES, Visit
 from muxi_llm.dashboard.words import LANGUAGES
 
@@ -20,16 +21,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Dashboard:
     """The application, below *prefix*."""
 
-    def __init__(self, api: ASGIApp | str, prefix: str = "/ui") -> None:
-        """api: the management API, or the base URL of a gateway that has it."""
-        self._api = Api(api)
+    def __init__(self, api: ASGIApp | str, prefix: str = "/ui", gateway: ASGIApp | None = None) -> None:
+        """api: the management API, or the base URL of a gateway that has it. gateway: what answers for
+        models, if that is another application.
+        """
+        self._api, self._models = Api(api), Models(gateway or api, prefix)
         self._prefix = prefix
         self._templates = Environment(
             loader=PackageLoader("muxi_llm.dashboard"),
@@ -56,24 +58,24 @@ class Dashboard:
         """ASGI."""
         await self._app(scope, receive, send)
 
-    def _shows(self, page: Page) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        async def endpoint(request: Request) -> Response:
+    def _shows(self, page: Page) -> Callable[[Request], Coroutine[Any, Any, ASGIApp]]:
+        async def endpoint(request: Request) -> ASGIApp:
             return await self._visited(request, page, page.show)
 
         return endpoint
 
-    def _does(self, page: Page, act: Any) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        async def endpoint(request: Request) -> Response:
+    def _does(self, page: Page, act: Any) -> Callable[[Request], Coroutine[Any, Any, ASGIApp]]:
+        async def endpoint(request: Request) -> ASGIApp:
             return await self._visited(request, page, act)
 
         return endpoint
 
     async def _visited(
-        self, request: Request, page: Page, work: Callable[[Visit], Coroutine[Any, Any, Response]]
-    ) -> Response:
+        self, request: Request, page: Page, work: Callable[[Visit], Coroutine[Any, Any, ASGIApp]]
+    ) -> ASGIApp:
         """What *work* answers the viewer; who is not known is led to the login, and a refusal is a page."""
         async with self._api.client(request) as client:
-            visit = Visit(request, client, self._templates, self._prefix)
+            visit = Visit(request, client, self._templates, self._prefix, self._models)
             try:
                 if not page.is_open:
                     visit.viewer = await visit.get("/user/me")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from starlette.requests import Request
 
+    from muxi_llm.dashboard.relaying import Models
+
 THEME = "muxi-theme"
 THEMES = {"": "As the system", "light": "Light", "dark": "Dark"}
 SESSIONS = ("__Host-muxi-session", "muxi-session")
@@ -35,7 +37,12 @@ class Visit:
     """What a page is given. viewer: as `/user/me` tells them, with their rights."""
 
     def __init__(
-        self, request: Request, client: httpx2.AsyncClient, templates: Environment, prefix: str
+        self,
+        request: Request,
+        client: httpx2.AsyncClient,
+        templates: Environment,
+        prefix: str,
+        models: Models,
     ) -> None:
         self.request = request
         self.prefix = prefix
@@ -45,6 +52,7 @@ class Visit:
         self.viewer: dict[str, Any] = {}
         self._client = client
         self._templates = templates
+        self.models = models
         session = next((request.cookies[name] for name in SESSIONS if name in request.cookies), "")
         self.token = hmac.digest(session.encode(), b"form", hashlib.sha256).hex() if session else ""
         """What every form of this session carries: who does not know the session cannot make it."""
@@ -53,6 +61,11 @@ class Visit:
     def query(self) -> Mapping[str, str]:
         """Of the address."""
         return self.request.query_params
+
+    @property
+    def gateway(self) -> str:
+        """The gateway's address, for the viewer's own clients."""
+        return self.models.address(self.request)
 
     def may(self, operation: str) -> bool:
         """Whether the viewer may ask the API for that."""

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from muxi_llm.gateway.app import Gateway
+from muxi_llm.gateway.control import Control
+from muxi_llm.gateway.settings import files
+from muxi_llm.gateway.state import State
 from muxi_llm.governance.store.engine import Store
 from muxi_llm.governance.store.migrate import migrate
 from tests.support import company
@@ -23,7 +27,10 @@ CHROMIUM = Path("/usr/bin/chromium")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('dashboard')}/store.db")
     migrate(store)
-    with Shown(store) as shown:
+    file = tmp_path_factory.mktemp("gateway") / "config.yaml"
+    file.write_text(company.CONFIG)
+    control = Control(Gateway(State(files.read(file)[0])))
+    with Shown(store, gateway=control) as shown:
         shown.peopled()
         company.work(store, company.settle_in(shown), 400)
         yield shown

@@ -120,3 +120,12 @@ def _spent(rows: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
         {"budget_id": which, "subject": "", "period": period, "spent": spent, "reserved": 0, "told": 0}
         for (which, period), spent in out.items()
     ]
+
+
+CONFIG = """
+providers:
+  - {name: openai, api_key: sk-test-openai, models: [gpt-5, gpt-5-mini]}
+  - {name: anthropic, api_key: sk-test-anthropic, models: [claude-sonnet-4-5, claude-haiku-4-5]}
+  - {name: house, type: openai, base_url: "http://127.0.0.1:9/v1", api_key: sk-test-house, models: [house-70b]}
+"""
+"""Of the gateway they ask."""

@@ -20,6 +20,8 @@ from tests.support.emitted import Emitted
 from tests.support.patience import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from muxi_llm.gateway.admission import Admission
     from tests.support.upstream import Upstream
 
@@ -31,14 +33,22 @@ class Served:
     for those, since the provider's own break them and pass as they came.
     """
 
-    def __init__(self, settings: Settings, admission: Admission | None = None, *, lax: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        admission: Admission | None = None,
+        *,
+        lax: bool = False,
+        around: Callable[[Any], Any] = lambda app: app,
+    ) -> None:
+        """around: what is served, made of the gateway."""
         self.app = Gateway(State(settings), admission)
         self.emitted = Emitted(self.app)
         self._is_lax = lax
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         options = uvicorn.Config(
-            self.emitted, log_level="warning", lifespan="on", timeout_graceful_shutdown=5
+            around(self.emitted), log_level="warning", lifespan="on", timeout_graceful_shutdown=5
         )
         self._server = uvicorn.Server(options)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from itertools import groupby
 from typing import NamedTuple
 
-from muxi_llm.dashboard.pages import audit, overview, records, session, spend
+from muxi_llm.dashboard.pages import (
+    audit,
+    clients,
+    explain,
+    overview,
+    playground,
+    presets,
+    records,
+    session,
+    spend,
+)
 from muxi_llm.dashboard.pages.page import Page
 
 
@@ -21,6 +31,10 @@ PAGES: tuple[Page, ...] = (
     *spend.PAGES,
     *records.PAGES,
     *audit.PAGES,
+    *presets.PAGES,
+    *playground.PAGES,
+    *explain.PAGES,
+    *clients.PAGES,
     *session.PAGES,
 )
 MENU = tuple(

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from typing import Any
 
-    from starlette.responses import Response
+    from starlette.types import ASGIApp
 
     from muxi_llm.dashboard.visits import Visit
 
-    Work = Callable[[Visit], Coroutine[Any, Any, Response]]
+    Work = Callable[[Visit], Coroutine[Any, Any, ASGIApp]]
 
 
 @dataclass(frozen=True, slots=True)
