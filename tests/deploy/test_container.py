@@ -33,6 +33,7 @@ from tests.deploy.files import (
 from tests.gateway.test_serve import ASKED, chat
 from tests.support.contained import contained
 from tests.support.patience import until
+from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
 from tests.support.serving import Serving
 from tests.support.upstream import Upstream
@@ -82,9 +83,12 @@ def test_compose_and_its_configuration_agree() -> None:
     assert (ROOT / GATEWAY["build"]["dockerfile"]).is_file()
     assert GATEWAY["read_only"]
     assert GATEWAY["depends_on"].keys() <= COMPOSE["services"].keys()
-    assert {volume.partition(":")[0] for volume in COMPOSE["services"]["postgres"]["volumes"]} == COMPOSE[
-        "volumes"
-    ].keys()
+    mounted = [one for name in ("gateway", "postgres") for one in COMPOSE["services"][name]["volumes"]]
+    named = {one.partition(":")[0] for one in mounted}
+    assert named - {"./config.yaml"} == COMPOSE["volumes"].keys()
+    state = next(one.partition(":")[2] for one in mounted if one.startswith("state:"))
+    assert f'spool: "${{SPOOL:{state}/' in content
+    assert f"install -d -m 1777 {state}" in " ".join(rest for word, rest in dockerfile() if word == "RUN")
 
 
 def test_it_is_given_the_time_that_its_end_takes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +114,7 @@ def test_what_the_container_runs_serves_read_only_as_anybody(readable: Path) -> 
             == b"PONG\n"
         )
         given = {"OPENAI_API_KEY": "sk-1", "APP_TOKEN": "s3cret", "REDIS_ADDR": f"127.0.0.1:{redis.port}"}
-        assert given.keys() == GATEWAY["environment"].keys()
+        assert given.keys() == GATEWAY["environment"].keys() - {"DATABASE_URL"}
         run = (*contained(), *command(json.loads(said("CMD")), config))
         with (
             Upstream(chat) as upstream,
@@ -141,3 +145,34 @@ def looks_after_itself(served: Serving) -> None:
     assert subprocess.run([sys.executable, *words], check=False, capture_output=True).returncode == 0
     _, *wrong = json.loads(said("HEALTHCHECK").partition("CMD ")[2].replace(":8080/", ":1/"))
     assert subprocess.run([sys.executable, *wrong], check=False, capture_output=True).returncode != 0
+
+
+def test_the_profile_with_postgres_keeps_account_there(
+    readable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tables are made by the service for that, and the gateway with that address knows whom it serves."""
+    services = COMPOSE["services"]
+    who = services["postgres"]["environment"]
+    assert f"postgresql://{who['POSTGRES_USER']}:$POSTGRES_PASSWORD@postgres/{who['POSTGRES_DB']}" in (
+        DEPLOY / "compose.yaml"
+    ).read_text(encoding="utf-8")
+    migrate = services["migrate"]
+    assert migrate["profiles"] == services["postgres"]["profiles"]
+    assert GATEWAY["depends_on"]["migrate"] == {
+        "condition": "service_completed_successfully",
+        "required": False,
+    }
+    _, *words = migrate["entrypoint"]
+    config = Path(shutil.copy(DEPLOY / "config.yaml", readable))
+    given = {"OPENAI_API_KEY": "sk-1", "APP_TOKEN": "s3cret", "REDIS_ADDR": "127.0.0.1:1"}
+    monkeypatch.setenv("SPOOL", str(readable / "spool"))
+    server = PostgresServer()
+    try:
+        server.start()
+        monkeypatch.setenv("DATABASE_URL", server.database())
+        subprocess.run([sys.executable, "-m", "muxi_llm", *words, *migrate["command"]], check=True)
+        with Serving(config, command=command(json.loads(said("CMD")), config), **given) as served:
+            assert httpx2.get(f"{served.url}/key/list").status_code == 401
+            assert "x-llmux-bootstrap-token: " in "".join(served.said)
+    finally:
+        server.close()

@@ -38,7 +38,9 @@ def test_its_parts_name_each_other() -> None:
     assert str(port["containerPort"]) in CONTAINER["args"]
     assert KINDS["Service"]["spec"]["ports"][0]["targetPort"] == port["name"]
     assert {CONTAINER[name]["httpGet"]["port"] for name in PROBES} == {port["name"]}
-    (volume,), (mount,) = POD["spec"]["volumes"], CONTAINER["volumeMounts"]
+    (volume, state), (mount, kept) = POD["spec"]["volumes"], CONTAINER["volumeMounts"]
+    assert state["name"] == kept["name"]
+    assert f"{kept['mountPath']}/" in CONTENT
     assert volume["configMap"]["name"] == KINDS["ConfigMap"]["metadata"]["name"]
     assert (mount["name"], mount["readOnly"]) == (volume["name"], True)
     assert CONFIG in CONTAINER["args"]
@@ -51,7 +53,15 @@ PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 def test_it_has_no_rights() -> None:
     pod, own = POD["spec"]["securityContext"], CONTAINER["securityContext"]
-    assert pod == {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    (before,) = POD["spec"]["initContainers"]
+    assert before["securityContext"] == own
+    assert before["envFrom"] == CONTAINER["envFrom"]
+    assert pod == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "fsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
     assert own == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
