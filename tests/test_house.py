@@ -33,6 +33,7 @@ LONG_SIGNATURES: set[str] = {"with_options"}
 LAZY_IMPORTS = {
     "commands/gateway/serve.py:muxi_llm.commands.governed",  # a database's packages
     "commands/gateway/serve.py:muxi_llm.commands.governed.composed",  # likewise
+    "commands/pages.py:muxi_llm.dashboard.app",  # an extra
     "gateway/app.py:muxi_llm.gateway.redis_store",  # an extra
     "governance/counters/choosing.py:muxi_llm.governance.counters.redis_store",  # likewise
     "gateway/app.py:muxi_llm.gateway.tracing",  # an extra
@@ -127,7 +128,13 @@ ROOMS = {
         4500,
         ("governance/", "commands/governed/", "types/admission.py", "types/login.py", "types/governed.py"),
     ),
-    "management of people": (2000, ("governance/api/", "governance/login/", "gateway/control.py")),
+    "management of people": (
+        2000,
+        (
+            *("governance/api/", "governance/login/", "gateway/control.py"),
+            *("governance/store/standing", "governance/store/bootstrap"),
+        ),
+    ),
     "management from a terminal": (900, ("commands/governance/",)),
     "dashboard": (2500, ("dashboard/",)),
     "files and batches": (

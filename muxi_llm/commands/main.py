@@ -49,6 +49,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "serve": Command(
             "gateway.serve", "the gateway: OpenAI's and Anthropic's protocols in, any provider out", "gateway"
         ),
+        "dashboard": Command("dashboard", "pages to manage a gateway by, that is elsewhere", "dashboard"),
         "check": Command(
             "gateway.check", "what a gateway's configuration says, and what is wrong in it", "gateway"
         ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -18,18 +19,22 @@ from muxi_llm.dashboard.words import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Any
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp
+
+
+FILES = tuple(file.name for file in files("muxi_llm.dashboard").joinpath("static").iterdir())
 
 
 class Dashboard:
     """The application, below *prefix*."""
 
-    def __init__(self, api: ASGIApp | str, prefix: str = "/ui", gateway: ASGIApp | None = None) -> None:
-        """api: the management API, or the base URL of a gateway that has it. gateway: what answers for
-        models, if that is another application.
+    def __init__(
+        self, api: Any, prefix: str = "/ui", gateway: ASGIApp | None = None, before: str | None = ""
+    ) -> None:
+        """api: the management API as an ASGI application, or the base URL of a gateway that has it. gateway:
+        what answers for models, if that is another application. before: of its own paths, if it is here.
         """
         self._api, self._models = Api(api), Models(gateway or api, prefix)
         self._prefix = prefix
@@ -42,9 +47,15 @@ class Dashboard:
         )
         self._templates.filters |= shown.FILTERS
         self._templates.globals |= {
-            "menu": MENU, "prefix": prefix, "languages": LANGUAGES, "themes": THEMES,
-            "meter": charts.meter, "percent": shown.percent,
-        }  # fmt: skip
+            "menu": MENU,
+            "prefix": prefix,
+            "before": None if isinstance(api, str) else before,
+            "languages": LANGUAGES,
+            "themes": THEMES,
+            "meter": charts.meter,
+            "share": charts.share,
+            "percent": shown.percent,
+        }
         static = Mount("/static", StaticFiles(packages=[("muxi_llm.dashboard", "static")]))
         routes = [Route(page.path, self._shows(page), methods=["GET"]) for page in PAGES]
         routes += [
@@ -52,9 +63,17 @@ class Dashboard:
             for page in PAGES
             for name, act in page.acts.items()
         ]
+        self.paths = frozenset(
+            {
+                prefix,
+                *(f"{prefix}{route.path}" for route in routes),
+                *(f"{prefix}/static/{name}" for name in FILES),
+            }
+        )
+        """What it answers; none of them has a part that varies."""
         self._app = Starlette(routes=[Mount(prefix, routes=[*routes, static])])
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI."""
         await self._app(scope, receive, send)
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp
 
 PASSED = ("cookie", "origin", "sec-fetch-site", "user-agent", "x-request-id")
 """What the API is told of the browser: who it is, and that it asks of its own page's accord."""
@@ -30,7 +29,7 @@ class RefusedError(Exception):
 class Api:
     """The API behind all visits: an application of this process, or a gateway somewhere."""
 
-    def __init__(self, target: ASGIApp | str) -> None:
+    def __init__(self, target: Any) -> None:
         """target: the application, or a gateway's base URL."""
         self._app = None if isinstance(target, str) else target
         self._url = target.rstrip("/") if isinstance(target, str) else ""
@@ -39,6 +38,8 @@ class Api:
         """A client for one visit, to be closed."""
         headers = {name: request.headers[name] for name in PASSED if name in request.headers}
         if self._app is None:
+            if headers.get("origin") == f"{request.url.scheme}://{request.headers.get('host', '')}":
+                del headers["origin"]  # our own, which the gateway cannot know
             return httpx2.AsyncClient(base_url=self._url, headers=headers, timeout=PATIENCE)
         peer = (request.client.host, request.client.port) if request.client else ("", 0)
         transport = httpx2.ASGITransport(app=self._app, client=peer, raise_app_exceptions=False)
@@ -52,11 +53,12 @@ async def answered(
     path: str,
     params: Mapping[str, Any] | None = None,
     body: Any = None,
+    headers: Mapping[str, str] | None = None,
 ) -> httpx2.Response:
     """The API's answer. Raises `RefusedError` for any but a good one."""
     said = {name: value for name, value in (params or {}).items() if value not in {None, ""}}
     try:
-        response = await client.request(method, path, params=said, json=body)
+        response = await client.request(method, path, params=said, json=body, headers=headers)
     except httpx2.HTTPError as error:
         raise RefusedError(502, "the gateway cannot be reached") from error
     if response.status_code < 400:

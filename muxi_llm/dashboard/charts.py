@@ -12,8 +12,13 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-WIDTH, HEIGHT = 720, 200
+WIDTH, NARROW, HEIGHT = 960, 420, 200
+"""Of a chart as wide as its page, and of one of three beside each other."""
+
 LEFT, BOTTOM, TOP = 52, 22, 8
+LABEL = 80
+"""Of the line below: what one label wants, with the room beside it."""
+
 HUES = 8
 """Classes of the style sheet: `hue-0` …"""
 
@@ -25,11 +30,17 @@ class Line(NamedTuple):
     values: Sequence[float]
 
 
-def stacked(labels: Sequence[str], lines: Sequence[Line], title: str, told: Callable[[float], str]) -> Markup:
+def stacked(
+    labels: Sequence[str],
+    lines: Sequence[Line],
+    title: str,
+    told: Callable[[float], str],
+    width: int = WIDTH,
+) -> Markup:
     """Bars over *labels*, each made of the *lines*' values on top of each other."""
     sums = [sum(values) for values in zip(*(line.values for line in lines), strict=True)] or [0.0]
     top = ceiling(max(sums))
-    wide = (WIDTH - LEFT) / max(len(labels), 1)
+    wide = (width - LEFT) / max(len(labels), 1)
     bars = []
     for index, label in enumerate(labels):
         values = [line.values[index] for line in lines]
@@ -40,36 +51,26 @@ def stacked(labels: Sequence[str], lines: Sequence[Line], title: str, told: Call
                 bars.append(
                     Markup('<rect class="hue-{}" {}><title>{}</title></rect>').format(hue % HUES, box, text)
                 )
-    return _framed(title, Markup().join(bars), labels, top, told)
+    return _framed(title, Markup().join(bars), labels, top, told, width)
 
 
-def lined(labels: Sequence[str], lines: Sequence[Line], title: str, told: Callable[[float], str]) -> Markup:
-    """A line for each of the *lines*, over *labels*."""
-    top = ceiling(max((value for line in lines for value in line.values), default=0.0))
-    wide = (WIDTH - LEFT) / max(len(labels), 1)
-    drawn = []
-    for hue, line in enumerate(lines):
-        points = " ".join(
-            f"{LEFT + (index + 0.5) * wide:.1f},{_height(value, top):.1f}"
-            for index, value in enumerate(line.values)
-        )
-        drawn.append(
-            Markup('<polyline class="line hue-{}" points="{}"><title>{}</title></polyline>').format(
-                hue % HUES, points, line.name
-            )
-        )
-    return _framed(title, Markup().join(drawn), labels, top, told)
+def share(part: float, whole: float, title: str) -> Markup:
+    """How much of *whole* it is, as a bar: nothing of which anybody could have too much."""
+    return _bar(part / whole if whole > 0 else 0.0, "fine", title)
 
 
 def meter(part: float, whole: float, title: str) -> Markup:
     """How much of *whole* is gone, as a bar: `full` from 100 %, `near` from 80 %."""
-    share = min(part / whole, 1.0) if whole > 0 else float(part > 0)
-    kind = "full" if share >= 1 else "near" if share >= 0.8 else "fine"
+    gone = min(part / whole, 1.0) if whole > 0 else float(part > 0)
+    return _bar(gone, "full" if gone >= 1 else "near" if gone >= 0.8 else "fine", title)
+
+
+def _bar(filled: float, kind: str, title: str) -> Markup:
     return Markup(
         '<svg class="meter" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{title}">'
         '<title>{title}</title><rect class="rail" width="100" height="8" rx="2"/>'
         '<rect class="{kind}" width="{wide:.1f}" height="8" rx="2"/></svg>'
-    ).format(title=title, kind=kind, wide=share * 100)
+    ).format(title=title, kind=kind, wide=filled * 100)
 
 
 def ceiling(value: float) -> float:
@@ -91,18 +92,18 @@ def _box(left: float, until: float, value: float, wide: float, top: float) -> Ma
 
 
 def _framed(
-    title: str, drawn: Markup, labels: Sequence[str], top: float, told: Callable[[float], str]
+    title: str, drawn: Markup, labels: Sequence[str], top: float, told: Callable[[float], str], width: int
 ) -> Markup:
     grid = Markup().join(
         Markup('<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>'
                '<text class="tick" x="{}" y="{t:.1f}" text-anchor="end">{}</text>').format(
-            LEFT, WIDTH, LEFT - 6, told(top * part), y=_height(top * part, top),
+            LEFT, width, LEFT - 6, told(top * part), y=_height(top * part, top),
             t=_height(top * part, top) + 4,
         )
         for part in (0.0, 0.5, 1.0)
     )  # fmt: skip
-    every = max(len(labels) // 6, 1)
-    wide = (WIDTH - LEFT) / max(len(labels), 1)
+    every = -(-len(labels) * LABEL // width) or 1
+    wide = (width - LEFT) / max(len(labels), 1)
     below = Markup().join(
         Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
             LEFT + (index + 0.5) * wide, HEIGHT - 6, label
@@ -111,5 +112,5 @@ def _framed(
         if index % every == 0
     )
     return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>').format(
-        WIDTH, HEIGHT, escape(title), grid, drawn, below
+        width, HEIGHT, escape(title), grid, drawn, below
     )

@@ -85,11 +85,9 @@ class Visit:
         """What the API does, and tells of it. Raises `RefusedError`."""
         return (await answered(self._client, "POST", path, body=body)).json()
 
-    async def relayed(
-        self, method: str, path: str, body: Any = None, params: Mapping[str, Any] | None = None
-    ) -> httpx2.Response:
-        """The API's answer as it is: what it has the browser keep goes on to it. Raises `RefusedError`."""
-        return await answered(self._client, method, path, params, body)
+    async def relayed(self, method: str, path: str, body: Any = None, **given: Any) -> httpx2.Response:
+        """The API's answer as it is. given: `params`, `headers`. Raises `RefusedError`."""
+        return await answered(self._client, method, path, given.get("params"), body, given.get("headers"))
 
     async def form(self) -> dict[str, str]:
         """The fields of a form of ours. Raises `RefusedError` for one that is not."""

@@ -92,6 +92,19 @@ def test_a_key_is_made_rotated_blocked_and_deleted_without_scripts(visited: Visi
     assert shown.ask("GET", "/key/info", another).status_code == 401
 
 
+def test_an_organization_is_changed_and_deleted(visited: Visited, shown: Shown) -> None:
+    shown.ok("/organization/new", organization_id="gone", organization_alias="Once")
+    page = visited("admin", java_script_enabled=False, **DESK)
+    page.goto("/ui/organizations?id=gone")
+    page.get_by_role("link", name="Change").click()
+    page.get_by_label("Name").fill("Twice")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Twice")).to_be_visible()
+    for _ in range(2):
+        page.get_by_role("button", name="Delete").click()
+    assert shown.ask("GET", "/organization/info?organization_id=gone", shown.keys["admin"]).status_code == 404
+
+
 def test_the_content_is_one_key_away_and_what_has_the_focus_is_seen(visited: Visited) -> None:
     page = visited("admin", **DESK)
     page.goto("/ui/keys")

@@ -95,3 +95,18 @@ def test_a_person_sees_their_own_alone(shown: Shown) -> None:
     keys = shown.page("/keys", "alan").text
     assert "Paper reading" in keys
     assert "Ticket triage" not in keys
+
+
+def test_budgets_say_what_is_spent_and_in_which_period(shown: Shown) -> None:
+    teams = shown.told("/team/list")["data"]
+    page = shown.page("/teams").text
+    for one in teams:
+        for standing in one["standing"]:
+            said = f"{told.usd(standing['spent'])} / {told.usd(standing['max_budget'])}"
+            assert any(said in cell for row in rows_of(page) for cell in row if one["team_alias"] in row[0])
+            assert re.search(rf"{standing['since'][:10]} . {standing['until'][:10]}", page)
+    assert sum(standing["spent"] for one in teams for standing in one["standing"]) >= 0
+    organization = shown.told("/organization/info", organization_id="retail")["organization"]["standing"][0]
+    assert organization["spent"] > 0
+    page = shown.page("/organizations?id=retail").text
+    assert f"{told.usd(organization['spent'])} / $5,000.00" in plain(page)

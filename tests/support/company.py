@@ -33,11 +33,11 @@ PEOPLE = (
     ("katherine", "Katherine Johnson", "platform", "internal_user"),
 )
 KEYS: tuple[tuple[str, str, str, float | None, dict[str, Any]], ...] = (
-    ("Catalogue ranking", "search", "grace", 300.0, {"models": ["gpt-*", "embed-*"], "rpm_limit": 600}),
+    ("Catalogue ranking", "search", "grace", 250.0, {"models": ["gpt-*", "embed-*"], "rpm_limit": 600}),
     ("Query rewriting", "search", "", 120.0, {"rpm_limit": 300, "tpm_limit": 400_000}),
-    ("Ticket triage", "support", "", 60.0, {"models": ["claude-*"], "max_parallel_requests": 20}),
+    ("Ticket triage", "support", "", 100.0, {"models": ["claude-*"], "max_parallel_requests": 20}),
     ("Reply drafts", "support", "edith", 150.0, {"models": ["claude-*", "gpt-*"]}),
-    ("Paper reading", "research", "alan", 800.0, {"tpm_limit": 2_000_000}),
+    ("Paper reading", "research", "alan", 400.0, {"tpm_limit": 2_000_000}),
     ("Evaluation runs", "research", "", None, {"rpm_limit": 1200}),
     ("CI", "platform", "", 40.0, {"models": ["gpt-5-mini"], "duration": "90d"}),
     ("Coding agents", "platform", "katherine", 220.0, {"models": ["claude-*"]}),
@@ -68,7 +68,7 @@ def settle_in(managed: Managed) -> list[dict[str, Any]]:
     return [
         managed.ok(
             "/key/generate", key_name=name, team_id=team, user_id=user, max_budget=budget,
-            budget_duration="month", **more,
+            budget_duration="30d", **more,
         )
         for name, team, user, budget, more in KEYS
     ]  # fmt: skip
@@ -108,13 +108,14 @@ def _row(
 
 
 def _spent(rows: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
-    """The balances of this month's budgets of keys and teams, and of organizations for ever."""
-    month = span(window_of("month"), now).start
+    """The balances of budgets: of keys for thirty days, of teams for this month, of organizations for ever."""
+    month, rolling = span(window_of("month"), now).start, window_of("30d")
     out: dict[tuple[str, int], int] = {}
     for row in rows:
-        for kind, since in (("key", month), ("team", month), ("organization", 0)):
-            if row[f"{kind}_id"] and row["at"] >= since:
-                of = (f"{kind}:{row[f'{kind}_id']}:max", since)
+        periods = {"key": span(rolling, row["at"]).start, "team": month, "organization": 0}
+        for kind, period in periods.items():
+            if row[f"{kind}_id"] and row["at"] >= (month if kind == "team" else 0):
+                of = (f"{kind}:{row[f'{kind}_id']}:max", period)
                 out[of] = out.get(of, 0) + row["cost"]
     return [
         {"budget_id": which, "subject": "", "period": period, "spent": spent, "reserved": 0, "told": 0}

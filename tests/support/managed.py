@@ -50,7 +50,7 @@ class Managed:
         people = People(store)
         self.logins = Logins(login or LoginSettings(), Sessions(store), self.records, people)
         asking = Asking(self.records, people, bootstrap, Browsers(self.logins))
-        beside = [router(self.logins)]
+        beside = [router(self.logins, bootstrap)]
         self.app = Management(self.records, asking, bootstrap, own or OwnKeys(), gateway, beside)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"

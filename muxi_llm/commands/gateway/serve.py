@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from muxi_llm.commands import pages
 from muxi_llm.gateway import serve as gateway
 from muxi_llm.gateway.settings.reading import ConfigurationError
 
@@ -24,6 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on, instead of the file's")
     parser.add_argument("--port", type=int, help="port to listen on, 0 for any")
     parser.add_argument("--admin-port", type=int, help="port of the management, instead of the same one")
+    pages.add(parser)
     parser.add_argument("--workers", type=int, help="processes on that port")
     parser.add_argument("--no-auth", action="store_true", help="let anybody ask who reaches the address")
     parser.add_argument("--https", action="store_true", help="with the certificate given, or the file's")
@@ -66,6 +68,7 @@ def server_of(given: argparse.Namespace) -> dict[str, Any]:
         "host": given.host,
         "port": given.port,
         "admin_port": given.admin_port,
+        "dashboard": pages.path_in(given),
         "workers": given.workers,
         "tls_key": given.ssl_key,
         "tls_cert": given.ssl_cert,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from muxi_llm.commands.pages import Paged
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.gateway.admission import Anybody, Tokens
 from muxi_llm.gateway.control import Control
@@ -133,14 +134,16 @@ class Governed:
             rows = connection.execute(KEPT).all()
         return [Price(row.scope, row.name, row.price, f"own {row.version}") for row in rows]
 
-    def managed(self, gateway: Gateway) -> Management:
-        """The management API, and whoever logs in by a browser."""
+    def managed(self, gateway: Gateway) -> Management | Paged:
+        """The management API, whoever logs in by a browser, and pages if there are to be some."""
         control, bootstrap = Control(gateway), Bootstrap(self.store)
         self.snapshot.heard.append(partial(heard, control))
         browsers = Browsers(self._logins)
         asking = Asking(self._records, People(self.store), bootstrap, browsers)
-        beside = [login_routes(self._logins)]
-        return Management(self._records, asking, bootstrap, self._own, control, beside)
+        beside = [login_routes(self._logins, bootstrap)]
+        api = Management(self._records, asking, bootstrap, self._own, control, beside)
+        server = gateway.state.settings.server
+        return Paged(api, gateway, server.prefix, server.dashboard) if server.dashboard else api
 
     def _declare(self, settings: Settings) -> None:
         try:

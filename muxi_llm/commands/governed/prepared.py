@@ -37,6 +37,10 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> None:
         head = f"-H '{BOOTSTRAP}: {token}' -H 'content-type: application/json'"
         tell(f"nobody has an administrator's key yet. Within {LIFE / 60:.0f} minutes, this makes one:")
         tell(f"  curl -X POST URL/key/generate {head} -d '{{}}'")
+        if settings.server.dashboard:
+            tell(f"or give the dashboard this token: {token}")
+    if settings.server.dashboard:
+        tell(f"the dashboard is at {settings.server.prefix}{settings.server.dashboard}/")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from muxi_llm.dashboard.pages import (
     audit,
     clients,
     explain,
+    gateway,
     overview,
     playground,
     presets,
@@ -28,6 +29,7 @@ class Group(NamedTuple):
 
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
+    *gateway.NOW,
     *spend.PAGES,
     *records.PAGES,
     *audit.PAGES,
@@ -35,6 +37,7 @@ PAGES: tuple[Page, ...] = (
     *playground.PAGES,
     *explain.PAGES,
     *clients.PAGES,
+    *gateway.LAST,
     *session.PAGES,
 )
 MENU = tuple(

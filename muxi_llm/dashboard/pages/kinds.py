@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Kind:
 
     family: the API's. id: the word for it; changed_by, asked_by, several: by which name the API takes it to
     change it, to tell of it, to remove some. names: the fields one is called by, the first that says
-    anything. verbs: what may be done to one; members: likewise, where it has any.
+    anything. verbs: what may be done to one; members: likewise, where it has any. methods: of those that
+    the API is not asked by POST.
     """
 
     family: str
@@ -51,20 +52,34 @@ class Kind:
     verbs: tuple[str, ...] = ("delete",)
     members: tuple[str, ...] = ()
     role: str = "role"
+    methods: Mapping[str, str] = field(default_factory=dict)
 
     def name_of(self, record: Mapping[str, Any]) -> str:
         """What people call it."""
         return next((str(record[name]) for name in self.names if record.get(name)), str(record[self.id]))
 
+    @property
+    def spends(self) -> str:
+        """The word by which spend is asked of one."""
+        return "api_key" if self.family == "key" else self.id
+
+    def places_of(self, record: Mapping[str, Any]) -> list[tuple[Kind, str, str]]:
+        """To whom it belongs: the kind, the id and the name of each."""
+        return [
+            (kind, which, str(record.get(f"{kind.family}_alias") or which))
+            for kind in reversed(KINDS)
+            if kind is not self and kind.family != "key" and (which := record.get(kind.id))
+        ]
+
     def said(self, fields: Mapping[str, str], *, whole: bool = False) -> dict[str, Any]:
         """The fields as the API takes them; what is empty is not said, or (*whole*) taken back."""
         out: dict[str, Any] = {}
-        for field in self.fields:
-            text = fields.get(field.name, "").strip()
+        for one in self.fields:
+            text = fields.get(one.name, "").strip()
             if text:
-                out[field.name] = _read(field, text)
-            elif whole and field.name in fields and not field.fixed:
-                out[field.name] = EMPTY.get(field.kind)
+                out[one.name] = _read(one, text)
+            elif whole and one.name in fields and not one.fixed:
+                out[one.name] = None if one.choices else EMPTY.get(one.kind)
         return out
 
     def member(self, user: str, fields: Mapping[str, str]) -> dict[str, str]:
@@ -122,7 +137,7 @@ KINDS = (
             Field("team_id", "Team"),
             Field("organization_id", "Organization"),
             Field("key_type", "For", str, KEY_TYPES),
-            Field("duration", "Good for", hint="such as 90d; none: for ever"),
+            Field("duration", "Good for", hint="such as 90d; none: for ever", fixed=True),
             *BOUNDS,
         ),
         several="keys",
@@ -189,5 +204,6 @@ KINDS = (
         asked_by="organization_id",
         members=("member_add", "member_delete"),
         role="user_role",
+        methods={"update": "PATCH", "delete": "DELETE"},
     ),
 )

@@ -45,18 +45,18 @@ def requests_of(visit: Visit, rows: Rows, days: Sequence[str]) -> Picture:
     """Those that were answered, and those that were not."""
     asked, failed = of_days(rows, days, "requests"), of_days(rows, days, "failed")
     good = [all_ - bad for all_, bad in zip(asked, failed, strict=True)]
-    return _picture(visit, days, "Requests", {"Answered": good, "Failed": failed}, shown.count)
+    return _picture(visit, days, "Requests", {"Answered": good, "Failed": failed}, shown.count, charts.NARROW)
 
 
 def tokens_of(visit: Visit, rows: Rows, days: Sequence[str]) -> Picture:
     """Those read, and those written."""
     lines = {"Read": of_days(rows, days, "input"), "Written": of_days(rows, days, "output")}
-    return _picture(visit, days, "Tokens", lines, shown.count)
+    return _picture(visit, days, "Tokens", lines, shown.count, charts.NARROW)
 
 
-def cost_of(visit: Visit, rows: Rows, days: Sequence[str]) -> Picture:
+def cost_of(visit: Visit, rows: Rows, days: Sequence[str], width: int = charts.NARROW) -> Picture:
     """USD."""
-    return _picture(visit, days, "Cost", {"Cost": of_days(rows, days, "spend")}, shown.usd)
+    return _picture(visit, days, "Cost", {"Cost": of_days(rows, days, "spend")}, shown.usd, width)
 
 
 def _picture(
@@ -65,7 +65,8 @@ def _picture(
     title: str,
     lines: Mapping[str, list[float]],
     told: Callable[[float], str],
+    width: int,
 ) -> Picture:
     named = [charts.Line(visit.say(name), values) for name, values in lines.items()]
-    drawn = charts.stacked([day[5:] for day in days], named, visit.say(title), told)
+    drawn = charts.stacked([day[5:] for day in days], named, visit.say(title), told, width)
     return Picture(visit.say(title), [line.name for line in named], drawn)

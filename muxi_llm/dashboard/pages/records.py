@@ -24,7 +24,9 @@ ON_A_PAGE = 50
 async def show(kind: Kind, visit: Visit) -> Response:
     """Those the viewer may see; the one that `id` names; or the form for a new one."""
     if "new" in visit.query:
-        return await form(kind, visit)
+        which = visit.query.get("id", "")
+        told = await known(kind, visit, which) if which else {}
+        return form(kind, visit, which, told.get(kind.family, told))
     if "id" in visit.query:
         return await one(kind, visit, visit.query["id"])
     asked = {name: visit.query.get(name, "") for name in ("search", "after", *kind.search)}
@@ -34,23 +36,25 @@ async def show(kind: Kind, visit: Visit) -> Response:
 
 async def one(kind: Kind, visit: Visit, which: str, error: RefusedError | None = None) -> Response:
     """All that is known of one of them."""
-    told = await visit.get(f"/{kind.family}/info", **{kind.asked_by: which})
+    told = await known(kind, visit, which)
     record = told.get(kind.family, told)
     data = {name: told.get(name) or [] for name in ("members", "keys", "teams")}
     status = error.status if error else 200
     return visit.page("record.html", status, kind=kind, kinds=BY_FAMILY, record=record, error=error, **data)
 
 
-async def form(
-    kind: Kind, visit: Visit, given: Mapping[str, Any] | None = None, error: RefusedError | None = None
+async def known(kind: Kind, visit: Visit, which: str) -> Mapping[str, Any]:
+    """One of them, as the API tells it."""
+    told: Mapping[str, Any] = await visit.get(f"/{kind.family}/info", **{kind.asked_by: which})
+    return told
+
+
+def form(
+    kind: Kind, visit: Visit, which: str, given: Mapping[str, Any], error: RefusedError | None = None
 ) -> Response:
-    """What may be said of a new one, or be changed of one that is there (`id`)."""
-    which = visit.query.get("id", "")
-    if given is None and which:
-        told = await visit.get(f"/{kind.family}/info", **{kind.asked_by: which})
-        given = told.get(kind.family, told)
+    """What may be said of a new one, or be changed of the one that *which* is."""
     status = error.status if error else 200
-    return visit.page("record_form.html", status, kind=kind, given=given or {}, which=which, error=error)
+    return visit.page("record_form.html", status, kind=kind, given=given, which=which, error=error)
 
 
 async def make(kind: Kind, visit: Visit) -> Response:
@@ -59,7 +63,7 @@ async def make(kind: Kind, visit: Visit) -> Response:
     try:
         made = await visit.post(f"/{kind.family}/{kind.new}", **kind.said(fields))
     except RefusedError as error:
-        return await form(kind, visit, fields, error)
+        return form(kind, visit, "", fields, error)
     if "key" in made:
         return visit.page("key_made.html", made=made)
     return visit.go(kind.path, id=made[kind.id])
@@ -70,11 +74,9 @@ async def change(kind: Kind, visit: Visit) -> Response:
     fields = await visit.form()
     which = fields.pop("id")
     try:
-        await visit.post(
-            f"/{kind.family}/update", **{kind.changed_by: which}, **kind.said(fields, whole=True)
-        )
+        await done(kind, visit, "update", {kind.changed_by: which, **kind.said(fields, whole=True)})
     except RefusedError as error:
-        return await form(kind, visit, {**fields, kind.id: which}, error)
+        return form(kind, visit, which, fields, error)
     return visit.go(kind.path, id=which)
 
 
@@ -85,10 +87,16 @@ async def ask(kind: Kind, verb: str, visit: Visit) -> Response:
     if verb == "delete" and fields.get("sure") != "yes":
         return visit.page("sure.html", kind=kind, which=which, name=fields.get("name", which))
     said: dict[str, Any] = {kind.several: [which]} if verb == "delete" else {kind.changed_by: which}
-    told = await visit.post(f"/{kind.family}/{verb}", **said)
+    told = await done(kind, visit, verb, said)
     if "key" in told:
         return visit.page("key_made.html", made=told)
     return visit.go(kind.path) if verb == "delete" else visit.go(kind.path, id=which)
+
+
+async def done(kind: Kind, visit: Visit, verb: str, said: Mapping[str, Any]) -> Any:
+    """What the API says it did."""
+    method = kind.methods.get(verb, "POST")
+    return (await visit.relayed(method, f"/{kind.family}/{verb}", said)).json()
 
 
 async def member(kind: Kind, verb: str, visit: Visit) -> Response:

@@ -1,4 +1,4 @@
-"""Logging in and out; language and theme."""
+"""Logging in and out, the first time too; language and theme."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from muxi_llm.dashboard.visits import THEME, THEMES
 from muxi_llm.dashboard.words import COOKIE, LANGUAGES
 
 if TYPE_CHECKING:
+    import httpx2
     from starlette.responses import Response
 
     from muxi_llm.dashboard.visits import Visit
@@ -20,8 +21,27 @@ LOOKS = {"language": (COOKIE, LANGUAGES), "theme": (THEME, THEMES)}
 
 
 async def login(visit: Visit) -> Response:
-    """The form."""
-    return visit.page("login.html", next=onward(visit, visit.query.get("next", "")), error=None)
+    """The form; where nobody administers yet, that of the first time."""
+    ways = await visit.get("/auth/ways")
+    if ways["first"] and "key" not in visit.query:
+        return visit.page("first.html", error=None)
+    to = onward(visit, visit.query.get("next", ""))
+    return visit.page("login.html", next=to, ways=ways, error=None)
+
+
+async def begin(visit: Visit) -> Response:
+    """The first time: the bootstrap token makes an administrator's key, which is logged in by at once."""
+    token = str((await visit.request.form()).get("first", "")).strip()
+    try:
+        made = await visit.relayed(
+            "POST", "/key/generate", {"key_name": "first"}, headers={"x-llmux-bootstrap-token": token}
+        )
+    except RefusedError as error:
+        return visit.page("first.html", error.status, error=error)
+    key = made.json()["key"]
+    return kept(
+        visit.page("first_key.html", key=key), await visit.relayed("POST", "/auth/login", {"key": key})
+    )
 
 
 async def enter(visit: Visit) -> Response:
@@ -31,18 +51,20 @@ async def enter(visit: Visit) -> Response:
     try:
         answer = await visit.relayed("POST", "/auth/login", {"key": str(fields.get("key", "")).strip()})
     except RefusedError as error:
-        return visit.page("login.html", error.status, next=to, error=error)
-    response = visit.go(to.removeprefix(visit.prefix))
-    for cookie in answer.headers.get_list("set-cookie"):
-        response.headers.append("set-cookie", cookie)
-    return response
+        ways = await visit.get("/auth/ways")
+        return visit.page("login.html", error.status, next=to, ways=ways, error=error)
+    return kept(visit.go(to.removeprefix(visit.prefix)), answer)
 
 
 async def leave(visit: Visit) -> Response:
     """Log out."""
     await visit.form()
     answer = await visit.relayed("POST", "/auth/logout")
-    response = visit.go("/login")
+    return kept(visit.go("/login"), answer)
+
+
+def kept(response: Response, answer: httpx2.Response) -> Response:
+    """*response*, with what the API has the browser keep."""
     for cookie in answer.headers.get_list("set-cookie"):
         response.headers.append("set-cookie", cookie)
     return response
@@ -66,7 +88,7 @@ def onward(visit: Visit, path: str) -> str:
 
 
 PAGES = (
-    Page("/login", "", login, acts={"enter": enter}, is_open=True),
+    Page("/login", "", login, acts={"enter": enter, "begin": begin}, is_open=True),
     Page("/logout", "", login, acts={"leave": leave}, is_open=True),
     Page("/looks", "", login, acts={"choose": look}, is_open=True),
 )

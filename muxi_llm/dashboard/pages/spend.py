@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import StreamingResponse
 
+from muxi_llm.dashboard import charts
 from muxi_llm.dashboard.pages.page import Page
 from muxi_llm.dashboard.pages.pictures import cost_of, days_between
 
@@ -54,7 +55,7 @@ async def show(visit: Visit) -> Response:
         asked=query,
         whose=WHOSE.get(whose, ""),
         told=told,
-        picture=cost_of(visit, told["daily_usage"], days),
+        picture=cost_of(visit, told["daily_usage"], days, charts.WIDTH),
         tops=tops,
     )
 

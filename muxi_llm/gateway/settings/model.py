@@ -52,7 +52,8 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where it listens. admin_port: of the management, `None`: that of all else.
+    """Where it listens. admin_port: of the management, `None`: that of all else. dashboard: path of its
+    pages, below the prefix; "": there are none.
 
     prefix: path before all others. tls_key, tls_cert: files, both or none. proxies: networks whose forwarded
     headers are believed. origins: of browsers that may ask. drain: seconds that open answers may take after
@@ -68,6 +69,7 @@ class Server:
     tls_cert: str = ""
     workers: int = 1
     admin_port: int | None = None
+    dashboard: str = ""
     limits: Limits = Limits()
     proxies: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()

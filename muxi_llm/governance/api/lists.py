@@ -48,6 +48,22 @@ class UserSearch(Search):
     role: Short = ""
 
 
+class Standing(BaseModel):
+    """How a budget stands. name: the word that says it, or its own; spent, held: by requests that are over,
+    and that are under way; since, until: its period, `until` null where it has no end.
+    """
+
+    name: str
+    model: str
+    hard: bool
+    max_budget: float
+    spent: float
+    held: float
+    window: str
+    since: str | None
+    until: str | None
+
+
 class View(BaseModel):
     """What is told of a record; more may come to it."""
 
@@ -64,6 +80,8 @@ class View(BaseModel):
     budget_duration: str | None = None
     model_max_budget: dict[str, float] = {}
     budgets: list[dict[str, Any]] = []
+    standing: list[Standing] | None = None
+    """Of each budget, in the period that it is now; not told by what changes a record."""
     tpm_limit: int | None = None
     rpm_limit: int | None = None
     max_parallel_requests: int | None = None

@@ -58,6 +58,11 @@ class Logins:
         self._sessions, self._records = sessions, records
         self._people = people
 
+    @property
+    def has_provider(self) -> bool:
+        """Whether people may log in at one."""
+        return self._provider is not None
+
     def close(self) -> None:
         """No more."""
         if self._provider is not None:

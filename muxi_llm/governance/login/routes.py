@@ -1,4 +1,6 @@
-"""Logging in over HTTP: `/auth/oidc/login`, `/auth/oidc/callback`, `/auth/login`, `/auth/logout`."""
+"""Logging in over HTTP: `/auth/ways`, `/auth/oidc/login`, `/auth/oidc/callback`, `/auth/login`,
+`/auth/logout`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from muxi_llm.governance.store.audit import Asked
 
 if TYPE_CHECKING:
     from muxi_llm.governance.login.logins import In, Logins
+    from muxi_llm.governance.store.bootstrap import Bootstrap
 
 
 class ByKey(BaseModel):
@@ -24,9 +27,16 @@ class ByKey(BaseModel):
     key: SecretStr
 
 
-def router(logins: Logins) -> APIRouter:
+def router(logins: Logins, bootstrap: Bootstrap) -> APIRouter:
     """The routes; refusals are raised, for whoever serves them to tell."""
     routes = APIRouter(prefix="/auth", tags=["login"])
+
+    @routes.get("/ways")
+    def ways() -> dict[str, bool]:
+        """How one gets in. oidc: at a login provider, too. first: nobody administers yet, and the bootstrap
+        token makes the first key.
+        """
+        return {"oidc": logins.has_provider, "first": bootstrap.is_awaited()}
 
     @routes.get("/oidc/login")
     def begin(request: Request, next: str = "/") -> Response:  # noqa: A002 - what everybody calls it

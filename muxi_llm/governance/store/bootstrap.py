@@ -57,6 +57,11 @@ class Bootstrap:
         with self._store.reading() as connection:
             return self._is(connection, hash_of(token))
 
+    def is_awaited(self) -> bool:
+        """Whether there is one that was told, and is not over."""
+        with self._store.reading() as connection:
+            return self._known(connection) is not None
+
     def take(self, connection: Connection, hashed: str) -> bool:
         """End it, in the transaction of what it makes; whether it was good until now."""
         found = select(settings.c.value).where(settings.c.name == NAME).with_for_update()
@@ -66,10 +71,12 @@ class Bootstrap:
         return is_good
 
     def _is(self, connection: Connection, hashed: str) -> bool:
+        known = self._known(connection)
+        return known is not None and hmac.compare_digest(known, hashed)
+
+    def _known(self, connection: Connection) -> str | None:
         value = connection.scalar(select(settings.c.value).where(settings.c.name == NAME))
-        if not value or self._now() >= value[1]:
-            return False
-        return hmac.compare_digest(value[0], hashed)
+        return value[0] if value and self._now() < value[1] else None
 
 
 def _is_administered(connection: Connection) -> bool:

@@ -41,6 +41,7 @@ from muxi_llm.governance.store.rows import (
     views_of,
 )
 from muxi_llm.governance.store.schema import budgets, limits, members
+from muxi_llm.governance.store.standing import standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,9 +81,10 @@ class Records:
     # -------------------------------------------------------------------------------------- found
 
     def find(self, asked: Asked, shape: Shape, which: str) -> View:
-        """One record."""
+        """One record, with how its budgets stand."""
         with self.store.reading() as connection:
-            return view_of(connection, shape, _reached(connection, asked, shape, which))
+            view = view_of(connection, shape, _reached(connection, asked, shape, which))
+            return self._standing(connection, shape, [view])[0]
 
     def page(
         self,
@@ -102,8 +104,12 @@ class Records:
                 found.append(table.c.id < after)
             query = select(table).where(*found).order_by(table.c.id.desc()).limit(limit + 1).offset(offset)
             rows = connection.execute(query).mappings().all()
-            views = views_of(connection, shape, rows[:limit])
+            views = self._standing(connection, shape, views_of(connection, shape, rows[:limit]))
             return Page(views, total, rows[limit - 1]["id"] if len(rows) > limit else "")
+
+    def _standing(self, connection: Connection, shape: Shape, views: list[View]) -> list[View]:
+        found = standing_of(connection, shape, [view[shape.id] for view in views], self._now())
+        return [{**view, "standing": found.get(view[shape.id], [])} for view in views]
 
     def key_of(self, hashed: str) -> str | None:
         """The id of the key of that hash."""

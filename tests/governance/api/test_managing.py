@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from muxi_llm.governance.bounds import OwnKeys
 from muxi_llm.governance.store.engine import Store
+from muxi_llm.governance.store.schema import balances
+from muxi_llm.governance.windows import span, window_of
 from tests.support.managed import Managed
 
 
@@ -48,7 +52,7 @@ def test_a_key_from_beginning_to_end(managed: Managed) -> None:
     secret, which = made.pop("key"), made["token_id"]
     assert secret.startswith(made["key_prefix"])
     assert (made["budget_duration"], made["key_type"], made["models"]) == ("month", "default", ["gpt-*"])
-    assert managed.told("/key/info", key=which) == made
+    assert {**managed.told("/key/info", key=which), "standing": None} == made
     assert managed.told("/key/info", secret)["token_id"] == which  # itself
     refused(managed.ask("GET", "/key/info", managed.keys["admin"], params={"key": secret}), 400, "secret")
     changed = managed.ok("/key/update", key=secret, rpm_limit=7, duration=None)
@@ -218,3 +222,41 @@ def test_spend_of_nothing_is_nothing(managed: Managed) -> None:
         400,
         "bad_dates",
     )
+
+
+def test_records_tell_how_their_budgets_stand(managed: Managed, store: Store) -> None:
+    managed.begun()
+    key = managed.ok("/key/generate", key_name="ci", max_budget=3, soft_budget=2, budget_duration="month")
+    which = key["token_id"]
+    managed.ok("/team/new", team_id="red", max_budget=10)
+    managed.ok("/team/new", team_id="blue", budgets=[{"name": "rolling", "max_budget": 1, "window": "30d"}])
+    now = time.time()
+    month = span(window_of("month"), now).start
+    rolling = span(window_of("30d"), now)
+    rows = [
+        (f"key:{which}:max", month, 1_250_000, 250_000),
+        (f"key:{which}:max", month - 86400, 9_000_000, 0),  # another month's
+        ("team:red:max", 0, 4_000_000, 0),
+        ("team:blue:rolling", rolling.start, 300_000, 0),
+        ("team:blue:rolling", rolling.oldest, 200_000, 0),
+        ("team:blue:rolling", rolling.oldest - 1, 700_000, 0),  # counts no more
+    ]
+    with store.writing() as connection:
+        for budget, period, spent, reserved in rows:
+            row = {"budget_id": budget, "subject": "", "period": period, "spent": spent, "reserved": reserved}
+            connection.execute(insert(balances).values(**row, told=0))
+    hard, soft = managed.told("/key/info", key=which)["standing"]
+    assert (hard["name"], hard["max_budget"], hard["spent"], hard["held"]) == ("max_budget", 3, 1.25, 0.25)
+    assert hard["since"].endswith("-01T00:00:00Z")
+    assert (soft["name"], soft["hard"], soft["spent"]) == ("soft_budget", False, 0)
+    teams = {one["team_id"]: one["standing"][0] for one in managed.told("/team/list")["data"]}
+    assert (teams["red"]["spent"], teams["red"]["until"]) == (4, None)
+    assert (teams["blue"]["spent"], teams["blue"]["window"]) == (0.5, "30d")
+    assert managed.ok("/key/update", key=which, rpm_limit=7)["standing"] is None
+    assert "standing" not in str(managed.told("/audit/logs"))
+
+
+def test_who_comes_is_told_the_ways_in(managed: Managed) -> None:
+    assert managed.ask("GET", "/auth/ways").json() == {"oidc": False, "first": True}
+    managed.begun()
+    assert managed.ask("GET", "/auth/ways").json() == {"oidc": False, "first": False}
