@@ -132,7 +132,7 @@ ROOMS = {
         2000,
         (
             *("governance/api/", "governance/login/", "gateway/control.py"),
-            *("governance/store/standing", "governance/store/bootstrap"),
+            *("governance/bodies", "governance/store/standing", "governance/store/bootstrap"),
         ),
     ),
     "management from a terminal": (900, ("commands/governance/",)),

@@ -29,6 +29,7 @@ from muxi_llm.gateway.passing import forwarded
 from muxi_llm.gateway.refusals import body_of, headers_of, raw, status_of
 from muxi_llm.models import AttemptRecord, Meter, Report
 from muxi_llm.routing.deployments import Needs
+from muxi_llm.stored.late import added
 from muxi_llm.types.admission import Asked
 from muxi_llm.wire.base import Ledger, Reply, decode_fault
 from muxi_llm.wire.openai.chat import OpenAIInbound
@@ -109,7 +110,8 @@ class Session:
         query = parse_qs(incoming.query)
         told.model, told.streamed = (query.get("model") or query.get("deployment") or [""])[0], True
         choose = self._choose
-        asked = Asked(PATH, told.request_id, told.model, {}, 0, "", choose(told.model), choose)
+        chosen = choose(told.model)
+        asked = Asked(PATH, told.request_id, told.model, {}, 0, "", chosen, choose, told.so_far)
         told.grant = grant = await self._admission.admit(told.principal, asked)
         without = (one for one in choose(grant.model or told.model) if one.ref.provider not in grant.without)
         told.chosen = chosen = list(without)
@@ -269,18 +271,6 @@ def with_key(headers: Mapping[str, str], offered: Sequence[str]) -> Mapping[str,
     """*headers* with the key where browsers have it, who can send none: among the protocols they offer."""
     keys = [one.removeprefix(KEY) for one in offered if one.startswith(KEY)]
     return {**headers, "authorization": f"Bearer {keys[0]}"} if keys else headers
-
-
-def added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts together, however deep they are."""
-    out = dict(one)
-    for name, value in other.items():
-        if isinstance(value, dict):
-            held = out.get(name)
-            out[name] = added(held if isinstance(held, dict) else {}, value)
-        elif isinstance(value, int):
-            out[name] = value + (out.get(name) or 0)
-    return out
 
 
 # ------------------------------------------------------------------------------------------ tables

@@ -28,6 +28,7 @@ from muxi_llm.inbound import Door
 from muxi_llm.routes import ANY, no_such_model
 from muxi_llm.stored import seals
 from muxi_llm.stored.content import AsyncFileContent
+from muxi_llm.stored.late import Tally, of_batches
 from muxi_llm.stored.operations import At, operation
 from muxi_llm.stored.owned import MARKING, mark, own_page, sealed
 from muxi_llm.types.admission import Asked
@@ -69,6 +70,8 @@ class Keeping(Visit):
         super().__init__(*visit)
         self._endpoint, self._named = about
         self._held = ExitStack()
+        self._file = "", ""
+        """Where a content is, and what it is called there."""
 
     async def __call__(self) -> None:
         """Answer; what was written to the disk for it is there no longer."""
@@ -100,18 +103,22 @@ class Keeping(Visit):
             return
         self.told.report = getattr(value, "_muxi", None)  # of what is kept here there is nothing to tell
         if isinstance(value, AsyncFileContent):
-            await self._content(value)
+            await self._content(value, Tally() if self._admission.counts else None)
             return
         data = dumps_answer(value.model_dump(mode="json", by_alias=True, exclude_none=True, warnings=False))
         await respond(self._send, 200, {"content-type": "application/json"}, data)
 
-    async def _content(self, content: AsyncFileContent) -> None:
+    async def _content(self, content: AsyncFileContent, tally: Tally | None) -> None:
         """A file's bytes as they come; one that breaks off is cut here too, for want of a word for it."""
         head = {"status": 200, "headers": [(b"content-type", b"application/octet-stream")]}
         try:
             await self._send({"type": "http.response.start", **head})
             async for piece in content:
+                if tally is not None:
+                    tally.feed(piece)
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            if tally is not None:
+                self.told.late += tally.over(self._state.routes.places, *self._file)
             await self._send({"type": "http.response.body", "body": b""})
         except MuxiLLMError as error:
             self.told.error = error
@@ -136,6 +143,7 @@ class Keeping(Visit):
         seal = seal_of(self._state, provider, place, self.told.principal.id)
         self.told.io = timed = TimedIO(self._state.port, self.told)
         given = {**given, **self._opened(seal, given), "provider": provider.name, **self._options()}
+        self._file = place, str(given.get("file_id", ""))
         if model:
             given["model"] = f"{provider.name}/{model}"
         if seal.owner:
@@ -151,7 +159,10 @@ class Keeping(Visit):
                 message = f"batches of {place} cannot be listed for one token alone; keep their ids"
                 raise InvalidRequestError(message, param="provider")
             return sealed(seal, await own_page(page, seal, given))
-        return sealed(seal, await page())
+        value = await page()
+        if self._admission.counts:
+            told.late += of_batches(self._state.routes.places, place, value)
+        return sealed(seal, value)
 
     def _options(self) -> Json:
         settings, headers = self._state.settings, self._incoming.headers

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from muxi_llm.core.request import Candidate
     from muxi_llm.models import Report
     from muxi_llm.routes import Try
+    from muxi_llm.stored.late import Late
     from muxi_llm.types.admission import Grant, Principal
     from muxi_llm.wire.base import Reply, WireCall
 
@@ -64,6 +65,8 @@ class Told:
     own: float | None = None
     """Seconds that were the gateway's, from the whole request to the answer's head; at the end. `None` where
     that is not known: nobody answered, or the client was slow to send or to take."""
+    late: list[Late] = field(default_factory=list)
+    """What batches have used, of which it was told."""
     facts: dict[str, Any] = field(default_factory=dict)
     trace: Callable[[dict[str, str]], None] | None = None
     """Puts the span that is under way into the headers of what is sent; `None`: nobody traces."""

@@ -144,13 +144,21 @@ def _none(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _never(value: bool) -> bool:
+    if value:
+        raise ValueError(
+            "keys are not changed by themselves: nobody would be told the new one; regenerate it"
+        )
+    return value
+
+
 Place = Annotated[Id | Literal[""], BeforeValidator(_none)]
 """An id, or "" or `null` for none."""
 
 
 class Key(Record):
     """A key's. duration: how long it is good for, `null`: for ever. rotation_interval: after which time it is
-    to be changed for another, as far as `auto_rotate` says.
+    to be changed for another, by whoever has it; `auto_rotate` can be false alone.
     """
 
     key_name: Name = ""
@@ -161,7 +169,7 @@ class Key(Record):
     organization_id: Place = ""
     allowed_routes: Patterns = []
     duration: Time | None = None
-    auto_rotate: bool = False
+    auto_rotate: Annotated[bool, AfterValidator(_never)] = False
     rotation_interval: Time | None = None
 
 

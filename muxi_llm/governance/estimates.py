@@ -105,8 +105,13 @@ def _sound(_body: Body, size: int, _: int) -> Estimate:
     return Estimate(ways, ways)
 
 
+def _session(_body: Body, _size: int, most: int) -> Estimate:
+    """Of realtime: as one long answer, and as much that is heard. Nobody knows how long it will go on."""
+    return Estimate(({"input_audio": most, "output_audio": most}, {"input": most, "output": most}), ())
+
+
 def _nothing(_body: Body, _size: int, _: int) -> Estimate:
-    """Files and batches cost when they are worked on, a session of realtime as it goes."""
+    """Files and batches cost when they are worked on: that is booked when they are over."""
     return Estimate((), ())
 
 
@@ -118,4 +123,5 @@ KINDS: Mapping[str, Callable[[Body, int, int], Estimate]] = {
     **dict.fromkeys(("/images/generations", "/images/edits"), _picture),
     **dict.fromkeys(("/audio/transcriptions", "/audio/translations"), _sound),
     "/audio/speech": _speech,
+    "/realtime": _session,
 }

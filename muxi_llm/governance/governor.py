@@ -14,10 +14,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
+from muxi_llm.errors import MuxiLLMError
 from muxi_llm.governance import limits, overspent
 from muxi_llm.governance.budgets import Ask, Claim, Outcome, hold_of
 from muxi_llm.governance.estimates import estimate_of, written
-from muxi_llm.governance.receipts import rows_of
+from muxi_llm.governance.receipts import late_rows, name_of, rows_of
 from muxi_llm.governance.store.money import Beat, More, Receipt
 from muxi_llm.types.admission import Grant, Principal, stranger, tokens_in
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from muxi_llm.core.request import Candidate
-    from muxi_llm.errors import MuxiLLMError
     from muxi_llm.gateway.admission import Admission
     from muxi_llm.gateway.settings.model import Settings
     from muxi_llm.gateway.told import Told
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from muxi_llm.governance.limits import Demand
     from muxi_llm.governance.prices import Frozen, Tariff
     from muxi_llm.governance.writer import Writer
+    from muxi_llm.stored.late import Late
     from muxi_llm.types.admission import Asked
 
 
@@ -131,7 +132,9 @@ class Governor:
     # ------------------------------------------------------------------------------ three questions
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
-        """Whose key it is. Raises refusals of 401 and 403."""
+        """Whose key it is. Raises refusals of 401 and 403; of 503 where nobody can tell, since the store of
+        keys is away.
+        """
         for token in tokens_in(headers):
             holder = self._snapshot.holder(token)
             if holder is not None:
@@ -139,9 +142,14 @@ class Governor:
                 self._snapshot.used(holder.key.id)
                 key = holder.key
                 return Principal(key.id, key.user, key.team, key.organization, holder.role, holder.names)
-        if self._others is None:
-            raise stranger(headers)
-        return await self._others.authenticate(headers)
+        try:
+            if self._others is None:
+                raise stranger(headers)
+            return await self._others.authenticate(headers)
+        except MuxiLLMError:
+            if self._snapshot.is_live or not tokens_in(headers):
+                raise
+            raise overspent.unsure() from None
 
     async def admit(self, principal: Principal, asked: Asked) -> Grant:
         """What it holds. Raises the refusals of lists, limits and budgets."""
@@ -178,6 +186,16 @@ class Governor:
         self._local_settled(held, sum(row.cost for row in rows))
         at = time.time()
         self.writer.settle(Receipt(held.id, at, held.created_at, held.holds, held.facts, tuple(rows)))
+        for late in told.late:
+            self.writer.settle(self._late(told, held, late, at))
+
+    def _late(self, told: Told, held: Held, late: Late, now: float) -> Receipt:
+        """Of a batch: where it began. The writer books it once, however often it is told."""
+        provider, began = late.place.partition("/")[0], late.began or now
+        claims = self.claims.of(self._snapshot.held(told.principal.id), late.model, (provider,), "")
+        facts = {**held.facts, "model": late.model}
+        holds = tuple(hold_of(claim, began) for claim in claims)
+        return Receipt(name_of(late), now, began, holds, facts, tuple(late_rows(told, late, self.tariff)))
 
     def beat(self) -> None:
         """Tell the store what is still under way."""

@@ -42,7 +42,7 @@ class Keeper:
         self._settings = settings
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="muxi-llm keeper", daemon=True)
-        self._client = httpx2.Client()
+        self._client = httpx2.Client(trust_env=False)
         often = min(OFTEN, settings.lease / 4)
         self._due: list[tuple[float, Callable[[], object]]] = [
             (settings.lease / 6, governor.beat),
@@ -87,7 +87,8 @@ class Keeper:
             return
         ledger.roll(self._store)
         if self._settings.webhook:
-            tell(self._store, self._client, self._settings.webhook, time.time())
+            private = self._settings.webhook_private
+            tell(self._store, self._client, self._settings.webhook, time.time(), private=private)
 
     def _forget(self) -> None:
         if not self._governor.writer.is_away:

@@ -50,6 +50,12 @@ def unpriced(model: str) -> MuxiLLMError:
     return refusal(400, message, type="invalid_request_error", code="model_unpriced", param="model")
 
 
+def unsure() -> MuxiLLMError:
+    """The refusal of a key that is not known, while the store that may know it is away."""
+    message = "the store of keys is away, and this key was not seen before it went; try again soon"
+    return refusal(503, message, type="service_unavailable_error", code="store_away", retry_after=5)
+
+
 def away() -> MuxiLLMError:
     """The refusal of a budget whose store is away."""
     message = "the store of budgets is away, and what may be spent without it is; try again soon"

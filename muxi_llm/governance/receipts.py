@@ -15,8 +15,9 @@ from muxi_llm.governance.estimates import read, written
 if TYPE_CHECKING:
     from muxi_llm.gateway.told import Told
     from muxi_llm.governance.governor import Held
-    from muxi_llm.governance.prices import Cost
+    from muxi_llm.governance.prices import Cost, Tariff
     from muxi_llm.models import Report
+    from muxi_llm.stored.late import Late
 
 
 def rows_of(held: Held, told: Told) -> list[Row]:
@@ -29,13 +30,30 @@ def rows_of(held: Held, told: Told) -> list[Row]:
         usage = getattr(attempt.error, "usage", None)
         if usage is not None and held.prices is not None:
             _add(rows, held, told, attempt.model, held.prices.cost(attempt.model, usage), "usage")
-    if report is not None:
+    if report is not None and not held.asked.path.startswith(KEPT):
         _answer(rows, held, told, report)
     elif told.gone and held.prices is not None and (asked := told.tries):
         left = asked[-1].deployment.model  # whoever was asked has read it, and may well have answered
         guessed = {"input": read(held.asked.body, held.asked.size)}
         _add(rows, held, told, left, held.prices.cost(left, guessed), "estimated")
     return rows
+
+
+def late_rows(told: Told, late: Late, tariff: Tariff) -> list[Row]:
+    """Of a batch that is over: by a batch's price, where there is one. None where its usage is not known."""
+    if late.usage is None:
+        return []
+    prices = tariff.frozen([(late.deployment, late.place)])
+    cost = prices.cost(late.place, late.usage, tier="batch")
+    if not cost.is_known:
+        cost = prices.cost(late.place, late.usage)
+    row = _row(f"{name_of(late)}:0", told, late.place, cost, "usage")
+    return [row._replace(more={**row.more, "model": late.model})]
+
+
+def name_of(late: Late) -> str:
+    """Of the reservation that a batch's costs are booked by."""
+    return f"batch:{late.name}"
 
 
 def _answer(rows: list[Row], held: Held, told: Told, report: Report) -> None:
@@ -54,6 +72,10 @@ def _answer(rows: list[Row], held: Held, told: Told, report: Report) -> None:
 
 
 def _add(rows: list[Row], held: Held, told: Told, model: str, cost: Cost, kind: str) -> None:
+    rows.append(_row(f"{held.id}:{len(rows)}", told, model, cost, kind))
+
+
+def _row(name: str, told: Told, model: str, cost: Cost, kind: str) -> Row:
     tries = told.tries
     more: dict[str, Any] = {
         "answered": model,
@@ -67,4 +89,8 @@ def _add(rows: list[Row], held: Held, told: Told, model: str, cost: Cost, kind: 
         "streamed": told.streamed,
         "ms": round((told.ended - told.began) * 1000),
     }
-    rows.append(Row(f"{held.id}:{len(rows)}", kind, cost.micro, model.partition("/")[0], more))
+    return Row(name, kind, cost.micro, model.partition("/")[0], more)
+
+
+KEPT = "/files", "/batches"
+"""To look at these costs nothing; what a batch has used is told every time."""

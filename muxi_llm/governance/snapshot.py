@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -39,8 +40,11 @@ log = logging.getLogger("muxi_llm.governance")
 LOOK = 0.1
 """Seconds between two looks at a file."""
 
-IDLE = 5.0
-"""Seconds after which a server is asked although it told nothing."""
+IDLE = 2.0
+"""Seconds after which a store is asked although it told nothing."""
+
+SILENT = 6.0
+"""Seconds without an answer after which it is taken to be away: one that hangs breaks no connection."""
 
 AGAIN = 0.5
 """Seconds until a store that is away is asked again."""
@@ -60,8 +64,8 @@ class Snapshot:
         self._now = now
         self.known = Head()
         """The last entry of the audit log that is taken account of."""
-        self.is_live = False
-        """Whether it is known to be what the store has: not while that is away."""
+        self._answered = -inf
+        """When the store last said that this is all."""
         self.heard: list[Callable[[Row], object]] = []
         """Told of each entry that others, or this process, wrote since it began."""
         self._keys: dict[str, Key] = {}
@@ -77,6 +81,11 @@ class Snapshot:
         self._thread = threading.Thread(target=self._run, name="muxi-llm-snapshot", daemon=True)
 
     # -------------------------------------------------------------------------------------- asked
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is known to be what the store has: not while that is away, or does not answer."""
+        return time.monotonic() - self._answered < SILENT
 
     def holder(self, secret: str) -> Holder | None:
         """Whose key that is; `None` where nobody's is known by it."""
@@ -128,7 +137,7 @@ class Snapshot:
             for name, table in TABLES.items():
                 self._defined[name] = _grouped(connection.execute(select(table)).mappings())
             self._holders = {}
-            self.known, self.is_live = known, True
+            self.known, self._answered = known, time.monotonic()
 
     def catch_up(self) -> None:
         """Read what has changed since. Raises `StoreAwayError`.
@@ -146,7 +155,7 @@ class Snapshot:
             new = [row for row in rows if row["seq"] > self.known.number]
             if goes_on and new:
                 self._renew(connection, new)
-            self.is_live = True
+            self._answered = time.monotonic()
         if not goes_on:
             self.load()
         for row in new:
@@ -262,7 +271,7 @@ class Snapshot:
             except StoreAwayError as error:
                 if self.is_live:
                     log.warning("keys are as they were: %s", error)
-                self.is_live = False
+                self._answered = -inf
                 self._ending.wait(AGAIN)
 
 

@@ -77,6 +77,8 @@ class Spool:
         self._folder = folder
         self._lock = threading.Lock()
         self._own: list[Segment] = [self._another()]
+        self._aside: Segment | None = None
+        """What nobody has in memory."""
 
     def append(self, receipt: Receipt) -> Segment:
         """Keep it; the file it is in. Raises `OSError`: the disk is full, and nothing is kept."""
@@ -86,6 +88,21 @@ class Spool:
                 self._own.append(self._another())
             self._own[-1].append(line)
             return self._own[-1]
+
+    def put_by(self, receipt: Receipt) -> None:
+        """Keep it for whoever looks for what was left behind. Raises `OSError`."""
+        line = orjson.dumps(receipt, default=list, option=orjson.OPT_APPEND_NEWLINE)
+        with self._lock:
+            if self._aside is not None and self._aside.size > LONGEST:
+                self._let_go()
+            if self._aside is None:
+                self._aside = self._another()
+            self._aside.append(line)
+
+    def _let_go(self) -> None:
+        if self._aside is not None:
+            self._aside.close(remove=False)
+            self._aside = None
 
     def booked(self, segment: Segment) -> None:
         """One of its receipts is."""
@@ -100,8 +117,12 @@ class Spool:
                 segment.close(remove=True)
                 self._own = [one for one in self._own if one is not segment]
 
-    def orphans(self) -> Iterator[tuple[Receipt, Segment]]:
-        """What processes left that are no more: whoever finds it has it. Told off by `booked`, one by one."""
+    def orphans(self) -> Iterator[tuple[list[Receipt], Segment]]:
+        """What processes left that are no more, and what was put by, a file after another: whoever finds it
+        has it. Told off by `booked`, one by one.
+        """
+        with self._lock:
+            self._let_go()
         for path in sorted(self._folder.glob(f"*{ENDING}")):
             if (segment := _taken(path)) is None:
                 continue
@@ -109,7 +130,7 @@ class Spool:
             segment.waiting = len(receipts)
             if not receipts:
                 segment.close(remove=True)
-            yield from ((receipt, segment) for receipt in receipts)
+            yield receipts, segment
 
     @property
     def waiting(self) -> int:
@@ -127,6 +148,7 @@ class Spool:
             for one in self._own:
                 one.close(remove=not one.waiting)
             self._own = []
+            self._let_go()
 
     def _another(self) -> Segment:
         while True:

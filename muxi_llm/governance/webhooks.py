@@ -1,4 +1,8 @@
-"""Events told to whoever listens: at least once each, again and again while nobody takes them."""
+"""Events told to whoever listens: at least once each, again and again while nobody takes them.
+
+What listens is looked up each time, and asked at an address that was looked at: nothing is posted into the
+gateway's own network unless that is wanted, and redirects are not followed.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import httpx2
 from sqlalchemy import bindparam, select, update
 
 from muxi_llm.governance.store.schema import events
+from muxi_llm.transport.addresses import addresses_of, is_public
 
 if TYPE_CHECKING:
     from muxi_llm.governance.store.engine import Store
@@ -22,8 +27,10 @@ FIRST, LONGEST = 10.0, 3600.0
 TIMEOUT = 5.0
 
 
-def tell(store: Store, client: httpx2.Client, url: str, now: float) -> int:
+def tell(store: Store, client: httpx2.Client, url: str, now: float, *, private: bool = False) -> int:
     """Post what is due as JSON (`id`, `event`, `at`, facts); how many were taken. Raises `StoreAwayError`.
+
+    private: whether *url* may lead to an address that is not on the public internet.
 
     Each is this process's alone until it is due again, so that of several gateways one tells it.
     """
@@ -37,7 +44,9 @@ def tell(store: Store, client: httpx2.Client, url: str, now: float) -> int:
     taken = [
         one["seq"]
         for one in due
-        if _took(client, url, {"id": one["seq"], "event": one["kind"], "at": one["at"], **one["facts"]})
+        if _took(
+            client, url, private, {"id": one["seq"], "event": one["kind"], "at": one["at"], **one["facts"]}
+        )
     ]
     if taken:
         with store.writing() as connection:
@@ -45,10 +54,22 @@ def tell(store: Store, client: httpx2.Client, url: str, now: float) -> int:
     return len(taken)
 
 
-def _took(client: httpx2.Client, url: str, event: dict[str, object]) -> bool:
+def _took(client: httpx2.Client, url: str, private: bool, event: dict[str, object]) -> bool:
+    asked = httpx2.URL(url)
     try:
-        reply = client.post(url, json=event, timeout=TIMEOUT)
-    except httpx2.HTTPError as error:
+        address = addresses_of(asked.host, asked.port or 443)[0]
+        if not (private or is_public(address)):
+            log.error("an event was not sent: governance.webhook is private, and webhook_private is not set")
+            return False
+        reply = client.post(
+            asked.copy_with(host=address),
+            json=event,
+            headers={"host": asked.netloc.decode()},
+            timeout=TIMEOUT,
+            extensions={"sni_hostname": asked.host},
+            follow_redirects=False,
+        )
+    except (httpx2.HTTPError, OSError) as error:
         log.warning("an event was not taken: %s", type(error).__name__)
         return False
     if not reply.is_success:

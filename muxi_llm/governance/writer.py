@@ -36,6 +36,8 @@ log = logging.getLogger("muxi_llm.governance")
 
 MOST = 256
 """Steps of one transaction."""
+HELD = 20_000
+"""Steps in memory, while the store is away; more receipts are in the spool alone."""
 GATHER = 0.02
 """Seconds that receipts wait for a question to be booked along with."""
 LINGER = 0.002
@@ -115,12 +117,16 @@ class Writer:
         self.settle(Receipt(ask.id, now, ask.created_at, holds, ask.facts, ()))
 
     def tell(self, step: Ask | money.Beat | Chore) -> None:
-        """What nobody waits for, and may be lost while the store is away."""
-        self._put(Job(step), self._given)
+        """What nobody waits for, and is lost while the store is away."""
+        if not self.is_away:
+            self._put(Job(step), self._given)
 
     def settle(self, receipt: Receipt) -> None:
         """Never lost: kept in the spool, and should that be full in memory, until it is booked."""
         try:
+            if len(self._jobs) >= HELD:
+                self._spool.put_by(receipt)
+                return
             segment = self._spool.append(receipt)
             self.trouble = ""
         except OSError as error:
@@ -130,11 +136,19 @@ class Writer:
         self._put(Job(receipt, None, segment), self._given)
 
     def take_over(self) -> int:
-        """Book what processes left behind that are no more; how many receipts."""
-        found = [Job(receipt, None, segment) for receipt, segment in self._spool.orphans()]
-        self._jobs.extend(found)
+        """Book what processes left behind that are no more, and what was put by; how many receipts. Some of
+        it, where that is much, and nothing while the store is away.
+        """
+        found = 0
+        if self.is_away or len(self._jobs) >= HELD:
+            return found
+        for receipts, segment in self._spool.orphans():
+            self._jobs.extend(Job(receipt, None, segment) for receipt in receipts)
+            found += len(receipts)
+            if len(self._jobs) >= HELD:
+                break
         self._given.set()
-        return len(found)
+        return found
 
     def watch(self) -> None:
         """Whether a transaction takes too long; to be called now and then, by another thread than the

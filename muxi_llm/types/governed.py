@@ -18,7 +18,8 @@ class GovernanceSettings:
     which others hold is waited for. allowance: the part of a hard budget that each gateway may spend while
     the database is away. output: tokens of an answer whose request does not say. prices: by `provider/model`,
     instead of the lists. discounts: percent off the lists, by provider. default_price: of models that have
-    none, `None`: under a hard budget they are refused. webhook: where events are posted, "" nowhere.
+    none, `None`: under a hard budget they are refused. webhook: where events are posted, "" nowhere;
+    webhook_private: whether that may be in a private network, or on this machine.
     keep_ledger, keep_reservations, keep_balances: seconds. declared: organizations, teams, users and keys,
     and what keys may be that people make for themselves, in the management API's words.
     """
@@ -33,6 +34,7 @@ class GovernanceSettings:
     discounts: Mapping[str, float] = field(default_factory=dict)
     default_price: Mapping[str, Any] | None = None
     webhook: str = field(default="", repr=False)
+    webhook_private: bool = False
     keep_ledger: float = 400 * DAY
     keep_reservations: float = 7 * DAY
     keep_balances: float = 400 * DAY

@@ -19,6 +19,7 @@ from muxi_llm.governance.keys import hash_of
 from muxi_llm.governance.store import schema
 from muxi_llm.governance.store.engine import Store
 from muxi_llm.governance.store.migrate import migrate
+from muxi_llm.governance.webhooks import tell
 from muxi_llm.types.governed import GovernanceSettings
 from tests.gateway.test_app import HELLO
 from tests.support import bodies
@@ -305,7 +306,7 @@ def test_a_store_that_goes_turns_no_key_away(own_postgres: PostgresServer, tmp_p
     store = Store(own_postgres.database(), patience=2)
     migrate(store)
     world = World(store, tmp_path)
-    world.governance = replace(world.governance, allowance=0.1)
+    world.governance = replace(world.governance, allowance=0.15)
     world.put(schema.keys, id="k2", hash=hash_of("sk-soft"), kind="llm_api")
     world.budget("hard", 20 * COST)
     world.budget("soft", COST, "key", "k2", hard=False)
@@ -313,6 +314,7 @@ def test_a_store_that_goes_turns_no_key_away(own_postgres: PostgresServer, tmp_p
     try:
         with world.served() as served:
             assert ask(served).status_code == 200
+            assert ask(served, secret="sk-nobody").status_code == 401
             assert httpx2.get(f"{served.url}/health/ready").json()["store"] == "ok"
             own_postgres.stop()
             first = ask(served)
@@ -322,12 +324,15 @@ def test_a_store_that_goes_turns_no_key_away(own_postgres: PostgresServer, tmp_p
             refused = ask(served)
             assert (refused.json()["error"]["code"], refused.headers["retry-after"]) == ("store_away", "5")
             assert [ask(served, secret="sk-soft").status_code for _ in range(5)] == [200] * 5
-            assert ask(served, secret="sk-nobody").status_code == 401
+            unsure = ask(served, secret="sk-nobody")
+            assert (unsure.status_code, unsure.headers["retry-after"]) == (503, "5")
+            assert httpx2.post(f"{served.url}/v1/chat/completions", json=ASKED).status_code == 401
+            assert ask(served, secret="config-token").status_code == 200
             assert httpx2.get(f"{served.url}/health/ready").json()["store"] == "away"
             own_postgres.start()
-            assert len(settled(world, 8)) == 8
+            assert len(settled(world, 9)) == 9
             until(lambda: ask(served).status_code == 200)
-            settled(world, 9)
+            settled(world, 10)
         assert world.spent("hard") == (4 * COST, 0)
         assert world.spent("soft") == (5 * COST, 0)
     finally:
@@ -339,7 +344,7 @@ def test_thresholds_are_told_to_whoever_listens(world: World) -> None:
     world.budget("b", 3 * COST, thresholds=[50, 100])
     with Upstream(lambda _: Respond(json={})) as listener:
         listener.script.append(Respond(500))
-        world.governance = replace(world.governance, webhook=f"{listener.url}/hook")
+        world.governance = replace(world.governance, webhook=f"{listener.url}/hook", webhook_private=True)
         with world.served() as served:
             for _ in range(3):
                 assert ask(served).status_code == 200
@@ -370,3 +375,19 @@ def test_a_file_that_is_not_there_yet_is_made_and_a_server_without_tables_is_tol
                 assert ask(served, secret="config-token").status_code == 200
     finally:
         store.close()
+
+
+def test_nothing_is_told_into_the_own_network_unless_that_is_wanted_nor_elsewhere(world: World) -> None:
+    """Nor is a redirect followed."""
+    with (
+        Upstream(lambda _: Respond(307, headers={"location": "/elsewhere"})) as listener,
+        httpx2.Client() as client,
+    ):
+        url = f"{listener.url.replace('127.0.0.1', 'localhost')}/hook"
+        with world.store.writing() as connection:
+            connection.execute(insert(schema.events).values(at=1.0, kind="budget", facts={"budget": "b"}))
+        assert tell(world.store, client, url, 1.0) == 0
+        assert not listener.requests
+        assert tell(world.store, client, url, 100.0, private=True) == 0
+        assert [received.path for received in listener.requests] == ["/hook"]
+        assert listener.requests[0].headers["host"].startswith("localhost:")

@@ -161,3 +161,7 @@ def test_keys_are_good_while_the_store_is_away_and_caught_up_with_when_it_is_bac
             until(lambda: snapshot.is_live)
             made(records, "three")
             until(lambda: snapshot.holder("three"))
+            server.pause()  # which breaks no connection
+            until(lambda: not snapshot.is_live)
+            server.resume()
+            until(lambda: snapshot.is_live)

@@ -43,7 +43,7 @@ def test_nobody_takes_what_its_owner_still_has(tmp_path: Path) -> None:
     one.append(receipt("a"))
     assert list(other.orphans()) == []
     one.close()
-    (taken, segment), *rest = other.orphans()
+    ((taken, *rest), segment), *_ = other.orphans()
     assert (taken, rest) == (receipt("a"), [])
     assert list(Spool(tmp_path).orphans()) == []
     other.booked(segment)
@@ -87,9 +87,10 @@ def test_a_killed_process_loses_nothing_it_had_appended(tmp_path: Path) -> None:
     found = until(
         lambda: list(spool.orphans())
     )  # the system may take a moment to give a killed one's lock back
-    assert [one.id for one, _ in found] == [str(n) for n in range(701)]
-    assert found[-1][0] == receipt("700")
-    for _, segment in found:
+    ((receipts, segment),) = found
+    assert [one.id for one in receipts] == [str(n) for n in range(701)]
+    assert receipts[-1] == receipt("700")
+    for _ in receipts:
         spool.booked(segment)
     spool.close()
     assert files(tmp_path) == []
@@ -120,7 +121,7 @@ def test_a_full_disk_is_told_and_keeps_what_was_whole(tmp_path: Path) -> None:
     assert (int(kept) > 2, why) == (True, "File too large")
     spool = Spool(tmp_path)
     found = until(lambda: list(spool.orphans()))
-    assert [one for one, _ in found] == [receipt(str(n)) for n in range(int(kept))]
+    assert [receipts for receipts, _ in found] == [[receipt(str(n)) for n in range(int(kept))]]
     spool.close()
 
 

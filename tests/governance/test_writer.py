@@ -23,7 +23,7 @@ from muxi_llm.governance.store.money import Receipt
 from muxi_llm.governance.store.schema import balances, ledger, reservations
 from muxi_llm.governance.windows import Window
 from muxi_llm.governance.writer import Writer
-from tests.support.patience import in_time
+from tests.support.patience import in_time, until
 from tests.support.postgres import PostgresServer
 
 BUDGET = Budget("b", "key", "k", 10_000, Window("month"))
@@ -123,6 +123,20 @@ def test_what_is_left_at_the_end_is_written_by_the_next(store: Store, tmp_path: 
     other.close()
     assert rows(store, func.count(), func.sum(ledger.c.cost)) == [(3, 30)]
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_where_much_waits_the_rest_is_on_the_disk_alone(
+    store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("muxi_llm.governance.writer.HELD", 3)
+    writer = Writer(store, spool, lambda _: None)
+    for number in range(8):
+        writer.settle(receipt(str(number)))
+    assert writer.waiting == 3
+    writer.begin()
+    until(lambda: not writer.waiting and not writer.take_over())
+    writer.end()
+    assert rows(store, func.count(), func.sum(ledger.c.cost)) == [(8, 80)]
 
 
 def test_a_step_that_cannot_be_written_holds_up_nobody(
@@ -227,7 +241,7 @@ from pathlib import Path
 from muxi_llm.governance.spool import Spool
 from muxi_llm.governance.store.engine import Store
 from tests.governance.test_writer import receipt, writing
-from tests.support.patience import in_time
+from tests.support.patience import in_time, until
 
 async def work(store, spool):
     async with writing(store, spool) as writer:

@@ -123,11 +123,21 @@ class Governed:
     def configured(self, settings: Settings) -> None:
         """Tokens and prices may be others."""
         self.governor.configured(settings)
+        self._settings = settings
+        self._price()
         if self._is_begun:
-            threading.Thread(target=self._declare, args=(settings,), daemon=True).start()
-            with suppress(StoreAwayError):
-                self._kept = self._own_prices()
-        self.governor.tariff = Tariff([*_declared(settings), *self._kept], settings.governance.default_price)
+            threading.Thread(target=self._take_up, args=(settings,), daemon=True).start()
+
+    def _take_up(self, settings: Settings) -> None:
+        """What asks the store, which may keep one waiting."""
+        with suppress(StoreAwayError):
+            self._kept = self._own_prices()
+            self._price()
+        self._declare(settings)
+
+    def _price(self) -> None:
+        said = self._settings
+        self.governor.tariff = Tariff([*_declared(said), *self._kept], said.governance.default_price)
 
     def _own_prices(self) -> list[Price]:
         with self.store.reading() as connection:

@@ -45,6 +45,7 @@ def governance_of(top: Section) -> GovernanceSettings:
         discounts={provider: number(off) for provider, off in section.table("discounts").items()},
         default_price=_default(section),
         webhook=section.take("webhook", text, usual.webhook),
+        webhook_private=section.take("webhook_private", flag, usual.webhook_private),
         keep_ledger=section.take("keep_ledger", seconds, usual.keep_ledger),
         keep_reservations=section.take("keep_reservations", seconds, usual.keep_reservations),
         keep_balances=section.take("keep_balances", seconds, usual.keep_balances),

@@ -108,6 +108,7 @@ def _options(url: URL, patience: float) -> dict[str, Any]:
         "connect_timeout": max(int(patience), 1),
         "options": f"-c lock_timeout={int(patience * 1000)} -c statement_timeout={STATEMENT_MS}",
         "application_name": f"muxi-llm {os.getpid()}",
+        **UNREACHABLE,
     }
     return {
         "connect_args": {**arguments, **url.query},
@@ -136,6 +137,15 @@ def _begun(connection: Connection) -> None:
 AWAY = {"OperationalError", "InterfaceError", "InternalError"}
 """The last one: of a PostgreSQL that has become a standby."""
 STATEMENT_MS = 60_000
+UNREACHABLE = {
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+"""A server that is cut off breaks no connection: after 15 seconds without a sign of it, we do.
+https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-TCP-USER-TIMEOUT
+"""
 DRIVERS = {
     "sqlite": "sqlite",
     "postgres": "postgresql+psycopg",

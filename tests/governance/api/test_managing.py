@@ -130,6 +130,7 @@ def test_what_is_wrong_is_named_and_not_quoted(managed: Managed) -> None:
         ({"max_budget": "a-secret"}, "max_budget"),
         ({"max_budget": -1}, "max_budget"),
         ({"duration": "a-secret"}, "duration"),
+        ({"auto_rotate": True}, "auto_rotate"),
         ({"budget_duration": "fortnight"}, "budget_duration"),
         ({"models": ["x"] * 1001}, "models"),
         ({"metadata": {"a": "x" * 20_000}}, "metadata"),

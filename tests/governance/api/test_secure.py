@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
+from muxi_llm.gateway.control import Control
 from muxi_llm.governance import roles
 from muxi_llm.governance.store.engine import Store
 from muxi_llm.governance.store.migrate import migrate
+from tests.governance.test_control import gateway_of
 from tests.support.managed import Managed
 
 CHECKED = ("admin", "machine", "vera", "olga", "tina", "ann", "walt", "cleo", "bare", "caller", "looker")
@@ -34,7 +36,8 @@ MAY: dict[str, set[str]] = {
 def managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Managed]:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('secure')}/store.db")
     migrate(store)
-    with Managed(store) as managed:
+    control = Control(gateway_of(tmp_path_factory.mktemp("gateway")))
+    with Managed(store, gateway=control) as managed:
         managed.peopled()
         yield managed
     store.close()
@@ -55,6 +58,7 @@ def test_every_route_and_every_role(managed: Managed) -> None:
     """Refused or let on exactly as the table says; what is let on may then find its empty body wanting."""
     tried = routes(managed)
     assert len(tried) > 45
+    assert {path for _, path in tried if path.startswith("/control/")}
     for method, path in tried:
         operation = path.strip("/")
         assert operation in {*roles.READS, *roles.WRITES}, f"{path} is in no table"
