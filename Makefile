@@ -7,7 +7,7 @@ BENCH := .venv-bench/bin
 # What other packages' versions can break.
 QUICK := tests/drop_in tests/core tests/harness tests/kept tests/providers tests/transport tests/utils tests/wire
 
-.PHONY: demo test test-long check newest oldest nightly bench conformance ecosystem format live recordings docs chart package sbom clean help
+.PHONY: demo test test-long check newest oldest nightly bench conformance ecosystem audit format live recordings docs chart package sbom clean help
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -38,7 +38,11 @@ oldest: .venv-oldest/.done ## the quick tests on the lowest ones
 	.venv-oldest/bin/python -m pytest -n 2 --dist worksteal $(QUICK)
 
 nightly: ## what takes too long for every change, one after the other, whatever fails
-	@$(MAKE) --keep-going newest oldest test-long conformance ecosystem
+	@$(MAKE) --keep-going newest oldest test-long conformance ecosystem audit
+
+audit: $(VENV)/.dev ## what looks unsafe in the code, and which of the packages have known weaknesses
+	$(BIN)/bandit --quiet --recursive muxi_llm -ll -ii
+	$(BIN)/pip-audit --skip-editable --progress-spinner off
 
 format: $(VENV)/.dev ## put the code in the house's format
 	$(BIN)/ruff format .

@@ -83,7 +83,7 @@ def folder() -> str:
     try:
         return tempfile.mkdtemp(prefix=PREFIX)
     except OSError:
-        return tempfile.mkdtemp(prefix=PREFIX, dir="/dev/shm")
+        return tempfile.mkdtemp(prefix=PREFIX, dir="/dev/shm")  # nosec B108 - mkdtemp makes it ours alone
 
 
 PREFIX = "muxi-llm-counts-"

@@ -68,4 +68,4 @@ def base_of(text: str) -> str:
     return f"{scheme if found else 'http'}://{user}{at}{host}{f':{port}' if port else ''}{path}"
 
 
-LISTENING = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - the address is replaced, nothing listens
+LISTENING = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - replaced, nothing listens  # nosec B104
