@@ -14,12 +14,14 @@ import orjson
 
 from muxi_llm.prices import quote
 from muxi_llm.prices.counts import counts_of, plain
+from muxi_llm.types.prices import fixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from muxi_llm.prices.cost import Part
+    from muxi_llm.types.prices import FixedPrice
 
 MICRO = Decimal(1_000_000)
 UNPRICED = "unpriced"
@@ -57,7 +59,7 @@ class Tariff:
         """prices: the last of a name counts, an empty one takes it back. default: where there is none."""
         kept = {(one.scope, one.name): one for one in prices}
         self._kept = {key: one for key, one in kept.items() if one.price}
-        self._default = default
+        self._default = None if default is None else fixed(default, "default_price")
         self._frozen: dict[tuple[tuple[str, str], ...], Frozen] = {}
 
     def frozen(self, places: Sequence[tuple[str, str]]) -> Frozen:
@@ -90,7 +92,7 @@ class Frozen:
     """The prices of one request."""
 
     def __init__(
-        self, own: Mapping[str, Price], discounts: Mapping[str, Price], default: Mapping[str, Any] | None
+        self, own: Mapping[str, Price], discounts: Mapping[str, Price], default: FixedPrice | None
     ) -> None:
         self._own = own
         self._book: Any = {model: one.price for model, one in own.items()}

@@ -80,7 +80,9 @@ def price_book(given: object, what: str) -> dict[str, FixedPrice]:
 
 
 def fixed(given: object, what: str) -> FixedPrice:
-    """One model's price, checked; raises as `price_book` does."""
+    """One model's price, checked, if it is not yet; raises as `price_book` does."""
+    if isinstance(given, FixedPrice):
+        return given
     fields = _fields(given, what, (*FIELDS, *MORE))
     assert isinstance(given, Mapping)  # checked there
     tiers = given.get("over") or {}

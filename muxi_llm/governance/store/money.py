@@ -195,11 +195,11 @@ class _Page:
         ]
         told = [_event(crossing, self._now) for crossing in self._till.crossings]
         for statement, rows in (
-            (insert(reservations), new),
+            (NEW, new),
             (CHANGE, old),
             (COUNT, counts),
-            (_ignoring(connection, ledger), self._rows),
-            (insert(events), told),
+            (BOOK[connection.dialect.name], self._rows),
+            (CROSSED, told),
         ):
             if rows:
                 connection.execute(statement, rows)
@@ -264,7 +264,7 @@ def _balances(connection: Connection, keys: Sequence[Key]) -> dict[Key, Balance]
     found = _found(connection, keys)
     if missing := [key for key in keys if key not in found]:
         rows = [{"budget_id": key[0], "subject": key[1], "period": key[2]} for key in missing]
-        connection.execute(_ignoring(connection, balances), rows)
+        connection.execute(BEGIN[connection.dialect.name], rows)
         found |= _found(connection, missing)
     return found
 
@@ -306,13 +306,16 @@ def _event(crossing: Crossing, now: float) -> dict[str, Any]:
     return {"at": now, "kind": "budget", "facts": facts}
 
 
-def _ignoring(connection: Connection, table: Any) -> Any:
-    """Rows that are there already stay as they are."""
-    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return kind.insert(table).on_conflict_do_nothing()
+def _ignoring(table: Any) -> dict[str, Any]:
+    """Rows that are there already stay as they are; by the database's name."""
+    return {kind.__name__.rpartition(".")[2]: kind.insert(table).on_conflict_do_nothing() for kind in KINDS}
 
 
-# ------------------------------------------------------------------------------------------ tables
+# -------------------------------------------- tables, and statements: one made anew is looked at anew
+
+KINDS = (sqlite, postgresql)
+NEW, CROSSED = insert(reservations), insert(events)
+BOOK, BEGIN = _ignoring(ledger), _ignoring(balances)
 
 CHANGING = ("state", "amount", "cost", "expires_at", "beaten_at", "beaten", "closed_at")
 LEDGER = frozenset(ledger.c.keys()) - {"seq", "id", "kind", "cost", "provider", "at", "reservation_id"}
