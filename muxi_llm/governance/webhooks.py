@@ -57,7 +57,9 @@ def tell(store: Store, client: httpx2.Client, url: str, now: float, *, private: 
 def _took(client: httpx2.Client, url: str, private: bool, event: dict[str, object]) -> bool:
     asked = httpx2.URL(url)
     try:
-        address = addresses_of(asked.host, asked.port or 443)[0]
+        address = min(
+            addresses_of(asked.host, asked.port or 443), key=lambda one: ":" in one
+        )  # IPv4 is everywhere
         if not (private or is_public(address)):
             log.error("an event was not sent: governance.webhook is private, and webhook_private is not set")
             return False

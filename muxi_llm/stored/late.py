@@ -77,12 +77,11 @@ class Tally:
             row = loads(line)
             body = (row["response"] or {}).get("body") or {}
             row["custom_id"]
-        except (WireError, KeyError, TypeError, AttributeError):
+            if isinstance(used := body.get("usage"), dict):
+                self._usage = added(self._usage, used)
+                self._model = self._model or str(body.get("model") or "")
+        except (WireError, KeyError, TypeError, AttributeError, RecursionError):
             self._is_other = True
-            return
-        if isinstance(body, dict) and isinstance(used := body.get("usage"), dict):
-            self._usage = added(self._usage, used)
-            self._model = self._model or str(body.get("model") or "")
 
 
 def _late(

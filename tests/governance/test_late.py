@@ -15,6 +15,7 @@ from muxi_llm.gateway.settings.model import ProviderSettings
 from muxi_llm.governance.store import schema
 from muxi_llm.governance.store.engine import Store
 from muxi_llm.governance.windows import span, window_of
+from muxi_llm.stored.late import Tally
 from tests.gateway.test_stored import line_of
 from tests.governance.test_governor import PRICES, SECRET, World, settled
 from tests.governance.test_governor import world as world  # noqa: PLC0414 - a fixture of theirs
@@ -108,3 +109,21 @@ def test_a_session_is_held_for_and_booked_at_what_it_was(world: World) -> None:
     cost += said["text_tokens"] * 100 + said["audio_tokens"] * 200
     assert (row["cost"], row["kind"]) == (cost, "usage")
     assert world.spent("b") == (cost, 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x00" * 100,
+        b'{"custom_id": "a"}\n',
+        b'{"custom_id": "a", "response": [1]}\n',
+        b'{"custom_id": "a", "response": {"body": "text"}}\n',
+        b'{"custom_id": "a", "response": {"body": {"usage": [1]}}}\n',
+        b'{"custom_id": "a", "body": {"usage": {"input_tokens": 1}}}\n',
+    ],
+)
+def test_any_other_file_says_nothing_of_costs(content: bytes) -> None:
+    tally = Tally()
+    for start in range(0, len(content), 7):
+        tally.feed(content[start : start + 7])
+    assert list(tally.over({}, "openai", "file-1")) == []
