@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from bench.gateway import ASKED, HEADERS, gateway
+from bench.gateway import ASKED, gateway
+from bench.load import HEAD
 from bench.upstream import running
 
 STEPS: Final = 20
@@ -102,10 +103,9 @@ class Caller:
 
 def request(**body: object) -> bytes:
     """Its bytes."""
-    content = json.dumps({**ASKED, **body}).encode()
-    headers = {"Host": "gateway", "Content-Length": str(len(content)), **HEADERS}
-    lines = ["POST /v1/chat/completions HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + content
+    content = json.dumps({**ASKED, **body})
+    head = HEAD.format(path="/v1/chat/completions", host="gateway", length=len(content), body=content)
+    return head.encode()
 
 
 OK: Final = b"HTTP/1.1 200"

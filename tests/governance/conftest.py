@@ -9,6 +9,7 @@ import pytest
 
 from muxi_llm.governance.store.engine import Store
 from muxi_llm.governance.store.migrate import migrate
+from tests.support.patience import LIFETIME
 from tests.support.postgres import PostgresServer
 
 
@@ -59,7 +60,7 @@ def opened(store_url: str) -> Iterator[Callable[[], Store]]:
     stores: list[Store] = []
 
     def another() -> Store:
-        stores.append(Store(store_url))
+        stores.append(Store(store_url, patience=LIFETIME))  # another's transaction takes what it takes here
         return stores[-1]
 
     yield another
