@@ -48,6 +48,8 @@ def explained(settings: Settings) -> list[str]:
     """The configuration, in words."""
     server = settings.server
     who = f"{len(settings.tokens)} tokens" if settings.tokens else "no tokens"
+    if settings.governance.database:
+        who = f"the keys of a database and {who}"
     return [
         f"listens on {server.host}:{server.port}, {who}",
         f"chooses by {settings.rules.strategy}",

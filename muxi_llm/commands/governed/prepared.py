@@ -35,7 +35,8 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> None:
             store.close()
     if token:
         head = f"-H '{BOOTSTRAP}: {token}' -H 'content-type: application/json'"
-        tell(f"nobody has an administrator's key yet. Within {LIFE / 60:.0f} minutes, this makes one:")
+        when = f"Within {LIFE / 60:.0f} minutes, this makes one, URL being the management's address:"
+        tell(f"nobody has an administrator's key yet. {when}")
         tell(f"  curl -X POST URL/key/generate {head} -d '{{}}'")
         if settings.server.dashboard:
             tell(f"or give the dashboard this token: {token}")
