@@ -7,6 +7,7 @@ import gc
 import io
 import ipaddress
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,10 @@ settings.register_profile(
     "house", max_examples=long(100, 40), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job has it: so would children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _loopback_only(event: str, args: tuple[Any, ...]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import threading
 import zlib
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ from muxi_llm.gateway.settings.model import Limits, Server
 from muxi_llm.types.admission import Principal, spent
 from tests.gateway.test_app import HELLO, saying, serving
 from tests.support.gateway import Served
+from tests.support.patience import LIFETIME
 from tests.support.responses_validator import events_of, validate
 from tests.support.speakers.base import Said
 from tests.support.upstream import Respond, Upstream
@@ -241,22 +244,34 @@ def test_the_vendors_clients_do_not_ask_again_for_a_spent_budget() -> None:
     assert len(asked) == 2
 
 
-@pytest.mark.parametrize(("code", "told"), [("insufficient_quota", "insufficient_quota"), ("x", None)])
+@pytest.mark.parametrize(("code", "known"), [("insufficient_quota", "insufficient_quota"), ("x", None)])
 @pytest.mark.parametrize("kind", ["", "anthropic"])
 def test_a_stream_that_breaks_ends_in_an_event_that_is_terminal(
-    kind: str, code: str, told: str | None
+    kind: str, code: str, known: str | None
 ) -> None:
     fault = {"type": "error", "error": {"type": code, "code": code, "message": "no more"}}
     events = saying(kind, Said())(_streaming()).chunks
     assert events is not None
-    pieces = [*list(events)[:3], b"event: error\ndata: " + json.dumps(fault).encode() + b"\n\n"]
-    reply = Respond(chunks=pieces, headers={"content-type": "text/event-stream"})
+    begun = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield from list(events)[:3]
+        begun.wait(LIFETIME)  # what is known to have failed before its first text is refused instead
+        yield b"event: error\ndata: " + json.dumps(fault).encode() + b"\n\n"
+
+    reply = Respond(chunks=pieces(), headers={"content-type": "text/event-stream"})
     with Upstream(lambda _: reply) as upstream, Served(serving(upstream, kind)) as served:
-        last = events_of(ask(served).content)[-1]
+        url = f"{served.url}/v1/responses"
+        with httpx2.stream("POST", url, json=ASKED, headers=HEADERS, timeout=60) as answer:
+            told = answer.iter_bytes()
+            content = next(told)
+            begun.set()
+            content += b"".join(told)
+        last = events_of(content)[-1]
     assert last["type"] == "response.failed"
     assert "no more" in last["response"]["error"]["message"]
-    if told and not kind:
-        assert last["response"]["error"]["code"] == told
+    if known and not kind:
+        assert last["response"]["error"]["code"] == known
 
 
 def _streaming() -> Any:
