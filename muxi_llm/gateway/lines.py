@@ -39,7 +39,7 @@ def begin(level: str) -> None:
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("muxi_llm").setLevel(level)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it says at each start that there is nothing to do
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # at each start it has nothing to do
 
 
 def tell(told: Told, upstream_id: str = "") -> None:
