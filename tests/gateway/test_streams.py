@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -13,6 +16,7 @@ from tests.gateway.test_app import HELLO, WIRES, saying, serving
 from tests.support import anthropic_validator, bodies, chat_validator, responses_validator
 from tests.support.emitted import CHECKS, Emitted
 from tests.support.gateway import Served
+from tests.support.patience import LIFETIME
 from tests.support.speakers import SPEAKERS
 from tests.support.speakers.base import Call, Said
 from tests.support.upstream import Respond, Upstream
@@ -33,11 +37,18 @@ FUNCTIONS = [
 ]
 
 
-def streamed(served: Served, path: str, **asked: Any) -> bytes:
-    reply = httpx2.post(f"{served.url}/v1{path}", json={"model": "m", "stream": True, **asked}, timeout=60)
-    assert reply.status_code == 200, reply.text
+def streamed(served: Served, path: str, *, begun: threading.Event | None = None, **asked: Any) -> bytes:
+    """begun: told when the first of it is here."""
+    body = {"model": "m", "stream": True, **asked}
+    with httpx2.stream("POST", f"{served.url}/v1{path}", json=body, timeout=60) as reply:
+        told = reply.iter_bytes()
+        content = next(told, b"")
+        if begun is not None:
+            begun.set()
+        content += b"".join(told)
+    assert reply.status_code == 200, content
     assert reply.headers["content-type"].startswith("text/event-stream")
-    return reply.content
+    return content
 
 
 @pytest.fixture(params=KINDS)
@@ -75,19 +86,27 @@ def test_every_door_tells_a_stream_by_its_rules(kind: str, said: Said) -> None:
 def test_a_stream_that_breaks_ends_as_its_protocol_ends_one(kind: str, how: str) -> None:
     speaker = SPEAKERS[WIRES[kind]]
     pieces = speaker.events(Said("A long answer that is not to be whole."))[:4]
-    if how == "error":
-        pieces.append(speaker.broken(500, "it broke") or b"")
+    fault = [speaker.broken(500, "it broke") or b""] if how == "error" else []
+    begun = threading.Event()
+
+    def told() -> Iterator[bytes]:
+        yield from pieces
+        begun.wait(LIFETIME)  # what is known to have failed before its first text is refused instead
+        begun.clear()
+        yield from fault
 
     def respond(_: Any) -> Respond:
-        return speaker.streamed(list(pieces), cut=how == "cut")
+        return replace(speaker.streamed([], cut=how == "cut"), chunks=told())
 
     with Upstream(respond) as upstream, Served(serving(upstream, kind)) as served:
-        events = anthropic_validator.read(streamed(served, "/messages", messages=HELLO, max_tokens=9))
+        events = anthropic_validator.read(
+            streamed(served, "/messages", begun=begun, messages=HELLO, max_tokens=9)
+        )
         anthropic_validator.validate(events)
         assert events[-1]["type"] == "error"
-        told = responses_validator.events_of(streamed(served, "/responses", input="Hello"))
-        assert responses_validator.validate(told)["status"] == "failed"
-        chunks = chat_validator.chunks_of(streamed(served, "/chat/completions", messages=HELLO))
+        answer = responses_validator.events_of(streamed(served, "/responses", begun=begun, input="Hello"))
+        assert responses_validator.validate(answer)["status"] == "failed"
+        chunks = chat_validator.chunks_of(streamed(served, "/chat/completions", begun=begun, messages=HELLO))
         assert chunks[-1]["error"]["message"]
         assert "[DONE]" not in chunks
 
