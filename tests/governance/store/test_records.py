@@ -79,6 +79,8 @@ def test_a_record_with_its_budgets_and_limits_is_told_as_it_was_said(records: Re
         assert made[word] == value, word
     assert made["organization_id"] == "acme"  # by its team
     found = records.find(admin("key/info"), KEY, made["token_id"])
+    standing = {one["max_budget"]: one["spent"] for one in found.pop("standing")}
+    assert standing == dict.fromkeys((0.1, 0.05, 1.5, 3), 0.0)
     assert found == made
     assert "a-hash" not in str(found)
     with records.store.reading() as connection:
@@ -189,7 +191,7 @@ def test_who_is_removed_takes_their_keys_along(records: Records) -> None:
     records.remove(admin("user/delete"), USER, ["ann", "ann"])
     with refused(404, "not_found"):
         records.find(admin("key/info"), KEY, mine["token_id"])
-    assert records.find(admin("key/info"), KEY, other["token_id"]) == other
+    assert records.find(admin("key/info"), KEY, other["token_id"]) == {**other, "standing": []}
     assert records.members(admin("team/info"), TEAM, "red") == []
     records.remove(admin("team/delete"), TEAM, ["red"])
     records.remove(admin("organization/delete"), ORGANIZATION, ["acme"])
