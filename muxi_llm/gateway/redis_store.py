@@ -6,10 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from muxi_llm.gateway.sharing import Key
+from muxi_llm.harness.redis_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,13 +22,7 @@ class RedisStore:
     pace = 0.02
 
     def __init__(self, url: str) -> None:
-        self._client: Any = redis.Redis.from_url(
-            url,
-            socket_timeout=BUDGET,
-            socket_connect_timeout=BUDGET,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-        )
+        self._client: Any = client_of(url, BUDGET)
 
     def exchange(self, added: Counts, kept: Kept, cooled: Cooled) -> tuple[Counts, Cooled]:
         """In one transaction. Each deployment's parts of a kind are a hash, forgotten after its last part."""

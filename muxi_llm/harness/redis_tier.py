@@ -31,10 +31,9 @@ try:
     import redis
 except ImportError as error:  # pragma: no cover - tests have every extra
     raise ImportError("a Redis cache needs the redis package: pip install 'muxi-llm[redis]'") from error
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from muxi_llm.harness.forks import outlives
+from muxi_llm.harness.redis_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,14 +94,7 @@ class RedisTier:
     def __init__(
         self, url: str, *, budget: float = BUDGET, rest: float = REST, backlog: int = BACKLOG
     ) -> None:
-        self._client: Any = redis.Redis.from_url(
-            url,
-            socket_timeout=budget,
-            socket_connect_timeout=budget,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-        )
-        # A URL may say otherwise: `?socket_timeout=1`.
+        self._client: Any = client_of(url, budget)
         self._budget: float = self._client.connection_pool.connection_kwargs["socket_timeout"]
         self._room = backlog
         self._state: State = "up"

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from muxi_llm.governance.counters.shared import LEASE, Reply
 from muxi_llm.governance.limits import MINUTE, SOON, Reading, Verdict, key_of
+from muxi_llm.harness.redis_client import client_of
 from muxi_llm.routing.windows import PARTS
 
 if TYPE_CHECKING:
@@ -34,13 +33,7 @@ class RedisStore:
         self._span = minute / PARTS
         self._ahead: float | None = None
         """Seconds by which its clock is ahead of ours, at least; `None`: not known."""
-        self._client: Any = redis.Redis.from_url(
-            url,
-            socket_timeout=BUDGET,
-            socket_connect_timeout=BUDGET,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-        )
+        self._client: Any = client_of(url, BUDGET)
         self._budget: float = self._client.get_connection_kwargs()["socket_timeout"]
         self._script = self._client.register_script(SCRIPT)
 
