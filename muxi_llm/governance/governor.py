@@ -62,6 +62,7 @@ class Held(Grant):
         self.facts = facts
         self.created_at = now
         self.headers = {}
+        self.estimate = estimate_of(asked.path, asked.body, asked.size, governor.rules.output)
         self.demand: Demand = NO_DEMAND
         self.limited = limits.GRANTED
         self.prices: Frozen | None = None
@@ -158,9 +159,8 @@ class Governor:
             holder.check_call(asked.path, asked.model)
         now = time.time()
         held = Held(self, asked, _facts(principal, asked, self.owner), now)
-        estimate = estimate_of(asked.path, asked.body, asked.size, self.rules.output)
         own = limits.limits_for(self.claims.limits(holder), asked.model)
-        held.demand = limits.Demand(own, estimate.tokens)
+        held.demand = limits.Demand(own, held.estimate.tokens)
         limits.check_size(held.demand)
         held.limited = await self._counters.take(held.demand)
         if not held.limited.is_granted:
@@ -230,7 +230,7 @@ class Governor:
     def _ask(
         self, held: Held, holder: Holder | None, model: str, chosen: Sequence[Candidate], soft: set[str]
     ) -> Ask:
-        asked, rules = held.asked, self.rules
+        asked, estimate = held.asked, held.estimate
         places = [(_deployment(one), str(one.ref)) for one in chosen]
         providers = tuple(dict.fromkeys(one.ref.provider for one in chosen))
         claims = tuple(
@@ -238,7 +238,6 @@ class Governor:
             for one in self.claims.of(holder, model, providers, asked.session)
         )
         held.prices = prices = self.tariff.frozen(places)
-        estimate = estimate_of(asked.path, asked.body, asked.size, rules.output)
         guesses = [prices.guess(place, estimate.ways) for _, place in places] if estimate.ways else []
         if None in guesses and any(claim.budget.hard for claim in claims):
             raise overspent.unpriced(model)
@@ -248,7 +247,7 @@ class Governor:
             facts["provider"] = providers[0]
         amount = max((one for one in guesses if one is not None), default=0)
         floor = min(max(floors, default=0), amount)
-        expires = held.created_at + rules.lease
+        expires = held.created_at + self.rules.lease
         return Ask(held.id, claims, amount, floor, providers, facts, held.created_at, expires)
 
     async def hold(self, step: Ask | More, held: Held) -> None:
