@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from muxi_llm.dashboard.asking import RefusedError, answered
 from muxi_llm.dashboard.words import language_of, said
+from muxi_llm.types.login import OVER_TLS, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 THEME = "muxi-theme"
 THEMES = {"": "As the system", "light": "Light", "dark": "Dark"}
-SESSIONS = ("__Host-muxi-session", "muxi-session")
+SESSIONS = (OVER_TLS + SESSION, SESSION)
 HEADERS = {
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
     "; form-action 'self'",

@@ -39,3 +39,9 @@ class LoginSettings:
     oidc: OidcSettings | None = None
     ttl: float = 12 * 3600
     state_ttl: float = 600
+
+
+SESSION = "muxi-session"
+"""The cookie that a session is known by."""
+OVER_TLS = "__Host-"
+"""What its name begins with there: https://www.rfc-editor.org/rfc/rfc6265bis#name-the-__host-prefix."""

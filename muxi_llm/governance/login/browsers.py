@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from muxi_llm.governance.refusals import refused
+from muxi_llm.types.login import OVER_TLS, SESSION
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from muxi_llm.governance.login.logins import Logins
     from muxi_llm.governance.roles import Actor
 
-SESSION, LOGIN = "muxi-session", "muxi-login"
+LOGIN = "muxi-login"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 """Methods that change nothing."""
 
@@ -44,7 +45,7 @@ def held(request: Request, name: str) -> str:
 
 def give(request: Request, response: Response, name: str, value: str, seconds: float) -> None:
     """Have it keep that for so long. No script can read it, no other site's form sends it along, and over TLS
-    no other host can have put it there: https://www.rfc-editor.org/rfc/rfc6265bis#name-the-__host-prefix.
+    no other host can have put it there (`OVER_TLS`).
     """
     response.set_cookie(
         _named(request, name),
@@ -84,4 +85,4 @@ def _is_secure(request: Request) -> bool:
 
 
 def _named(request: Request, name: str) -> str:
-    return f"__Host-{name}" if _is_secure(request) else name
+    return f"{OVER_TLS}{name}" if _is_secure(request) else name

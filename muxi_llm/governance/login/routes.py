@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from muxi_llm.governance.login import browsers
 from muxi_llm.governance.roles import Actor
 from muxi_llm.governance.store.audit import Asked
+from muxi_llm.types.login import SESSION
 
 if TYPE_CHECKING:
     from muxi_llm.governance.login.logins import In, Logins
@@ -69,14 +70,14 @@ def router(logins: Logins, bootstrap: Bootstrap) -> APIRouter:
         """Log out."""
         browsers.check_own(request)
         response = JSONResponse({"status": "ok"})
-        logins.out(browsers.held(request, browsers.SESSION))
-        browsers.take(request, response, browsers.SESSION)
+        logins.out(browsers.held(request, SESSION))
+        browsers.take(request, response, SESSION)
         return response
 
     def _enter(request: Request, response: Response, entered: In) -> None:
         """Another session than any that the browser came with, which is over."""
-        logins.out(browsers.held(request, browsers.SESSION))
-        browsers.give(request, response, browsers.SESSION, entered.name, logins.ttl)
+        logins.out(browsers.held(request, SESSION))
+        browsers.give(request, response, SESSION, entered.name, logins.ttl)
 
     return routes
 
