@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from muxi_llm.dashboard.pages import PAGES
-from tests.support.browsing import Shown
+from tests.support.browsing import Shown, faults_of
 from tests.support.length import long
 
 Visited = Callable[..., Page]
@@ -33,15 +32,7 @@ DESK = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}
 @pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk in the light", "phone in the dark"])
 def test_every_page_can_be_used_by_everybody(screen: dict[str, object], visited: Visited) -> None:
     page = visited("admin", **screen)
-    faults, axe = {}, Axe()
-    for path in PATHS if screen is DESK else PATHS[:: long(1, 4)]:
-        page.goto(f"/ui{path}")
-        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        told = [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found]
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if told or wide > 0:
-            faults[path] = (told, wide)
-    assert faults == {}
+    assert faults_of(page, PATHS if screen is DESK else PATHS[:: long(1, 4)]) == {}
 
 
 def test_somebody_logs_in_and_out_without_scripts(visited: Visited, shown: Shown) -> None:

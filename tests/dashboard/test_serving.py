@@ -31,12 +31,8 @@ database: {{url: "{database}"}}
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        server.start()
+    with PostgresServer() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

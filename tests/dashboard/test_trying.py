@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from muxi_llm.commands.governed.composed import Governed
@@ -20,7 +19,7 @@ from muxi_llm.dashboard.app import Dashboard
 from muxi_llm.dashboard.relaying import Models
 from muxi_llm.gateway.settings import files
 from tests.support.bodies import chat, chat_stream, chunk, sse
-from tests.support.browsing import beside
+from tests.support.browsing import beside, faults_of
 from tests.support.gateway import Served
 from tests.support.presets import publish, source
 from tests.support.upstream import Received, Respond, Upstream
@@ -121,15 +120,7 @@ PATHS = (
 @pytest.mark.parametrize("screen", [{}, PHONE], ids=["desk", "phone in the dark"])
 def test_every_page_can_be_used_by_everybody(screen: dict[str, Any], visited: Visited) -> None:
     page = visited(**screen)
-    faults, axe = {}, Axe()
-    for path in PATHS:
-        page.goto(f"/ui{path}")
-        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        told = [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found]
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if told or wide > 0:
-            faults[path] = (told, wide)
-    assert faults == {}
+    assert faults_of(page, PATHS) == {}
 
 
 def test_a_model_answers_as_it_speaks(visited: Visited, upstream: Upstream) -> None:

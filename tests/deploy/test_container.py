@@ -102,10 +102,8 @@ def test_what_the_container_runs_serves_read_only_as_anybody(readable: Path) -> 
     """With the compose file's configuration, and a Redis by its command."""
     binary, *options = COMPOSE["services"]["redis"]["command"]
     assert binary == "redis-server"
-    redis = RedisServer(*options)
     config = Path(shutil.copy(DEPLOY / "config.yaml", readable))
-    try:
-        redis.start()
+    with RedisServer(*options) as redis:
         asked = COMPOSE["services"]["redis"]["healthcheck"]["test"][1:]
         assert (
             subprocess.run(
@@ -134,8 +132,6 @@ def test_what_the_container_runs_serves_read_only_as_anybody(readable: Path) -> 
             served.tell(signal.SIGTERM)
             served.tell(signal.SIGINT)  # impatient: the pause is over
             assert served.ended() == 0, "".join(served.said)
-    finally:
-        redis.close()
 
 
 def looks_after_itself(served: Serving) -> None:
@@ -166,13 +162,9 @@ def test_the_profile_with_postgres_keeps_account_there(
     config = Path(shutil.copy(DEPLOY / "config.yaml", readable))
     given = {"OPENAI_API_KEY": "sk-1", "APP_TOKEN": "s3cret", "REDIS_ADDR": "127.0.0.1:1"}
     monkeypatch.setenv("SPOOL", str(readable / "spool"))
-    server = PostgresServer()
-    try:
-        server.start()
+    with PostgresServer() as server:
         monkeypatch.setenv("DATABASE_URL", server.database())
         subprocess.run([sys.executable, "-m", "muxi_llm", *words, *migrate["command"]], check=True)
         with Serving(config, command=command(json.loads(said("CMD")), config), **given) as served:
             assert httpx2.get(f"{served.url}/key/list").status_code == 401
             assert "x-llmux-bootstrap-token: " in "".join(served.said)
-    finally:
-        server.close()

@@ -51,12 +51,8 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    one = RedisServer()
-    try:
-        one.start()
+    with RedisServer() as one:
         yield one
-    finally:
-        one.close()
 
 
 def test_windows_outlive_the_gateway(tmp_path: Path, upstream: Upstream) -> None:

@@ -16,12 +16,8 @@ from tests.support.postgres import PostgresServer
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Everybody's: who stops it starts one of their own."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with PostgresServer() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="session")

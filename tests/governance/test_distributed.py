@@ -79,12 +79,8 @@ class House:
 
 @pytest.fixture
 def redis_server() -> Iterator[RedisServer]:
-    one = RedisServer()
-    try:
-        one.start()
+    with RedisServer() as one:
         yield one
-    finally:
-        one.close()
 
 
 @pytest.fixture
@@ -200,9 +196,7 @@ def test_without_redis_everybody_goes_on_and_all_is_told_afterwards(house: House
 def test_without_postgresql_known_keys_and_limits_go_on(
     template: str, tmp_path: Path, redis_server: RedisServer, kept: ExitStack
 ) -> None:
-    server = PostgresServer()
-    kept.callback(server.close)
-    server.start()
+    server = kept.enter_context(PostgresServer())
     url = server.database()
     store = Store(url)
     migrate(store)

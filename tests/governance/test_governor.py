@@ -293,12 +293,8 @@ def test_a_stream_whose_client_left_costs_what_was_sent(store: Store, tmp_path: 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """One that may be stopped."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with PostgresServer() as server:
         yield server
-    finally:
-        server.close()
 
 
 def test_a_store_that_goes_turns_no_key_away(own_postgres: PostgresServer, tmp_path: Path) -> None:

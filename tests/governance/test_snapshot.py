@@ -142,10 +142,7 @@ def test_when_a_key_was_last_used_is_written_now_and_then(store: Store) -> None:
 
 
 def test_keys_are_good_while_the_store_is_away_and_caught_up_with_when_it_is_back() -> None:
-    server = PostgresServer()
-    with ExitStack() as ending:
-        ending.callback(server.close)
-        server.start()
+    with PostgresServer() as server, ExitStack() as ending:
         store = Store(server.database(), patience=1)
         ending.callback(store.close)
         migrate(store)

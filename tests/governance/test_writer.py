@@ -162,12 +162,8 @@ def test_a_step_that_cannot_be_written_holds_up_nobody(
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """One that may be stopped."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with PostgresServer() as server:
         yield server
-    finally:
-        server.close()
 
 
 async def admitted(writer: Writer, name: str) -> int:

@@ -28,12 +28,8 @@ BROKEN = Answer(status=500, json={})
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
-    server = RedisServer()
-    try:
-        server.start()
+    with RedisServer() as server:
         yield server
-    finally:
-        server.close()
 
 
 def configured(server: RedisServer) -> None:

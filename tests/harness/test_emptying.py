@@ -21,14 +21,10 @@ from tests.support.redis_server import RedisServer
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
-    server = RedisServer()
-    try:
-        server.start()
+    with RedisServer() as server:
         patient = f"{server.url}?socket_timeout={PATIENCE}&socket_connect_timeout={PATIENCE}"
         monkeypatch.setenv("REDIS_URL", patient)
         yield server
-    finally:
-        server.close()
 
 
 def asked(**given: Any) -> str | None:

@@ -30,12 +30,8 @@ IO: Any = BlockingIO(None)  # type: ignore[arg-type]  # nothing is sent here
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    server = RedisServer()
-    try:
-        server.start()
+    with RedisServer() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

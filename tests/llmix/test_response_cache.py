@@ -28,10 +28,8 @@ MEMORY = {"strategy": "memory"}
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
     """A real one."""
-    server = RedisServer()
-    server.start()
-    yield server
-    server.close()
+    with RedisServer() as server:
+        yield server
 
 
 def find(face: str, cache: TwoTierCache, key: str) -> CacheResult | None:

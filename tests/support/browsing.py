@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+from axe_playwright_python.sync_playwright import Axe
 
 from muxi_llm.dashboard.app import Dashboard
 from tests.support.managed import Managed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from playwright.sync_api import Page
+
     from muxi_llm.governance.api.app import Management
     from muxi_llm.governance.store.engine import Store
 
@@ -44,3 +49,16 @@ class Shown(Managed):
         """A page, or what a form of it is answered (`data`)."""
         with httpx2.Client(base_url=self.url, cookies=self.session(by) if by else {}, timeout=60) as client:
             return client.request("POST" if "data" in given else "GET", f"/ui{path}", **given)
+
+
+def faults_of(page: Page, paths: Iterable[str]) -> dict[str, Any]:
+    """What axe, or somebody who has to scroll sideways, has against those pages."""
+    faults, axe = {}, Axe()
+    for path in paths:
+        page.goto(f"/ui{path}")
+        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        told = [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found]
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if told or wide > 0:
+            faults[path] = (told, wide)
+    return faults

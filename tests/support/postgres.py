@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import pytest
@@ -37,6 +37,17 @@ class PostgresServer:
             os.chown(self._folder, user.pw_uid, user.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def start(self) -> None:
         """Until it answers. What was in it before a stop is in it again."""

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from typing import Self
 
 import pytest
 import redis
@@ -31,6 +32,17 @@ class RedisServer:
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = tempfile.mkdtemp(prefix="redis-")
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def start(self) -> None:
         binary = shutil.which("redis-server")

@@ -45,12 +45,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RedisServer]:
-    one = RedisServer()
-    try:
-        one.start()
+    with RedisServer() as one:
         yield one
-    finally:
-        one.close()
 
 
 @contextmanager

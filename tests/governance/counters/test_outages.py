@@ -37,12 +37,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    one = RedisServer()
-    try:
-        one.start()
+    with RedisServer() as one:
         yield one
-    finally:
-        one.close()
 
 
 Begin = "Callable[[Callable[[], Store]], SharedCounters]"
