@@ -88,7 +88,7 @@ $(VENV)/.base:
 
 $(VENV)/.demo: $(VENV)/.base pyproject.toml
 	@echo "installing muxi-llm ..."
-	@$(BIN)/python -m pip install --quiet --editable '.[fast,gateway]'
+	@$(BIN)/python -m pip install --quiet --editable '.[fast,gateway,presets]'
 	@$(BIN)/python -m pip install --quiet --editable '.[demo]' || echo "NOTE: no wheel of llama.cpp for this machine; the demo will skip the real model."
 	@touch $@
 
