@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 from starlette.responses import JSONResponse, StreamingResponse
 
-from muxi_llm.dashboard.asking import answered
+from muxi_llm.dashboard.asking import answered, certificates
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -45,6 +45,7 @@ class Models:
             base_url=self._url or LOCAL,
             headers={"authorization": f"Bearer {key}"},
             timeout=PATIENCE,
+            verify=certificates(),
         ) as client:
             return await answered(client, "POST", path, body=body)
 
@@ -90,7 +91,7 @@ def _beyond(url: str, headers: dict[str, str], body: bytes) -> ASGIApp:
     """Asks a gateway somewhere."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
+        async with httpx2.AsyncClient(timeout=PATIENCE, verify=certificates()) as client:
             try:
                 request = client.build_request("POST", url, headers=headers, content=body)
                 reply = await client.send(request, stream=True)
