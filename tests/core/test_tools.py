@@ -320,6 +320,16 @@ def test_a_piece_of_a_call_that_says_nothing_of_its_function(driver):
     assert collect(read(driver, value)).choices[0].message.tool_calls[0].custom.input == "x"
 
 
+def test_a_call_of_a_streams_that_is_of_no_function(driver):
+    """A provider's own kind of call is told as it came."""
+    own = {"index": 0, "id": "c", "type": "custom", "custom": {"name": "theirs", "input": "x"}}
+    answer = Answer(chunks=sse(chunk({"tool_calls": [own]}), chunk({}, finish="tool_calls")))
+    on = [candidate(**COLUMNS, streaming_support=True)]
+    value, _ = run(driver, request_of(tools=[PATCH], stream=True), answer, on=on)
+    (call,) = read(driver, value)[0].choices[0].delta.tool_calls
+    assert (call.id, call.function, call.custom) == ("c", None, own["custom"])
+
+
 def test_a_name_that_is_none_is_left_to_the_provider():
     """It says what is wrong with it."""
     nameless = {"parameters": OBJECT}

@@ -98,7 +98,7 @@ def test_a_session_is_held_for_and_booked_at_what_it_was(world: World) -> None:
             with connect(url, additional_headers={"authorization": f"Bearer {SECRET}"}) as session:
                 session.send('{"type": "response.create"}')
                 until(lambda: world.spent("b")[1] > 0)
-                while "response.done" not in str(session.recv(timeout=10)):
+                while '"response.done", "response"' not in str(session.recv(timeout=10)):
                     pass
             settled(world, 1)
     (row,) = world.rows(schema.ledger)

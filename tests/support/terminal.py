@@ -13,6 +13,8 @@ from typing import Any
 
 from tests.support.patience import LIFETIME, until
 
+WIDE = 300
+"""Columns: what holds a path of a test's is not broken into lines."""
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-_=>])")
 
 
@@ -25,7 +27,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         os.set_blocking(self._ours, True)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
-        quiet = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "COLUMNS": "100", "LINES": "40"}
+        quiet = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "COLUMNS": str(WIDE), "LINES": "40"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "muxi_llm", *arguments],
             stdin=theirs,
@@ -95,6 +97,7 @@ def _controlled() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    termios.tcsetwinsize(0, (40, WIDE))
 
 
 def piped(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

@@ -48,6 +48,19 @@ def test_thinking_among_the_parts() -> None:
     assert (message.content, message.reasoning_content) == ("Hi", "hm")
 
 
+def test_what_is_beside_a_text_and_is_not_of_its_type() -> None:
+    """Is not told: who reads it would trip over it."""
+    beside = {"annotations": 5, "audio": [1], "function_call": "f", "refusal": 7}
+    for kind, body in (
+        (ChatCompletion, chat("Hi", **beside)),
+        (ChatCompletionChunk, chunk({"content": "Hi", **beside})),
+    ):
+        choice = build_value(kind, {**body, "usage": 5}).choices[0]  # `usage` has it mended
+        said = choice.message if kind is ChatCompletion else choice.delta
+        assert (said.content, said.refusal) == ("Hi", "7")
+        assert not {"annotations", "audio", "function_call"} & said.model_dump(exclude_unset=True).keys()
+
+
 REASONS = {"eos": "stop", "time_limit": "length", "bored": "bored", "": "stop", None: "stop", 5: "5"}
 
 
