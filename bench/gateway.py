@@ -49,13 +49,16 @@ http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folde
 """
 
 
-def cpu(pid: int) -> float:
-    """Seconds of CPU a process and its children have used, not in ticks: those are too long for nginx."""
-    out = 0
+def cpu(pid: int) -> tuple[float, float]:
+    """Seconds of CPU that a process's main thread has used, and all others of it and its children; not in
+    ticks: those are too long for nginx.
+    """
+    used = {}
     for one in [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]:
         for thread in Path(f"/proc/{one}/task").iterdir():
-            out += int((thread / "schedstat").read_text().split()[0])
-    return out / 1e9
+            used[thread.name] = int((thread / "schedstat").read_text().split()[0]) / 1e9
+    main = used.pop(str(pid))
+    return main, sum(used.values())
 
 
 @contextmanager
@@ -96,11 +99,22 @@ def nginx(origin: str) -> Iterator[tuple[str, int]]:
 
 def cost(origin: str, pid: int, model: str, requests: int, connections: int, *, stream: bool) -> float:
     """Microseconds of CPU a request, or an event of a stream, takes in process *pid*."""
+    return sum(costs(origin, pid, model, requests, connections, stream=stream))
+
+
+def costs(
+    origin: str, pid: int, model: str, requests: int, connections: int, *, stream: bool
+) -> tuple[float, float]:
+    """The same of its main thread, where the event loop is, and of all others."""
     body = json.dumps({**ASKED, "model": model, **({"stream": True} if stream else {})})
     _loaded(origin, body, max(requests // 5, 2 * connections), connections)
     before = cpu(pid)
     events = _loaded(origin, body, requests, connections)
-    return (cpu(pid) - before) / (events if stream else requests) * 1e6
+    loop, others = (
+        (now - then) / (events if stream else requests) * 1e6
+        for now, then in zip(cpu(pid), before, strict=True)
+    )
+    return loop, others
 
 
 def _loaded(origin: str, body: str, requests: int, connections: int) -> int:
