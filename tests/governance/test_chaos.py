@@ -165,7 +165,11 @@ def test_the_ledger_is_what_the_provider_counted(store: Store, tmp_path: Path, s
     with Upstream(provider) as upstream, ExitStack() as running:
         file = configured(tmp_path, upstream, store.url.render_as_string(hide_password=False))
         ports = [free_port() for _ in range(4)]
-        gateways = [running.enter_context(Serving(file, "--port", str(port))) for port in ports]
+        gateways = [Serving(file, "--port", str(port)) for port in ports]
+        for one in gateways:
+            running.push(one)
+        for one in gateways:  # which start together
+            one.__enter__()
         urls = [one.url for one in gateways]
         clients = [Client(n, seed, chance.choice(list(KEYS)), urls) for n in range(32)]
         for one in clients:

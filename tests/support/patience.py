@@ -16,9 +16,9 @@ LIFETIME = 270.0
 PAUSE = 0.01
 
 
-def until(condition: Callable[[], Any]) -> Any:
+def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """What *condition* returns as soon as it is true; fails if it never is."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < ends, "it never happened"
         time.sleep(PAUSE)

@@ -60,7 +60,7 @@ class Serving:
         return self._process.pid
 
     def __enter__(self) -> Serving:
-        until(lambda: self._process.poll() is not None or (self.url and self._answers()))
+        until(lambda: self._process.poll() is not None or (self.url and self._answers()), LIFETIME)
         assert self._process.poll() is None, "".join(self.said)
         return self
 

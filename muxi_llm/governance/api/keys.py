@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from muxi_llm.governance import bodies
 from muxi_llm.governance.api.asking import By
@@ -23,6 +23,8 @@ from muxi_llm.governance.store import schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sqlalchemy import Connection
 
     from muxi_llm.governance.bounds import OwnKeys
     from muxi_llm.governance.store.audit import Asked
@@ -87,10 +89,10 @@ class Keys:
         if not may_charge(actor, reach, subject):
             raise refused(403, "you may not make keys that they pay for", "forbidden")
         _check_holds(by, said.get("user_id", ""), said.get("key_type", DEFAULT))
-        if not _manages(reach, subject):
-            mine = self._records.page(by, KEY, {"user_id": actor.user}, 1).total
-            said = self._own.bounded(said, mine)
-        return self._made(by, said)
+        with self._records.changing() as (connection, now):  # counted where nobody makes another meanwhile
+            if not _manages(reach, subject):
+                said = self._own.bounded(said, _count(connection, actor.user))
+            return self._made(connection, now, by, said)
 
     def update(self, by: By, body: Change) -> dict[str, Any]:
         """Change what is said, and nothing else. Who owns a key may change what it is called."""
@@ -147,15 +149,15 @@ class Keys:
 
     # ------------------------------------------------------------------------------------- parts
 
-    def _made(self, by: Asked, said: Mapping[str, Any]) -> dict[str, Any]:
+    def _made(self, connection: Connection, now: float, by: Asked, said: Mapping[str, Any]) -> dict[str, Any]:
         minted = mint(os.urandom(ENTROPY))
+        hashed = {"hash": minted.hash, "prefix": minted.prefix}
         said = {"key_type": DEFAULT, **_timed(said)}
-        view = self._records.create(by, KEY, said, hash=minted.hash, prefix=minted.prefix)
+        view = self._records.put(connection, now, by, KEY, said, **hashed)
         return {**view, "key": minted.secret}
 
     def _first(self, by: Asked, said: dict[str, Any]) -> dict[str, Any]:
         """The key that the bootstrap token makes: an administrator's."""
-        minted, said = mint(os.urandom(ENTROPY)), {"key_type": DEFAULT, **_timed(said)}
         user = said.setdefault("user_id", FIRST_ADMIN)
         with self._records.changing() as (connection, now):
             if not self._bootstrap.take(connection, by.name):
@@ -163,9 +165,7 @@ class Keys:
             if connection.scalar(select(schema.users.c.id).where(schema.users.c.id == user)) is None:
                 made = {"user_id": user, "user_role": ADMIN}
                 self._records.put(connection, now, replace(by, operation="user/new"), USER, made)
-            hashed = {"hash": minted.hash, "prefix": minted.prefix}
-            view = self._records.put(connection, now, by, KEY, said, **hashed)
-        return {**view, "key": minted.secret}
+            return self._made(connection, now, by, said)
 
     def _id(self, key: str) -> str:
         """The id of a key that was given, or its id."""
@@ -197,6 +197,11 @@ def _subject(said: Mapping[str, Any]) -> Subject:
 def _manages(reach: Reach, subject: Subject) -> bool:
     """Whether it is theirs by more than that it is their own."""
     return reach._replace(user="", key="").covers(subject)
+
+
+def _count(connection: Connection, user: str) -> int:
+    keys = schema.keys.c
+    return connection.scalar(select(func.count(keys.id)).where(keys.user_id == user)) or 0
 
 
 def _check_holds(by: Asked, user: str, kind: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
 from sqlalchemy import insert
 
@@ -97,6 +100,19 @@ def test_people_have_their_own_keys_within_bounds(managed: Managed) -> None:
     assert {one["user_id"] for one in listed["data"]} == {"ann"}
     refused(managed.ask("GET", "/user/info", ann, params={"user_id": "tina"}), 404, "not_found")
     assert managed.told("/user/info", ann)["user"]["user_id"] == "ann"
+
+
+def test_of_keys_made_at_once_none_is_too_many(managed: Managed) -> None:
+    managed.peopled()
+
+    def made(_: int) -> int:
+        headers = {"x-api-key": managed.keys["ann"]}
+        return httpx2.post(f"{managed.url}/key/generate", json={}, headers=headers, timeout=60).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        told = Counter(pool.map(made, range(12)))
+    assert managed.told("/key/list", managed.keys["ann"])["total"] == 3
+    assert told == {200: 2, 403: 10}  # one she had
 
 
 def test_nobody_makes_themselves_more_than_they_are(managed: Managed) -> None:
