@@ -22,6 +22,7 @@ DATA_TABLES = {
     "moved.py",
     "openapi_tables.py",
     "r0001_tables.py",
+    "r0002_latencies.py",
     "schemas.py",
     "texts.py",
 }

@@ -29,7 +29,9 @@ def rows_of(held: Held, told: Told) -> list[Row]:
     for attempt in attempts:
         usage = getattr(attempt.error, "usage", None)
         if usage is not None and held.prices is not None:
-            _add(rows, held, told, attempt.model, held.prices.cost(attempt.model, usage), "usage")
+            status = attempt.status or 0
+            more = {"ms": _ms(attempt.seconds), "first_ms": 0, "status": status if status >= 400 else BROKEN}
+            _add(rows, held, told, attempt.model, held.prices.cost(attempt.model, usage), "usage", **more)
     if report is not None and not held.asked.path.startswith(KEPT):
         _answer(rows, held, told, report)
     elif told.gone and held.prices is not None and (asked := told.tries):
@@ -48,7 +50,7 @@ def late_rows(told: Told, late: Late, tariff: Tariff) -> list[Row]:
     if not cost.is_known:
         cost = prices.cost(late.place, late.usage)
     row = _row(f"{name_of(late)}:0", told, late.place, cost, "usage")
-    return [row._replace(more={**row.more, "model": late.model})]
+    return [row._replace(more={**row.more, "model": late.model, "ms": 0})]  # nobody has waited for it
 
 
 def name_of(late: Late) -> str:
@@ -71,8 +73,9 @@ def _answer(rows: list[Row], held: Held, told: Told, report: Report) -> None:
         _add(rows, held, told, report.model, held.prices.cost(report.model, {}), "usage")
 
 
-def _add(rows: list[Row], held: Held, told: Told, model: str, cost: Cost, kind: str) -> None:
-    rows.append(_row(f"{held.id}:{len(rows)}", told, model, cost, kind))
+def _add(rows: list[Row], held: Held, told: Told, model: str, cost: Cost, kind: str, **more: Any) -> None:
+    row = _row(f"{held.id}:{len(rows)}", told, model, cost, kind)
+    rows.append(row._replace(more={**row.more, **more}))
 
 
 def _row(name: str, told: Told, model: str, cost: Cost, kind: str) -> Row:
@@ -87,10 +90,17 @@ def _row(name: str, told: Told, model: str, cost: Cost, kind: str) -> Row:
         "prices": cost.prices,
         "status": told.result,
         "streamed": told.streamed,
-        "ms": round((told.ended - told.began) * 1000),
+        "ms": _ms(told.ended - told.began),
+        "first_ms": _ms(told.report.latency) if told.streamed and told.report is not None else 0,
     }
     return Row(name, kind, cost.micro, model.partition("/")[0], more)
 
 
+def _ms(seconds: float) -> int:
+    return max(round(seconds * 1000), 1)
+
+
+BROKEN = 502
+"""The status of an attempt that failed although its server did not say so."""
 KEPT = "/files", "/batches"
 """To look at these costs nothing; what a batch has used is told every time."""

@@ -167,6 +167,9 @@ def test_what_is_asked_is_booked_for_whoever_asked(world: World) -> None:
         }
         assert {row["prices"].partition(" ")[0] for row in rows} == {"configuration"}
         assert {row["answered"] for row in rows} <= {"one/dear", "other/dear"}
+        first = {row["streamed"]: row["first_ms"] for row in rows}
+        assert (first[False], first[True] > 0) == (0, True)
+        assert all(row["first_ms"] <= row["ms"] > 0 for row in rows)
         assert [world.spent(name) for name in ("b", "seat", "soft")] == [(3 * COST, 0)] * 3
         until(lambda: world.rows(schema.rollups))
     assert {row["state"] for row in world.rows(schema.reservations)} == {"settled"}
@@ -262,6 +265,19 @@ def test_what_failed_holds_nothing_and_costs_nothing(world: World) -> None:
         )
     assert world.spent("b") == (0, 0)
     assert world.rows(schema.ledger) == []
+
+
+def test_an_attempt_that_was_billed_and_no_answer_is_told_as_a_failure(store: Store, tmp_path: Path) -> None:
+    replies = [{**bodies.chat(), "usage": USAGE, "choices": "none"}, {**bodies.chat(), "usage": USAGE}]
+    world = World(store, tmp_path, lambda _: Respond(json=replies.pop(0)))
+    try:
+        with world.served() as served:
+            assert ask(served, "messages").status_code == 200
+            rows = settled(world, 2)
+        assert [(row["status"], row["cost"]) for row in rows] == [(502, COST), (200, COST)]
+        assert all(row["ms"] > 0 for row in rows)
+    finally:
+        world.close()
 
 
 def test_a_stream_whose_client_left_costs_what_was_sent(store: Store, tmp_path: Path) -> None:

@@ -19,10 +19,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from muxi_llm.governance.store import latencies, schema
 from muxi_llm.governance.store.schema import ledger, rollups, settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Table
 
     from muxi_llm.governance.store.engine import Store
 
@@ -67,7 +70,8 @@ def rebuild(store: Store, chunk: int = CHUNK) -> int:
         end, day = _number(connection, CURSOR), GRAINS["day"]
         since = -(-_number(connection, FORGOTTEN) // day) * day
         first = (connection.execute(select(func.min(ledger.c.seq))).scalar() or 1) - 1
-        connection.execute(delete(rollups).where(rollups.c.start >= since))
+        for table in (rollups, schema.latencies):
+            connection.execute(delete(table).where(table.c.start >= since))
         return sum(
             _sum(connection, start, min(start + chunk, end), since) for start in range(first, end, chunk)
         )
@@ -104,11 +108,39 @@ def _put(connection: Connection, name: str, value: int) -> None:
 def _sum(connection: Connection, start: int, end: int, since: float) -> int:
     bounds = {"start": start, "end": end, "since": since}
     for grain in GRAINS:
-        for scope in SCOPES:
-            connection.execute(_summing(connection, grain, scope), bounds)
-    return int(
-        connection.execute(select(func.count()).select_from(ledger).where(*WITHIN), bounds).scalar_one()
-    )
+        for table, rows in _sums(connection, grain):
+            connection.execute(_adding(connection, table, rows), bounds)
+    return int(connection.execute(COUNT, bounds).scalar_one())
+
+
+def _sums(connection: Connection, grain: str) -> Iterator[tuple[Table, Any]]:
+    """What some rows come to, and where it is added."""
+    size: Any = literal_column(str(GRAINS[grain]))
+    whole = ledger.c.at / size if connection.dialect.name == "sqlite" else func.floor(ledger.c.at / size)
+    start = cast(whole, BigInteger) * size  # SQLite cuts by the cast
+    for scope, column in SCOPES.items():
+        yield rollups, _scoped(grain, scope, start, column)
+    for part in latencies.PARTS:
+        yield schema.latencies, latencies.answered(grain, start, part)
+
+
+def _scoped(grain: str, scope: str, start: Any, column: Any) -> Any:
+    counted = case((ledger.c.kind == "correction", -1), else_=1)
+    failed = case((ledger.c.status >= 400, counted), else_=0)
+    sums = (func.sum(counted), func.sum(failed), *(func.sum(ledger.c[name]) for name in SUMMED[2:]))
+    which: Any = literal("") if column is None else column
+    rows = select(literal(grain), literal(scope), start, which, ledger.c.model, *sums)
+    rows = rows.group_by(start, ledger.c.model)
+    return rows if column is None else rows.where(column != "").group_by(column)
+
+
+def _adding(connection: Connection, table: Table, rows: Any) -> Any:
+    """The statement that adds *rows* to those that are there: the key's columns, then what is summed up."""
+    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
+    key, summed = list(table.primary_key.columns.keys()), SUMMED if table is rollups else latencies.SUMMED
+    adding = kind.insert(table).from_select([*key, *summed], rows.where(*WITHIN))
+    added = {name: table.c[name] + adding.excluded[name] for name in summed}
+    return adding.on_conflict_do_update(index_elements=key, set_=added)
 
 
 WITHIN = (
@@ -117,26 +149,3 @@ WITHIN = (
     ledger.c.at >= bindparam("since"),
 )
 COUNT = select(func.count()).select_from(ledger).where(*WITHIN)
-
-
-def _summing(connection: Connection, grain: str, scope: str) -> Any:
-    """The statement that adds the sums of some rows to those that are there."""
-    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
-    size: Any = literal_column(str(GRAINS[grain]))
-    column = SCOPES[scope]
-    whole = ledger.c.at / size if kind is sqlite else func.floor(ledger.c.at / size)  # SQLite cuts
-    start = cast(whole, BigInteger) * size
-    counted = case((ledger.c.kind == "correction", -1), else_=1)
-    failed = case((ledger.c.status >= 400, counted), else_=0)
-    sums = (func.sum(counted), func.sum(failed), *(func.sum(ledger.c[name]) for name in SUMMED[2:]))
-    which: Any = literal("") if column is None else column
-    rows = select(literal(grain), literal(scope), start, which, ledger.c.model, *sums).where(*WITHIN)
-    rows = rows.group_by(start, ledger.c.model)
-    if column is not None:
-        rows = rows.where(column != "").group_by(column)
-    adding = kind.insert(rollups).from_select([*KEY, *SUMMED], rows)
-    added = {name: rollups.c[name] + adding.excluded[name] for name in SUMMED}
-    return adding.on_conflict_do_update(index_elements=list(KEY), set_=added)
-
-
-KEY = ("grain", "scope", "start", "scope_id", "model")

@@ -38,12 +38,20 @@ def _text(name: str) -> Column[str]:
     return Column(name, String, nullable=False, server_default="")
 
 
+def _texts(*names: str) -> tuple[Column[str], ...]:
+    return tuple(map(_text, names))
+
+
 def _when(name: str) -> Column[float]:
     return Column(name, Double)
 
 
 def _count(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+def _counts(*names: str) -> tuple[Column[int], ...]:
+    return tuple(map(_count, names))
 
 
 def _flag(name: str) -> Column[bool]:
@@ -80,8 +88,8 @@ teams = Table(
 users = Table(
     "users",
     metadata,
-    *(_id(), _text("organization_id"), _text("team_id"), _text("alias"), _text("email"), _text("role")),
-    *(_text("issuer"), _text("subject"), _json("models", "[]"), _flag("blocked"), *_kept()),
+    *(_id(), *_texts("organization_id", "team_id", "alias", "email", "role", "issuer", "subject")),
+    *(_json("models", "[]"), _flag("blocked"), *_kept()),
     Index("users_organization", "organization_id"),
     Index("users_subject", "issuer", "subject"),
     Index("users_email", "email"),
@@ -104,14 +112,8 @@ keys = Table(
     "keys",
     metadata,
     *(_id(), Column("hash", String, nullable=False), _text("old_hash"), _when("old_until")),
-    *(_text("prefix"), _text("name"), _text("alias"), _text("kind"), _text("role")),
-    *(
-        _text("user_id"),
-        _text("team_id"),
-        _text("organization_id"),
-        _json("models", "[]"),
-        _json("scopes", "[]"),
-    ),
+    *_texts("prefix", "name", "alias", "kind", "role", "user_id", "team_id", "organization_id"),
+    *(_json("models", "[]"), _json("scopes", "[]")),
     *(_flag("blocked"), _when("expires_at"), _when("used_at"), _when("rotated_at"), _count("rotates_every")),
     *_kept(),
     Index("keys_hash", "hash", unique=True),
@@ -196,18 +198,12 @@ ledger = Table(
     metadata,
     Column("seq", Serial, primary_key=True, autoincrement=True),
     Column("id", String, nullable=False),
-    *(_text("reservation_id"), _text("request_id"), _text("kind"), Column("at", Double, nullable=False)),
-    *(_text("key_id"), _text("user_id"), _text("team_id"), _text("organization_id"), _text("session")),
-    *(_text("model"), _text("answered"), _text("deployment"), _text("provider"), _text("path")),
-    *(
-        _count("input"),
-        _count("cached"),
-        _count("cache_write"),
-        _count("output"),
-        _count("cost"),
-        _text("prices"),
-    ),
-    *(Column("status", SmallInteger, nullable=False, server_default="0"), _flag("streamed"), _count("ms")),
+    *(*_texts("reservation_id", "request_id", "kind"), Column("at", Double, nullable=False)),
+    *_texts("key_id", "user_id", "team_id", "organization_id", "session"),
+    *_texts("model", "answered", "deployment", "provider", "path"),
+    *(*_counts("input", "cached", "cache_write", "output", "cost"), _text("prices")),
+    Column("status", SmallInteger, nullable=False, server_default="0"),
+    *(_flag("streamed"), *_counts("ms", "first_ms")),
     Index("ledger_id", "id", unique=True),
     Index("ledger_at", "at"),
     Index("ledger_key", "key_id", "at"),
@@ -216,7 +212,8 @@ ledger = Table(
 """Append-only: one row for each attempt that cost or answered; *id* is the attempt's, so that none is
 booked twice. kind: `usage` as the provider counted, `estimated`, `unknown` (lost: the estimate),
 `correction` (of those, signed). model: as it was asked for; answered: `provider/model`. prices: whose, and
-of which version.
+of which version. ms: from the request to the answer's end; first_ms: of a stream, to its first piece; 0 where
+there is no such time.
 """
 
 rollups = Table(
@@ -227,12 +224,26 @@ rollups = Table(
     Column("start", BigInteger, primary_key=True),
     Column("scope_id", String, primary_key=True),
     Column("model", String, primary_key=True),
-    *(_count("requests"), _count("failed"), _count("input"), _count("cached"), _count("cache_write")),
-    *(_count("output"), _count("cost")),
+    *_counts("requests", "failed", "input", "cached", "cache_write", "output", "cost"),
     Index("rollups_of", "scope", "scope_id", "grain", "start"),
 )
 """Sums of the ledger, by its cursor (`settings`): they never go. grain: `hour`, `day`, of UTC. scope:
 `all`, `key`, `user`, `team`, `organization`, `provider`; each by model.
+"""
+
+latencies = Table(
+    "latencies",
+    metadata,
+    Column("grain", String, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("deployment", String, primary_key=True),
+    Column("part", String, primary_key=True),
+    Column("up_to", BigInteger, primary_key=True),
+    *_counts("requests", "ms"),
+)
+"""How many of the ledger's answers took how long, by the same cursor. part: `whole`, `first` (piece of a
+stream). up_to: the step that they are within, milliseconds. ms: of all of them together.
 """
 
 prices = Table(
@@ -254,10 +265,10 @@ audit = Table(
     "audit",
     metadata,
     Column("seq", Serial, primary_key=True, autoincrement=True),
-    *(Column("at", Double, nullable=False), _text("actor_id"), _text("actor_type"), _text("actor_email")),
-    *(_text("actor_ip"), _text("action"), _text("object_type"), _text("object_id"), _text("team_id")),
-    *(_text("organization_id"), Column("before", JSON), Column("after", JSON), _text("request_id")),
-    *(_text("user_agent"), _text("request_uri"), _flag("success"), _text("error"), _json("metadata", "{}")),
+    *(Column("at", Double, nullable=False), *_texts("actor_id", "actor_type", "actor_email", "actor_ip")),
+    *_texts("action", "object_type", "object_id", "team_id", "organization_id"),
+    *(Column("before", JSON), Column("after", JSON), *_texts("request_id", "user_agent", "request_uri")),
+    *(_flag("success"), _text("error"), _json("metadata", "{}")),
     *(Column("previous", String, nullable=False), Column("hash", String, nullable=False)),
     *(Index("audit_at", "at"), Index("audit_object", "object_type", "object_id")),
     Index("audit_previous", "previous", unique=True),

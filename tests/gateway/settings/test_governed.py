@@ -102,10 +102,10 @@ def test_what_makes_no_sense_is_refused_by_its_name(
 def test_the_tables_are_made_by_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     assert main(["migrate", "--database", url]) == 0
-    assert capsys.readouterr().out == "the tables are of revision 0001, and were of none\n"
+    assert capsys.readouterr().out == "the tables are of revision 0002, and were of none\n"
     read(tmp_path, database={"url": url})
     assert main(["migrate", "--config", str(tmp_path / "config.yaml")]) == 0
-    assert capsys.readouterr().out == "the tables are of revision 0001\n"
+    assert capsys.readouterr().out == "the tables are of revision 0002\n"
     assert main(["migrate"]) == 2
     assert main(["migrate", "--database", "mysql://x/y"]) == 2
     assert "no database" in capsys.readouterr().err

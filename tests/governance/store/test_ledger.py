@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from muxi_llm.governance.store.engine import Store
+from muxi_llm.governance.store.latencies import STEPS, Span, below, told
 from muxi_llm.governance.store.ledger import GRAINS, forget, rebuild, roll
-from muxi_llm.governance.store.schema import ledger, rollups
+from muxi_llm.governance.store.schema import latencies, ledger, rollups
 
 NOW = 1_700_000_000.0
 
@@ -31,6 +32,9 @@ def written(store: Store, count: int, seed: int = 1, first: int = 0) -> list[dic
             "input": chance.randint(0, 50),
             "cost": chance.randint(-20, 100),
             "status": chance.choice([200, 499]),
+            "ms": (took := chance.randint(0, 3000)),
+            "first_ms": chance.choice([0, took // 3]),
+            "deployment": chance.choice(["eu", "us"]),
         }
         for n in range(count)
     ]
@@ -54,16 +58,26 @@ def expected(rows: list[dict[str, Any]]) -> dict[Any, Any]:
                         input=row["input"],
                         cost=row["cost"],
                     )
-    return {
-        key: tuple(one[name] for name in ("requests", "failed", "input", "cost")) for key, one in sums.items()
-    }
+    for row in rows:
+        for part, took in (("whole", row["ms"]), ("first", row["first_ms"])):
+            if took and row["status"] == 200 and row["kind"] != "correction":
+                step = next(step for step in STEPS if took <= step)
+                for grain, seconds in GRAINS.items():
+                    start = int(row["at"] // seconds) * seconds
+                    key = (grain, start, row["model"], row["deployment"], part, step)
+                    sums.setdefault(key, Counter()).update(requests=1, ms=took)
+    names = {5: ("requests", "failed", "input", "cost"), 6: ("requests", "ms")}
+    return {key: tuple(one[name] for name in names[len(key)]) for key, one in sums.items()}
 
 
 def summed(store: Store) -> dict[Any, Any]:
     with store.reading() as connection:
-        return {
+        sums = {
             tuple(row[:5]): (row.requests, row.failed, row.input, row.cost)
             for row in connection.execute(select(rollups))
+        }
+        return sums | {
+            tuple(row[:6]): (row.requests, row.ms) for row in connection.execute(select(latencies))
         }
 
 
@@ -102,6 +116,7 @@ def test_sums_made_anew_are_the_same(store: Store) -> None:
     before = summed(store)
     with store.writing() as connection:
         connection.execute(rollups.update().values(cost=7))
+        connection.execute(latencies.update().values(ms=7))
     assert rebuild(store, chunk=90) == 400
     assert summed(store) == before
 
@@ -118,3 +133,36 @@ def test_what_is_forgotten_stays_summed_up(store: Store) -> None:
     assert summed(store) == expected(rows)
     rebuild(store)
     assert summed(store) == expected(rows)
+
+
+def test_what_most_answers_stayed_below_is_so_within_a_step(store: Store) -> None:
+    rows = [row for row in written(store, 500) if row["status"] == 200 and row["kind"] != "correction"]
+    roll(store)
+    with store.reading() as connection:
+        (all_of_them,) = told(connection, Span(NOW - 86400, NOW + 10 * 86400), "day")
+        (east,) = told(connection, Span(NOW - 86400, NOW + 10 * 86400, "m", "eu"), "hour")
+        by = told(connection, Span(NOW - 86400, NOW + 10 * 86400), "hour", "deployment")
+        assert told(connection, Span(0, 1), "day") == [{"whole": None, "first": None}]
+        assert told(connection, Span(0, 1), "day", "start") == []
+    for part, name in (("whole", "ms"), ("first", "first_ms")):
+        took = sorted(row[name] for row in rows if row[name])
+        said = all_of_them[part]
+        assert (said["requests"], said["mean_ms"]) == (len(took), round(sum(took) / len(took), 1))
+        for percent in (50, 95):
+            true = took[len(took) * percent // 100]
+            step = next(step for step in STEPS if true <= step)
+            assert abs(said[f"p{percent}_ms"] - true) <= step - max(
+                [0, *(one for one in STEPS if one < step)]
+            )
+    assert east["whole"]["requests"] == sum(
+        row["ms"] > 0 and (row["model"], row["deployment"]) == ("m", "eu") for row in rows
+    )
+    assert [one["deployment"] for one in by] == ["eu", "us"]
+    assert sum(one["whole"]["requests"] for one in by) == all_of_them["whole"]["requests"]
+
+
+def test_a_part_of_a_step_is_reckoned_as_if_it_were_full_evenly() -> None:
+    assert below([(20, 4)], 0.5) == 17.5
+    assert below([(10, 1), (20, 1)], 0.5) == 10
+    assert below([(10, 1), (30, 9)], 0.95) == 20 + 10 * 8.5 / 9
+    assert below([(STEPS[-1], 3)], 1.0) == STEPS[-1]

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select, text
 
 from muxi_llm.errors import InvalidRequestError
-from muxi_llm.governance.store import schema
+from muxi_llm.governance.store import latencies, schema
 from muxi_llm.governance.store.engine import Store, StoreAwayError
+from muxi_llm.governance.store.ledger import roll
 from muxi_llm.governance.store.migrate import migrate, newest
 
 
@@ -48,6 +49,25 @@ def made(store: Store) -> dict[str, Any]:
             )
             for name in names
         }
+
+
+def test_a_store_of_the_version_before_keeps_its_rows(empty_url: str) -> None:
+    store = Store(empty_url)
+    try:
+        migrate(store, "0001")
+        with store.writing() as connection:
+            old = "INSERT INTO ledger (id, kind, at, model, status, ms) VALUES ('a', 'usage', 1.0, 'm', 200, 30)"
+            connection.execute(text(old))
+        assert migrate(store) == ("0001", newest())
+        with store.writing() as connection:
+            connection.execute(text(old.replace("'a'", "'b'")))  # of a gateway that is not renewed yet
+        assert roll(store) == 2
+        with store.reading() as connection:
+            assert connection.execute(select(schema.ledger.c.first_ms)).scalars().all() == [0, 0]
+            (told,) = latencies.told(connection, latencies.Span(0, 86400), "day")
+        assert (told["whole"]["mean_ms"], told["first"]) == (30, None)
+    finally:
+        store.close()
 
 
 def test_many_that_begin_at_once_make_them_once(empty_url: str) -> None:

@@ -1,0 +1,87 @@
+"""How long answers take: how many were within each step of a ladder. Averages are exact; what half of them
+stayed below, and all but the slowest, is so within a step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import case, func, literal, literal_column, select
+
+from muxi_llm.governance.shapes import iso
+from muxi_llm.governance.store.schema import latencies, ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection, Row
+
+STEPS = (*(int(digits * 10**power) for power in range(1, 6) for digits in (1, 1.5, 2, 3, 5, 7)), 10**6)
+"""Milliseconds. What takes longer than the last is counted there."""
+
+PARTS = {"whole": ledger.c.ms, "first": ledger.c.first_ms}
+SUMMED = ("requests", "ms")
+
+
+class Span(NamedTuple):
+    """From *start* until before *end*, Unix seconds. model: as it was asked for. "" is any."""
+
+    start: float
+    end: float
+    model: str = ""
+    deployment: str = ""
+
+
+def answered(grain: str, start: Any, part: str) -> Any:
+    """The rows of the ledger that tell of *part*, summed up. Sessions, failures and corrections do not."""
+    took = PARTS[part]
+    bounds: list[Any] = [literal_column(str(one)) for one in STEPS]  # one that is bound is another each time
+    step = case(*((took <= most, most) for most in bounds[:-1]), else_=bounds[-1])
+    by = (start, ledger.c.model, ledger.c.deployment, step)
+    found = select(literal(grain), *by[:3], literal(part), step, func.count(), func.sum(took))
+    tells = (took > 0, ledger.c.status >= 200, ledger.c.status < 300, ledger.c.kind != "correction")
+    return found.where(*tells).group_by(*by)
+
+
+def told(connection: Connection, span: Span, grain: str, by: str = "") -> list[dict[str, Any]]:
+    """For each *by* (`start`, `model`, `deployment`; one of all without it): both parts, a part nobody tells
+    of as `None`.
+    """
+    at = latencies.c
+    which = [at[by]] if by else []
+    sums = (func.sum(at[name]).label(name) for name in SUMMED)
+    found = select(*which, at.part, at.up_to, *sums).group_by(*which, at.part, at.up_to)
+    found = found.where(at.grain == grain, at.start >= span.start, at.start < span.end)
+    for name in ("model", "deployment"):
+        if said := getattr(span, name):
+            found = found.where(at[name] == said)
+    out: dict[Any, dict[str, list[Row[Any]]]] = {} if by else {"": {}}
+    for row in connection.execute(found.order_by(*which, at.up_to)):
+        out.setdefault(row[0] if by else "", {}).setdefault(row.part, []).append(row)
+    return [
+        {**({by: iso(one) if by == "start" else one} if by else {}), **{p: _of(rows.get(p)) for p in PARTS}}
+        for one, rows in out.items()
+    ]
+
+
+def _of(rows: list[Row[Any]] | None) -> dict[str, Any] | None:
+    if not rows:
+        return None
+    counts = [(int(row.up_to), int(row.requests)) for row in rows]
+    many = sum(count for _, count in counts)
+    mean = sum(int(row.ms) for row in rows) / many
+    return {"requests": many, "mean_ms": round(mean, 1)} | {
+        f"p{percent}_ms": round(below(counts, percent / 100), 1) for percent in (50, 95)
+    }
+
+
+def below(counts: Iterable[tuple[int, int]], part: float) -> float:
+    """What that *part* of the answers stayed below. counts: of the steps, in their order."""
+    counts = list(counts)
+    wanted = part * sum(count for _, count in counts)
+    for step, count in counts:
+        if count >= wanted:
+            least = max((one for one in (0, *STEPS) if one < step), default=0)
+            return least + (step - least) * wanted / count
+        wanted -= count
+    return float(counts[-1][0])
