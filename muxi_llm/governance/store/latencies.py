@@ -12,9 +12,9 @@ from muxi_llm.governance.shapes import iso
 from muxi_llm.governance.store.schema import latencies, ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
 STEPS = (*(int(digits * 10**power) for power in range(1, 6) for digits in (1, 1.5, 2, 3, 5, 7)), 10**6)
 """Milliseconds. What takes longer than the last is counted there."""
@@ -55,16 +55,17 @@ def told(connection: Connection, span: Span, grain: str, by: str = "") -> list[d
     for name in ("model", "deployment"):
         if said := getattr(span, name):
             found = found.where(at[name] == said)
-    out: dict[Any, dict[str, list[Row[Any]]]] = {} if by else {"": {}}
+    out: dict[Any, dict[str, list[Any]]] = {} if by else {"": {}}
     for row in connection.execute(found.order_by(*which, at.up_to)):
         out.setdefault(row[0] if by else "", {}).setdefault(row.part, []).append(row)
     return [
-        {**({by: iso(one) if by == "start" else one} if by else {}), **{p: _of(rows.get(p)) for p in PARTS}}
+        ({by: iso(one) if by == "start" else one} if by else {})
+        | {part: _of(rows.get(part)) for part in PARTS}
         for one, rows in out.items()
     ]
 
 
-def _of(rows: list[Row[Any]] | None) -> dict[str, Any] | None:
+def _of(rows: list[Any] | None) -> dict[str, Any] | None:
     if not rows:
         return None
     counts = [(int(row.up_to), int(row.requests)) for row in rows]
@@ -75,13 +76,12 @@ def _of(rows: list[Row[Any]] | None) -> dict[str, Any] | None:
     }
 
 
-def below(counts: Iterable[tuple[int, int]], part: float) -> float:
+def below(counts: Sequence[tuple[int, int]], part: float) -> float:
     """What that *part* of the answers stayed below. counts: of the steps, in their order."""
-    counts = list(counts)
     wanted = part * sum(count for _, count in counts)
     for step, count in counts:
         if count >= wanted:
-            least = max((one for one in (0, *STEPS) if one < step), default=0)
+            least = max(one for one in (0, *STEPS) if one < step)
             return least + (step - least) * wanted / count
         wanted -= count
     return float(counts[-1][0])

@@ -38,7 +38,7 @@ def _text(name: str) -> Column[str]:
     return Column(name, String, nullable=False, server_default="")
 
 
-def _texts(*names: str) -> tuple[Column[str], ...]:
+def _texts(*names: str) -> tuple[Column[Any], ...]:
     return tuple(map(_text, names))
 
 
@@ -50,7 +50,7 @@ def _count(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default="0")
 
 
-def _counts(*names: str) -> tuple[Column[int], ...]:
+def _counts(*names: str) -> tuple[Column[Any], ...]:
     return tuple(map(_count, names))
 
 
