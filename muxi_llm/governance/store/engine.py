@@ -38,7 +38,7 @@ class Store:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options = _options(self.url, patience)
         self.engine: Engine = create_engine(
-            self.url, json_serializer=_json, json_deserializer=_value, **options
+            self.url, json_serializer=json, json_deserializer=value, **options
         )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepared)
@@ -79,12 +79,13 @@ def _is_ours(error: object) -> bool:
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
+def json(said: object) -> str:
+    """What a column of JSON is told."""
+    return orjson.dumps(said).decode()
 
 
-def _value(told: object) -> object:
-    """SQLite has made a number of a number."""
+def value(told: object) -> Any:
+    """What it tells. SQLite has made a number of a number."""
     return orjson.loads(told) if isinstance(told, str | bytes) else told
 
 

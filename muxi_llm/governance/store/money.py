@@ -7,10 +7,11 @@ other and never both.
 
 from __future__ import annotations
 
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from muxi_llm.governance.budgets import (
     Ask,
@@ -26,13 +27,14 @@ from muxi_llm.governance.budgets import (
     Verdict,
     hold_of,
 )
+from muxi_llm.governance.store.engine import json, value
 from muxi_llm.governance.store.schema import balances, events, ledger, reservations
 from muxi_llm.governance.windows import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from muxi_llm.governance.budgets import Budget, Crossing, Key
 
@@ -174,77 +176,62 @@ class _Page:
             self._book(held, self._till.expire(held), self._now)
 
     def _book(self, held: Reservation, rows: Iterable[Row], at: float) -> None:
-        shared = {name: held.facts[name] for name in LEDGER if name in held.facts}
-        self._rows += [
-            {**BLANK, **shared, "reservation_id": held.id, "at": at, **row.more}
-            | {"id": row.id, "kind": row.kind, "cost": row.cost, "provider": row.provider}
-            for row in rows
-        ]
+        for row in rows:
+            said = {**BLANK, **held.facts, **row.more, "reservation_id": held.id, "at": float(at)}
+            said |= {"id": row.id, "kind": row.kind, "cost": row.cost, "provider": row.provider}
+            self._rows.append(booked(said))
 
     def write(self, connection: Connection, before: Mapping[Key, Balance]) -> None:
-        changed = list(self._changed.values())
-        new = [self._row(one) for one in changed if one.is_new]
-        old = [
-            {"which": row["id"], **{name: row[name] for name in CHANGING}}
-            for row in (self._row(one) for one in changed if not one.is_new)
-        ]
+        changed = self._changed.values()
         counts = [
-            dict(zip(COUNTED, (*key, one.spent, one.reserved, one.told), strict=True))
+            (one.spent, one.reserved, one.told, *key)
             for key, one in self._till.balances.items()
             if one != before.get(key)
         ]
-        told = [_event(crossing, self._now) for crossing in self._till.crossings]
         for statement, rows in (
-            (NEW, new),
-            (CHANGE, old),
+            (NEW, [(*_whole(one), *self._part(one), one.id) for one in changed if one.is_new]),
+            (CHANGE, [(*self._part(one), one.id) for one in changed if not one.is_new]),
             (COUNT, counts),
-            (BOOK[connection.dialect.name], self._rows),
-            (CROSSED, told),
+            (BOOK, self._rows),
         ):
             if rows:
-                connection.execute(statement, rows)
+                connection.exec_driver_sql(statement[connection.dialect.name], rows)
+        if self._till.crossings:
+            connection.execute(CROSSED, [_event(crossing, self._now) for crossing in self._till.crossings])
 
-    def _row(self, held: Reservation) -> dict[str, Any]:
-        is_open = held.state is State.OPEN
-        return {
-            "id": held.id,
-            "state": held.state.value,
-            "request_id": held.facts.get("request_id", ""),
-            "owner": held.facts.get("owner", ""),
-            "amount": held.amount,
-            "cost": held.cost,
-            "holds": [list(hold) for hold in held.holds],
-            "facts": dict(held.facts),
-            "price": held.facts.get("price", {}),
-            "created_at": held.created_at,
-            "expires_at": held.expires_at,
-            "beaten_at": held.beaten_at,
-            "beaten": held.beaten or 0,
-            "closed_at": None if is_open else self._now,
-        }
+    def _part(self, held: Reservation) -> tuple[Any, ...]:
+        """What of it changes: `CHANGING`."""
+        closed_at = None if held.state is State.OPEN else self._now
+        beaten = held.beaten or 0
+        return held.state.value, held.amount, held.cost, held.expires_at, held.beaten_at, beaten, closed_at
+
+
+def _whole(held: Reservation) -> tuple[Any, ...]:
+    """The rest: `WHOLE`."""
+    facts = held.facts
+    said = (facts.get("request_id", ""), facts.get("owner", ""))
+    return *said, json([list(hold) for hold in held.holds]), json(facts), held.created_at
 
 
 # ------------------------------------------------------------------------------------------ reading
 
 
 def _read(connection: Connection, ids: Iterable[str]) -> dict[str, Reservation]:
-    ids = sorted(ids)
-    if not ids:
-        return {}
+    found = _among(connection, FIND, *((one,) for one in sorted(ids)))
     return {
-        row.id: Reservation(
-            row.id,
-            tuple(Hold(*hold) for hold in row.holds),
-            row.amount,
-            row.facts,
-            State(row.state),
-            row.cost,
-            None if row.beaten_at is None else row.beaten,
-            row.created_at,
-            row.expires_at,
-            beaten_at=row.beaten_at,
+        one: Reservation(
+            one,
+            tuple(Hold(*hold) for hold in value(holds)),
+            amount,
+            value(facts),
+            State(state),
+            cost,
+            None if beaten_at is None else beaten,
+            created_at,
+            expires_at,
+            beaten_at=beaten_at,
         )
-        for row in connection.execute(FIND, {"ids": ids})
+        for one, holds, amount, facts, state, cost, beaten, created_at, expires_at, beaten_at in found
     }
 
 
@@ -263,19 +250,14 @@ def _balances(connection: Connection, keys: Sequence[Key]) -> dict[Key, Balance]
     """Those rows, locked; the ones that were not there are now."""
     found = _found(connection, keys)
     if missing := [key for key in keys if key not in found]:
-        rows = [{"budget_id": key[0], "subject": key[1], "period": key[2]} for key in missing]
-        connection.execute(BEGIN[connection.dialect.name], rows)
+        connection.exec_driver_sql(BEGIN[connection.dialect.name], missing)
         found |= _found(connection, missing)
     return found
 
 
 def _found(connection: Connection, keys: Sequence[Key]) -> dict[Key, Balance]:
-    if not keys:
-        return {}
-    return {
-        (row.budget_id, row.subject, row.period): Balance(row.spent, row.reserved, row.told)
-        for row in connection.execute(LOOK, {"keys": keys})
-    }
+    found = _among(connection, LOOK, *keys)
+    return {(budget, subject, period): Balance(*counts) for budget, subject, period, *counts in found}
 
 
 def _past(
@@ -306,40 +288,56 @@ def _event(crossing: Crossing, now: float) -> dict[str, Any]:
     return {"at": now, "kind": "budget", "facts": facts}
 
 
-def _ignoring(table: Any) -> dict[str, Any]:
-    """Rows that are there already stay as they are; by the database's name."""
-    return {kind.__name__.rpartition(".")[2]: kind.insert(table).on_conflict_do_nothing() for kind in KINDS}
+def _among(connection: Connection, statement: Mapping[str, str], *keys: Sequence[Any]) -> Iterable[Any]:
+    """The rows of *keys*, all of one length; whatever they are, none where there are none."""
+    if not keys:
+        return ()
+    kind = connection.dialect.name
+    mark = f"({', '.join([MARKS[kind]] * len(keys[0]))})"
+    marks = ", ".join([mark] * len(keys))
+    return connection.exec_driver_sql(statement[kind] % marks, tuple(chain(*keys)))
 
 
-# -------------------------------------------- tables, and statements: one made anew is looked at anew
+def _insert(table: Table, columns: Sequence[str], rest: str = "") -> dict[str, str]:
+    values = ", ".join("?" * len(columns))
+    return _by_kind(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}){rest}")  # noqa: S608 - ours
 
-KINDS = (sqlite, postgresql)
-NEW, CROSSED = insert(reservations), insert(events)
-BOOK, BEGIN = _ignoring(ledger), _ignoring(balances)
 
+def _by_kind(text: str) -> dict[str, str]:
+    return {kind: text.replace("?", mark) for kind, mark in MARKS.items()}
+
+
+# -------------------- tables, and statements: what every request needs as the driver takes it, by position
+
+MARKS = {"sqlite": "?", "postgresql": "%s"}
+WHOLE = ("request_id", "owner", "holds", "facts", "created_at")
 CHANGING = ("state", "amount", "cost", "expires_at", "beaten_at", "beaten", "closed_at")
-LEDGER = frozenset(ledger.c.keys()) - {"seq", "id", "kind", "cost", "provider", "at", "reservation_id"}
-BLANK = {
-    column.name: "" if isinstance(column.type.python_type(), str) else 0
-    for column in ledger.c
-    if column.name in LEDGER
-}
-"""All rows of one statement have the same columns."""
+UNTOUCHED = " ON CONFLICT DO NOTHING"
+"""What is there already stays as it is."""
+NEW = _insert(reservations, (*WHOLE, *CHANGING, "id"))
+CHANGE = _by_kind(f"UPDATE reservations SET {' = ?, '.join(CHANGING)} = ? WHERE id = ?")  # noqa: S608
+BEGIN = _insert(balances, ("budget_id", "subject", "period"), UNTOUCHED)
+COUNT = _by_kind(
+    "UPDATE balances SET spent = ?, reserved = ?, told = ? WHERE budget_id = ? AND subject = ? AND period = ?"
+)
+BLANK = {column.name: column.type.python_type() for column in ledger.c if column.name != "seq"}
+BOOK = _insert(ledger, tuple(BLANK), UNTOUCHED)
+booked = itemgetter(*BLANK)
+"""All columns of a row, in their order."""
 
-FIND = (
-    select(reservations)
-    .where(reservations.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(reservations.c.id)
-    .with_for_update()
-)
+FOUND = "id, holds, amount, facts, state, cost, beaten, created_at, expires_at, beaten_at"
+FIND = {
+    "sqlite": f"SELECT {FOUND} FROM reservations WHERE id IN (VALUES %s)",  # noqa: S608
+    "postgresql": f"SELECT {FOUND} FROM reservations WHERE id IN (%s) ORDER BY id FOR UPDATE",  # noqa: S608
+}
+KEY = "budget_id, subject, period"
+LOOK = {
+    "sqlite": f"SELECT {KEY}, spent, reserved, told FROM balances WHERE ({KEY}) IN (VALUES %s)",  # noqa: S608
+    "postgresql": f"SELECT {KEY}, spent, reserved, told FROM balances WHERE ({KEY}) IN (%s)"  # noqa: S608
+    f" ORDER BY {KEY} FOR UPDATE",
+}
+CROSSED = insert(events)
 BOOKED = select(ledger.c.id).where(ledger.c.id.in_(bindparam("ids", expanding=True))).limit(1)
-KEY = (balances.c.budget_id, balances.c.subject, balances.c.period)
-LOOK = (
-    select(balances)
-    .where(tuple_(*KEY).in_(bindparam("keys", expanding=True)))
-    .order_by(*KEY)
-    .with_for_update()
-)
 PAST = select(
     func.sum(balances.c.spent),
     func.sum(balances.c.reserved),
@@ -350,14 +348,6 @@ PAST = select(
     balances.c.subject == bindparam("subject"),
     balances.c.period >= bindparam("oldest"),
     balances.c.period < bindparam("start"),
-)
-CHANGE = update(reservations).where(reservations.c.id == bindparam("which"))
-CHANGE = CHANGE.values({name: bindparam(name) for name in CHANGING})
-COUNTED = ("b", "s", "p", "spent", "reserved", "told")
-COUNT = (
-    update(balances)
-    .where(KEY[0] == bindparam("b"), KEY[1] == bindparam("s"), KEY[2] == bindparam("p"))
-    .values({name: bindparam(name) for name in COUNTED[3:]})
 )
 EXPIRED = (
     select(reservations.c.id)
