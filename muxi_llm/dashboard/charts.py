@@ -30,6 +30,13 @@ class Line(NamedTuple):
     values: Sequence[float]
 
 
+class Trace(NamedTuple):
+    """Likewise, with gaps where there is nothing to tell."""
+
+    name: str
+    values: Sequence[float | None]
+
+
 def stacked(
     labels: Sequence[str],
     lines: Sequence[Line],
@@ -52,6 +59,34 @@ def stacked(
                     Markup('<rect class="hue-{}" {}><title>{}</title></rect>').format(hue % HUES, box, text)
                 )
     return _framed(title, Markup().join(bars), labels, top, told, width)
+
+
+def traced(
+    labels: Sequence[str],
+    lines: Sequence[Trace],
+    title: str,
+    told: Callable[[float], str],
+    width: int = WIDTH,
+) -> Markup:
+    """A line over *labels* for each of the *lines*, with a dot for each value."""
+    top = ceiling(max((value for line in lines for value in line.values if value is not None), default=0.0))
+    wide = (width - LEFT) / max(len(labels), 1)
+    drawn = []
+    for hue, line in enumerate(lines):
+        dots, path, is_drawing = [], "", False
+        for index, value in enumerate(line.values):
+            if value is not None:
+                x, y = LEFT + (index + 0.5) * wide, _height(value, top)
+                path += f"{'L' if is_drawing else 'M'}{x:.1f} {y:.1f}"
+                text = f"{labels[index]}, {line.name}: {told(value)}"
+                dots.append(DOT.format(x=x, y=y, text=text))
+            is_drawing = value is not None
+        shape = Markup('<g class="hue-{}"><path class="line" d="{}"/>{}</g>')
+        drawn.append(shape.format(hue % HUES, path, Markup().join(dots)))
+    return _framed(title, Markup().join(drawn), labels, top, told, width)
+
+
+DOT = Markup('<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"><title>{text}</title></circle>')
 
 
 def share(part: float, whole: float, title: str) -> Markup:

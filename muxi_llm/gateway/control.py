@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from muxi_llm.errors import refusal
+from muxi_llm import harness
+from muxi_llm.errors import refusal, shown_url
 from muxi_llm.gateway.own import explained, listed
 from muxi_llm.runtime import preset_calls
 
@@ -19,18 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from muxi_llm.gateway.app import Gateway
+    from muxi_llm.routes import Routes
     from muxi_llm.routing.facts import Facts
 
     Data = dict[str, Any]
 
 MASK = "***"
-NO_REGISTRY: dict[str, Any] = {
-    "registry": None,
-    "active": None,
-    "is_checked": False,
-    "error": None,
-    "data": [],
-}
+NO_REGISTRY: Data = {"registry": None, "active": None, "is_checked": False, "error": None, "data": []}
 LONGEST = 30.0
 """Seconds within which a configuration is read."""
 
@@ -44,8 +40,10 @@ class Control:
     def deployments(self) -> Sequence[Data]:
         """Each of them, its facts, and whether it cools down."""
         routes = self._gateway.state.routes
+        breakers = _breakers(routes)
         with routes.lock:
-            return [_deployment(facts, routes.clock()) for facts in routes.router.facts.values()]
+            now, known = routes.clock(), routes.router.facts
+            return [_deployment(facts, now, breakers.get(name)) for name, facts in known.items()]
 
     def providers(self) -> Sequence[Data]:
         """Each of them, its models, and what is under way at it."""
@@ -61,18 +59,11 @@ class Control:
 
     def models(self) -> Sequence[Data]:
         """What may be asked for, who serves it, and for how much: those without a price first."""
-        settings = self._gateway.state.settings
-        out = [
-            {
-                **told,
-                "deployments": [
-                    one.deployment.name
-                    for one in settings.deployments
-                    if one.deployment.is_for(str(told["id"]))
-                ],
-            }
-            for told in listed(self._gateway.state)
-        ]
+        known = [one.deployment for one in self._gateway.state.settings.deployments]
+        out = []
+        for told in listed(self._gateway.state):
+            names = [one.name for one in known if one.is_for(str(told["id"]))]
+            out.append({**told, "deployments": names})
         return sorted(out, key=lambda told: told["pricing"]["input"] is not None)
 
     def live(self) -> Sequence[Data]:
@@ -159,8 +150,17 @@ class Control:
         return done.result(LONGEST)
 
 
-def _deployment(facts: Facts, now: float) -> Data:
-    one = facts.deployment
+def _breakers(routes: Routes) -> Mapping[str, str | None]:
+    """The harness's, by deployment: a program that serves a gateway may have configured some."""
+    if harness.settings() is None:
+        return {}
+    known = {(one.provider, one.base_url, one.model): one.breaker for one in harness.state()[0]}
+    places = ((name, one.candidate.provider, one.candidate.ref) for name, one in routes.places.items())
+    return {name: known.get((ref.provider, shown_url(at.base_url), ref.name)) for name, at, ref in places}
+
+
+def _deployment(facts: Facts, now: float, breaker: str | None) -> Data:
+    one, is_cooled = facts.deployment, facts.is_cooled(now)
     words = ("name", "model", "serves", "weight", "rpm", "tpm", "context", "price")
     told = {word: getattr(one, word) for word in words} | {"id": one.name, "provider": facts.provider}
     return {
@@ -170,6 +170,7 @@ def _deployment(facts: Facts, now: float) -> Data:
             "latency": facts.latency,
             "first_token": facts.first_token,
             "success": facts.success(now),
+            "recent": dict(zip(("well", "failed"), facts.recent(now), strict=True)),
             "requests": facts.requests(now),
             "tokens": facts.tokens(now),
             "windows": [
@@ -177,9 +178,11 @@ def _deployment(facts: Facts, now: float) -> Data:
                 for one in facts.windows
             ],
         },
-        "cooldown_active": facts.is_cooled(now),
-        "cooldown_until": facts.cooled_until if facts.is_cooled(now) else None,
-        "cooldown_reason": facts.cooled_for if facts.is_cooled(now) else "",
+        "circuit_state": "open" if is_cooled else breaker or "closed",
+        "cooldown_active": is_cooled,
+        "cooldown_until": facts.cooled_until if is_cooled else None,
+        "cooldown_seconds": facts.cooled_until - now if is_cooled else None,
+        "cooldown_reason": facts.cooled_for if is_cooled else "",
     }
 
 

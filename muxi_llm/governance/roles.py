@@ -149,7 +149,7 @@ READS = _rows(
         "spend/users": "admin viewer organization self",
         "global/activity": "admin viewer organization team self key",
         "global/spend/models": "admin viewer organization team self key",
-        "global/spend/provider": "admin viewer",
+        "global/spend/provider latency": "admin viewer",
         "control/models explain": "admin viewer organization team self key",
         "audit/logs log stats export verify": "admin viewer",
         "control/deployments providers config live presets": "admin viewer",

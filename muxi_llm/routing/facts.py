@@ -90,8 +90,14 @@ class Facts:
 
     def success(self, now: float) -> float:
         """Share of the last minutes' attempts that went well; 1 if there was none."""
-        well, failed = self._recent(now)
+        well, failed = self.recent(now)
         return well / (well + failed) if well + failed else 1.0
+
+    def recent(self, now: float) -> tuple[int, int]:
+        """The last minutes' attempts: those that went well, and those that failed."""
+        first = int(now // MINUTE) - BUCKETS
+        recent = [bucket for bucket in self._buckets if bucket[0] > first]
+        return sum(bucket[1] for bucket in recent), sum(bucket[2] for bucket in recent)
 
     def is_cooled(self, now: float) -> bool:
         """Whether it is left alone."""
@@ -152,7 +158,7 @@ class Facts:
     def failed(self, now: float, status: int | None, retry_after: float | None = None) -> bool:
         """It did not; whether that cools the deployment. status: `None` where there was no reply."""
         self._bucket(now)[2] += 1
-        well, failed = self._recent(now)
+        well, failed = self.recent(now)
         if status in AT_ONCE:
             why = f"HTTP {status}"
         elif well + failed >= ENOUGH and failed > well:
@@ -208,11 +214,6 @@ class Facts:
         if not self._buckets or self._buckets[-1][0] != minute:
             self._buckets.append([minute, 0, 0])
         return self._buckets[-1]
-
-    def _recent(self, now: float) -> tuple[int, int]:
-        first = int(now // MINUTE) - BUCKETS
-        recent = [bucket for bucket in self._buckets if bucket[0] > first]
-        return sum(bucket[1] for bucket in recent), sum(bucket[2] for bucket in recent)
 
     def _averaged(self, known: float | None, seconds: float) -> float:
         return seconds if known is None else known + self._smoothing * (seconds - known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     migrate(store)
     file = tmp_path_factory.mktemp("gateway") / "config.yaml"
     file.write_text(company.CONFIG)
-    control = Control(Gateway(State(files.read(file)[0])))
+    control = Control(Gateway(State(replace(files.read(file)[0], source=str(file)))))
     with Shown(store, gateway=control) as shown:
         shown.peopled()
         company.work(store, company.settle_in(shown), 400)

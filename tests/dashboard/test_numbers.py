@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 
 from muxi_llm.dashboard import shown as told
+from muxi_llm.governance.declared import declare, declared_of
 from tests.support.browsing import Shown
 
 TAG = re.compile(r"<[^>]*>")
@@ -36,9 +37,19 @@ def days(many: int) -> dict[str, str]:
     return {"start_date": str(last - timedelta(days=many - 1)), "end_date": str(last)}
 
 
-def row_of_day(row: dict[str, Any]) -> list[str]:
+def row_of_day(row: dict[str, Any], took: dict[str, Any]) -> list[str]:
     numbers = [f"{row[name]:,}" for name in ("requests", "failed", "input", "output")]
-    return [row["start"][:10], *numbers, told.usd(row["spend"])]
+    return [row["start"][:10], *numbers, told.usd(row["spend"]), *times(took)]
+
+
+def times(took: dict[str, Any]) -> list[str]:
+    """Of whole answers, and to their first token: what half of them stayed below, and 95 of 100."""
+    parts = (took["whole"], took["first"])
+    return [
+        told.seconds(part[of] / 1000) if part else told.NOTHING
+        for part in parts
+        for of in ("p50_ms", "p95_ms")
+    ]
 
 
 def test_the_overview_says_what_was_asked_for(shown: Shown) -> None:
@@ -52,7 +63,14 @@ def test_the_overview_says_what_was_asked_for(shown: Shown) -> None:
         assert figures["Tokens written"] == told.count(summary["output"])
         assert figures["Answered"].endswith(f"{summary['failed']} failed")
         rows = rows_of(page)
-        assert [row_of_day(row) in rows for row in activity["data"]] == [True] * len(activity["data"])
+        took = shown.told("/global/latency", **days(many), limit=8)
+        by_day = {row["start"]: row for row in took["data"]}
+        assert all(row_of_day(row, by_day[row["start"]]) in rows for row in activity["data"])
+        for name in ("model", "deployment"):
+            for row in took[f"{name}s"]:
+                assert [row[name], told.count(row["whole"]["requests"]), *times(row)] in rows
+        assert figures["Latency"].startswith(told.seconds(took["summary"]["whole"]["p50_ms"] / 1000))
+        assert figures["First token"].endswith(told.seconds(took["summary"]["first"]["p95_ms"] / 1000))
         for name in ("models", "provider"):
             for row in shown.told(f"/global/spend/{name}", **days(many), limit=8)["data"]:
                 label = row["model"] if name == "models" else row["scope_id"]
@@ -95,6 +113,35 @@ def test_a_person_sees_their_own_alone(shown: Shown) -> None:
     keys = shown.page("/keys", "alan").text
     assert "Paper reading" in keys
     assert "Ticket triage" not in keys
+
+
+def test_a_deployments_breaker_is_told_with_what_opens_it(shown: Shown) -> None:
+    shown.ok("/control/deployments/cooldown", deployment_id="house/house-70b", cooldown_seconds=90)
+    rows = {row[0]: row for row in rows_of(shown.page("/live").text)}
+    assert rows["house/house-70b house/house-70b"][2] == "open"
+    assert re.match(
+        r"cools down for another 1 min \d+ s . an admin", rows["house/house-70b house/house-70b"][1]
+    )
+    assert rows["openai/gpt-5 openai/gpt-5"][1:3] == ["ready", "closed"]
+    shown.ok("/control/deployments/release", deployment_id="house/house-70b")
+
+
+def test_what_a_file_owns_is_said(shown: Shown) -> None:
+    team = {"team_id": "night", "team_alias": "Night shift", "max_budget": 40}
+    key = {"token_id": "robot", "key": "sk-robot-0123456789abcdef", "key_name": "Robot", "team_id": "night"}
+    declare(shown.records, declared_of({"teams": [team], "keys": [key]}), "config.yaml")
+    owned = {row[0]: row[1] for row in rows_of(shown.page("/settings").text)}
+    assert owned["Keys"] == "Robot"
+    assert owned["Teams"] == "Night shift with its budget: $40.00"
+    assert owned["Users"] == owned["Organizations"] == "none"
+    assert owned["Models"] == "gpt-5 gpt-5-mini claude-sonnet-4-5 claude-haiku-4-5 house-70b"
+    declare(shown.records, declared_of({}), "config.yaml")
+    assert shown.told("/team/list", declared=True)["total"] == 0
+
+
+def test_how_long_answers_take_is_for_who_sees_everybodys(shown: Shown) -> None:
+    assert "Latency" in shown.page("/", "vera").text
+    assert "Latency" not in shown.page("/", "alan").text
 
 
 def test_budgets_say_what_is_spent_and_in_which_period(shown: Shown) -> None:

@@ -70,6 +70,8 @@ def of_tables() -> Iterator[str]:
     for file in sorted((ROOT / "pages").glob("*.py")):
         yield from re.findall(r'visit\.say\("([^"]+)"', file.read_text())
     yield from ("Requests", "Tokens", "Cost", "Answered", "Failed", "Read", "Written")  # of pictures
+    yield from ("Latency", "First token", "Median", "95% within")
+    yield from ("closed", "open", "half-open")  # of breakers
     yield from ("usage", "estimated", "unknown", "correction")  # of the ledger
     yield from ("Keys", "Teams", "Users")  # of what is ranked
 

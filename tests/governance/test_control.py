@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from muxi_llm import harness
 from muxi_llm.gateway.app import Gateway
 from muxi_llm.gateway.control import Control
 from muxi_llm.gateway.settings import files
 from muxi_llm.gateway.state import State
 from muxi_llm.governance.store.engine import Store
 from muxi_llm.governance.store.migrate import migrate
+from muxi_llm.harness.making import SHARED
 from tests.support.managed import Managed
 from tests.support.presets import DOMAIN, ED25519, POLICY, did_document, publish, source, write_json
 
@@ -71,6 +74,27 @@ def test_where_a_request_would_go_is_told_to_who_is_known(tmp_path: Path, store:
         assert not [
             entry for entry in managed.told("/audit/logs")["logs"] if entry["action"] == "control/explain"
         ]
+
+
+def test_the_breakers_of_a_program_that_serves_a_gateway_are_told(tmp_path: Path) -> None:
+    control = Control(gateway_of(tmp_path))
+
+    def states() -> dict[str, str]:
+        return {one["deployment"]["name"]: one["circuit_state"] for one in control.deployments()}
+
+    assert states() == {"openai/fast": "closed", "other/fast": "closed"}
+    rule = harness.configure(breaker=True).rule()
+    assert rule is not None
+    try:
+        place = SHARED.places.of("openai", "http://127.0.0.1:9", "fast")
+        place.breaker(rule).open_until(time.monotonic() + 60)
+        control.cool("other/fast", 60)
+        assert states() == {"openai/fast": "open", "other/fast": "open"}
+        place.breaker(rule).state(time.monotonic() + 100)  # its cool-down is over
+        control.cool("other/fast", 0)
+        assert states() == {"openai/fast": "half-open", "other/fast": "closed"}
+    finally:
+        harness.configure()
 
 
 def test_a_registry_is_told_compared_and_rolled_back(tmp_path: Path, store: Store) -> None:

@@ -85,7 +85,7 @@ def test_failures_cool_when_they_are_more_than_half_of_enough() -> None:
     for _ in range(5):
         other.went_well(NOW, 1.0, stream=False)
         assert not other.failed(NOW, 503)
-    assert other.success(NOW) == 0.5
+    assert (other.success(NOW), other.recent(NOW)) == (0.5, (5, 5))
     assert other.success(NOW + 600) == 1.0, "old failures are forgotten"
 
 

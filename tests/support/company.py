@@ -98,12 +98,12 @@ def _row(
     return {
         "id": f"a{number}", "reservation_id": f"r{number}", "request_id": f"req-{number:05}",
         "kind": "usage", "at": at, "model": model, "answered": answered, "provider": provider,
-        "deployment": provider, "path": "/chat/completions", "streamed": chance.random() < 0.6,
+        "deployment": provider, "path": "/chat/completions", "streamed": (streamed := chance.random() < 0.6),
         "key_id": key["token_id"], "user_id": key["user_id"], "team_id": key["team_id"],
         "organization_id": key["organization_id"], "status": 502 if failed else 200,
         "input": 0 if failed else int(3200 * size), "cached": 0 if failed else int(1400 * size),
         "output": 0 if failed else int(450 * size), "cost": 0 if failed else int(25 * cost * size),
-        "ms": int(1800 * size), "prices": "list",
+        "ms": int(1800 * size), "first_ms": int(180 + 260 * size) if streamed else 0, "prices": "list",
     }  # fmt: skip
 
 

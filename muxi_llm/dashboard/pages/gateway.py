@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from muxi_llm.dashboard.asking import RefusedError
+from muxi_llm.dashboard.pages.kinds import KINDS
 from muxi_llm.dashboard.pages.page import Page
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 LONGEST = 86400
 """Seconds of a cool-down that the form offers at most."""
+SHOWN = 100
+"""Records of a kind that the page of settings names."""
 
 
 async def live(visit: Visit) -> Response:
@@ -50,9 +53,12 @@ async def models(visit: Visit) -> Response:
 async def settings(visit: Visit, error: RefusedError | None = None) -> Response:
     """The configuration at work."""
     config = await visit.get("/control/config")
+    owned = [(kind, await visit.get(f"/{kind.family}/list", declared=True, limit=SHOWN)) for kind in KINDS]
+    models = [(one["deployment"]["name"], one["names"]) for one in config["settings"]["deployments"]]
     text = json.dumps(config["settings"], indent=2, ensure_ascii=False)
     status = error.status if error else 200
-    return visit.page("settings.html", status, config=config, text=text, error=error)
+    found = {"config": config, "text": text, "owned": owned, "models": models[:SHOWN], "many": len(models)}
+    return visit.page("settings.html", status, error=error, **found)
 
 
 async def reload(visit: Visit) -> Response:

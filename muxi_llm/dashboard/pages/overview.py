@@ -1,12 +1,12 @@
-"""What goes on: requests, tokens, cost and failures over time, by model and provider."""
+"""What goes on: requests, tokens, cost, failures and how long answers take, over time and by whom."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from muxi_llm.dashboard.pages.page import Page
-from muxi_llm.dashboard.pages.pictures import cost_of, days_between, requests_of, tokens_of
+from muxi_llm.dashboard.pages.pictures import cost_of, days_between, requests_of, tokens_of, took_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SPANS = {"7": "7", "30": "30", "90": "90"}
 """Days that may be chosen."""
+PARTS = (("Latency", "whole"), ("First token", "first"))
+"""Of answers, whose time is told."""
 
 
 async def show(visit: Visit) -> Response:
@@ -28,14 +30,25 @@ async def show(visit: Visit) -> Response:
     providers = []
     if visit.may("global/spend/provider"):
         providers = (await visit.get("/global/spend/provider", **dates, limit=8))["data"]
+    took: dict[str, Any] = {}
+    if visit.may("global/latency"):
+        took = await visit.get("/global/latency", **dates, limit=8)
     rows, days = activity["data"], days_between(first, last)
+    pictures = [of(visit, rows, days) for of in (requests_of, tokens_of, cost_of)]
+    pictures += [
+        took_of(visit, title, took["data"], days, part)
+        for title, part in PARTS
+        if took and took["summary"][part]
+    ]
     return visit.page(
         "overview.html",
         days=many,
         spans=SPANS,
         summary=activity["summary"],
-        pictures=[of(visit, rows, days) for of in (requests_of, tokens_of, cost_of)],
+        pictures=pictures,
         rows=rows,
+        took=took,
+        days_times={row["start"]: row for row in took.get("data", ())},
         models=models,
         providers=providers,
     )

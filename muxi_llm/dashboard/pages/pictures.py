@@ -59,6 +59,18 @@ def cost_of(visit: Visit, rows: Rows, days: Sequence[str], width: int = charts.N
     return _picture(visit, days, "Cost", {"Cost": of_days(rows, days, "spend")}, shown.usd, width)
 
 
+def took_of(visit: Visit, title: str, rows: Rows, days: Sequence[str], part: str) -> Picture:
+    """How long *part* of the answers took: what half of them stayed below, and nearly all. Seconds."""
+    found = {str(row["start"])[:10]: row[part] for row in rows if row[part]}
+    lines = [
+        charts.Trace(visit.say(name), [found[day][of] / 1000 if day in found else None for day in days])
+        for name, of in (("Median", "p50_ms"), ("95% within", "p95_ms"))
+    ]
+    labels = [day[5:] for day in days]
+    drawn = charts.traced(labels, lines, visit.say(title), shown.seconds, charts.NARROW)
+    return Picture(visit.say(title), [line.name for line in lines], drawn)
+
+
 def _picture(
     visit: Visit,
     days: Sequence[str],

@@ -28,9 +28,10 @@ class Pages(Body):
 
 
 class Search(Pages):
-    """search: a part of a name, an address or an id."""
+    """search: a part of a name, an address or an id. declared: in the file alone."""
 
     search: Name = ""
+    declared: bool = False
     organization_id: Place = ""
 
 

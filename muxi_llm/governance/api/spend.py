@@ -10,6 +10,7 @@ import csv
 import io
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -21,7 +22,7 @@ from muxi_llm.governance.bodies import Body, Place
 from muxi_llm.governance.refusals import absent, refused
 from muxi_llm.governance.roles import Subject
 from muxi_llm.governance.shapes import KEY, ORGANIZATION, SHAPES, TEAM, USER
-from muxi_llm.governance.store import spend
+from muxi_llm.governance.store import latencies, spend
 from muxi_llm.governance.store.rows import row_of, subject_of
 from muxi_llm.governance.store.spend import Part
 
@@ -85,6 +86,14 @@ class Top(Dates):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
+class Latency(Top):
+    """Of what was asked for as *model*, of what the deployment of that name answered. grain: of the sums."""
+
+    grain: Literal["hour", "day"] = "day"
+    model: Short = ""
+    deployment: Short = ""
+
+
 class Spend:
     """What may be asked of it."""
 
@@ -103,6 +112,7 @@ class Spend:
         router.get("/spend/teams")(self.teams)
         router.get("/spend/users")(self.users)
         router.get("/global/activity")(self.activity)
+        router.get("/global/latency")(self.latency)
         router.get("/global/spend/models")(self.models)
         router.get("/global/spend/provider")(self.provider)
         return router
@@ -169,6 +179,17 @@ class Spend:
                 "data": spend.sums(connection, part, "start", grain=asked.grain),
             }
 
+    def latency(self, by: By, asked: Annotated[Latency, Query()]) -> dict[str, Any]:  # noqa: ARG002
+        """Milliseconds that good answers took (`whole`), and streams to their first piece (`first`; both null
+        where there was none): of all of them, of each day or hour, of each model and deployment, those with
+        the most answers first. p50, p95: what half of them, and 95 %, stayed below, to a step of its ladder.
+        """
+        span = latencies.Span(*asked.span, asked.model, asked.deployment)
+        with self._store.reading() as connection:
+            told = partial(latencies.told, connection, span, asked.grain)
+            most = {f"{by}s": told(by)[: asked.limit] for by in ("model", "deployment")}
+            return {"summary": told()[0], "data": told("start"), **most}
+
     def models(self, by: By, asked: Annotated[Top, Query()]) -> dict[str, Any]:
         """The most expensive models."""
         with self._store.reading() as connection:
@@ -232,11 +253,7 @@ def _subject(connection: Connection, kind: str, which: str, reach: Reach) -> Sub
 
 def _theirs(connection: Connection, scope: str, reach: Reach) -> tuple[str, ...] | None:
     """The keys, teams or users within *reach*; `None` for all."""
-    if reach.everything:
-        return None
-    shape = SHAPES[scope]
-    found = spend.within(connection, shape, reach)
-    return tuple(found)
+    return None if reach.everything else tuple(spend.within(connection, SHAPES[scope], reach))
 
 
 def _where(part: Part, asked: Whose) -> dict[str, Any]:
@@ -280,5 +297,6 @@ EXPORTED = (
         "team_name",
     ),
     *("organization_id", "organization_name", "session", "model", "answered", "deployment", "provider"),
-    *("path", "status", "streamed", "ms", "input", "cached", "cache_write", "output", "spend", "prices"),
+    *("path", "status", "streamed", "ms", "first_ms", "input", "cached", "cache_write", "output", "spend"),
+    "prices",
 )

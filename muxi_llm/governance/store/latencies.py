@@ -21,6 +21,7 @@ STEPS = (*(int(digits * 10**power) for power in range(1, 6) for digits in (1, 1.
 
 PARTS = {"whole": ledger.c.ms, "first": ledger.c.first_ms}
 SUMMED = ("requests", "ms")
+NONE = {"requests": 0}
 
 
 class Span(NamedTuple):
@@ -44,8 +45,8 @@ def answered(grain: str, start: Any, part: str) -> Any:
 
 
 def told(connection: Connection, span: Span, grain: str, by: str = "") -> list[dict[str, Any]]:
-    """For each *by* (`start`, `model`, `deployment`; one of all without it): both parts, a part nobody tells
-    of as `None`.
+    """For each *by* (`start`; `model`, `deployment`: the most answers first; one of all without it): both
+    parts, a part nobody tells of as `None`.
     """
     at = latencies.c
     which = [at[by]] if by else []
@@ -58,11 +59,12 @@ def told(connection: Connection, span: Span, grain: str, by: str = "") -> list[d
     out: dict[Any, dict[str, list[Any]]] = {} if by else {"": {}}
     for row in connection.execute(found.order_by(*which, at.up_to)):
         out.setdefault(row[0] if by else "", {}).setdefault(row.part, []).append(row)
-    return [
+    told = [
         ({by: iso(one) if by == "start" else one} if by else {})
         | {part: _of(rows.get(part)) for part in PARTS}
         for one, rows in out.items()
     ]
+    return told if by in {"", "start"} else sorted(told, key=lambda one: -(one["whole"] or NONE)["requests"])
 
 
 def _of(rows: list[Any] | None) -> dict[str, Any] | None:

@@ -58,7 +58,8 @@ def narrowed(shape: Shape, reach: Reach) -> ColumnElement[bool]:
 def matching(shape: Shape, where: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """The rows that are as *where* says: words, and `search`, a part of a name or an id."""
     table = shape.table
-    out = [table.c[shape.fields[word]] == value for word, value in where.items() if word in shape.fields]
+    known = {**shape.fields, **shape.shown}
+    out = [table.c[known[word]] == value for word, value in where.items() if word in known]
     if where.get("search"):
         texts = [table.c[name] for name in SEARCHED if name in table.c]
         out.append(or_(*(text.icontains(where["search"], autoescape=True) for text in texts)))

@@ -14,7 +14,8 @@ from sqlalchemy import insert
 
 from muxi_llm.governance.bounds import OwnKeys
 from muxi_llm.governance.store.engine import Store
-from muxi_llm.governance.store.schema import balances
+from muxi_llm.governance.store.ledger import roll
+from muxi_llm.governance.store.schema import balances, ledger
 from muxi_llm.governance.windows import span, window_of
 from tests.support.managed import Managed
 
@@ -239,6 +240,27 @@ def test_spend_of_nothing_is_nothing(managed: Managed) -> None:
         400,
         "bad_dates",
     )
+
+
+def test_how_long_answers_took_is_told_to_who_sees_everything(managed: Managed, store: Store) -> None:
+    managed.peopled()
+    nothing = {"summary": {"whole": None, "first": None}, "data": [], "models": [], "deployments": []}
+    assert managed.told("/global/latency", managed.keys["vera"]) == nothing
+    refused(managed.ask("GET", "/global/latency", managed.keys["ann"]), 403, "forbidden")
+    rows = [
+        {"id": f"{n}", "kind": "usage", "at": time.time(), "status": 200, "model": f"m{n % 3 and 1}"}
+        | {"deployment": "eu", "ms": 1000, "first_ms": 300 * (n % 2)}
+        for n in range(6)
+    ]
+    with store.writing() as connection:
+        connection.execute(insert(ledger), rows)
+    roll(store)
+    told = managed.told("/global/latency", limit=1)
+    assert told["summary"]["whole"] == {"requests": 6, "mean_ms": 1000, "p50_ms": 850, "p95_ms": 985}
+    assert told["data"] == [{**told["data"][0], **told["summary"]}]
+    assert [(one["model"], one["whole"]["requests"]) for one in told["models"]] == [("m1", 4)]
+    assert [(one["deployment"], one["first"]["requests"]) for one in told["deployments"]] == [("eu", 3)]
+    assert managed.told("/global/latency", model="m0", grain="hour")["summary"]["whole"]["requests"] == 2
 
 
 def test_records_tell_how_their_budgets_stand(managed: Managed, store: Store) -> None:
