@@ -66,36 +66,14 @@ if TYPE_CHECKING:
     from muxi_llm.models import AttemptRecord
 
 __all__ = [
-    "APIConnectionError",
-    "APIError",
-    "APIResponseValidationError",
-    "APIStatusError",
-    "APITimeoutError",
-    "AuthenticationError",
-    "BadRequestError",
-    "CircuitOpenError",
-    "ConflictError",
-    "ContextLengthExceededError",
-    "FallbackExhaustedError",
-    "IncompleteStreamError",
-    "InternalServerError",
-    "InvalidModelError",
-    "InvalidRequestError",
-    "KeyPoolExhaustedError",
-    "KillSwitchActiveError",
-    "MalformedReplyError",
-    "MissingCredentialsError",
-    "MuxiLLMError",
-    "NoPermitError",
-    "NotFoundError",
-    "OpenAIError",
-    "PermissionDeniedError",
-    "PlaceRestingError",
-    "RateLimitError",
-    "ReplyTooLargeError",
-    "UnprocessableEntityError",
-    "UnsupportedParameterError",
-]
+    "APIConnectionError", "APIError", "APIResponseValidationError", "APIStatusError", "APITimeoutError",
+    "AuthenticationError", "BadRequestError", "CircuitOpenError", "ConflictError",
+    "ContextLengthExceededError", "FallbackExhaustedError", "IncompleteStreamError", "InternalServerError",
+    "InvalidModelError", "InvalidRequestError", "KeyPoolExhaustedError", "KillSwitchActiveError",
+    "MalformedReplyError", "MissingCredentialsError", "MuxiLLMError", "NoPermitError", "NotFoundError",
+    "OpenAIError", "PermissionDeniedError", "PlaceRestingError", "RateLimitError", "ReplyTooLargeError",
+    "UnprocessableEntityError", "UnsupportedParameterError",
+]  # fmt: skip
 
 # An error that never left this machine still owes its caller a `.request` and a `.response`.
 LOCAL_URL = "http://muxi-llm.invalid/"
@@ -279,13 +257,18 @@ def shown(value: object) -> str:
     """
     if isinstance(value, int | float) or not value or (isinstance(value, str) and WORD.fullmatch(value)):
         return repr(value)
-    return f"a {type(value).__name__}"
+    return KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 def shown_error(error: Exception) -> str:
-    """What Python says of a caller's value of another shape than was expected, without that value."""
-    quotes = isinstance(error, ValueError) or (isinstance(error, KeyError) and shown(error.args[0])[0] == "a")
-    return type(error).__name__ if quotes else repr(error)
+    """What is wrong with a caller's value of another shape than was expected: without that value, and in
+    JSON's words, since who reads it may know of no Python.
+    """
+    if isinstance(error, KeyError) and WORD.fullmatch(str(error.args[0])):
+        return f"{error.args[0]} is missing"
+    found = NAMED_TYPE.search(str(error)) if isinstance(error, TypeError | AttributeError) else None
+    kind = next((words for kind, words in KINDS.items() if found and kind.__name__ == found[1]), "a value")
+    return f"{kind} stands where none can"
 
 
 def connection_error(message: str, *, url: str, timeout: bool = False) -> MuxiLLMError:
@@ -390,6 +373,18 @@ CLASS_BY_STATUS: dict[int, type[APIStatusError]] = {
 
 WORD = re.compile(r"[A-Za-z._-]+|\s+|\d{1,3}")
 """What settings are words of: an effort, a mode, a role, a type."""
+
+KINDS = {
+    **dict.fromkeys((list, tuple), "a list"),
+    dict: "an object",
+    str: "a string",
+    bool: "true or false",
+    **dict.fromkeys((int, float), "a number"),
+    type(None): "null",
+}
+"""What JSON calls values of these types."""
+NAMED_TYPE = re.compile(r"(?:^|: |got |not |instance, )[\"']?(list|tuple|dict|str|bool|int|float|NoneType)")
+"""Of what type the value is that Python stumbled over, as its errors have it."""
 
 CONTEXT_LENGTH_MARKS = (
     "maximum context length",  # OpenAI and most that copy its wire

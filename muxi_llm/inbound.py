@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from anyio import to_thread
 
@@ -336,7 +336,10 @@ class Exchange:
         headers["x-muxi-latency-ms"] = f"{report.latency * 1000:.1f}"
         changes = self.report(report).adaptations
         if changes:
-            headers["x-muxi-adaptations"] = ", ".join(f"{a.param}={a.action}" for a in changes)
+            told = ", ".join(f"{quote(a.param, NAMED)}={a.action}" for a in changes)
+            headers["x-muxi-adaptations"] = (
+                told if len(told) <= MOST else f"{told[:MOST].rpartition(', ')[0]}, ..."
+            )
         return headers
 
     def report(self, report: Report) -> Report:
@@ -439,6 +442,11 @@ def _names_have_slashes(url: str) -> bool:
     kinds = [kind for kind in registry.own() if kind.namespaced_models and kind.base_url]
     return any(url.startswith(kind.base_url) for kind in kinds)
 
+
+NAMED, MOST = "/[]", 4096
+"""Besides letters, digits and `_.-~`: what parameters' names have in a header, where a client's own may hold
+anything; and how long that header may be.
+"""
 
 HUB_NAMES = {"openai"}
 """Vendors whose name starts those of models that others serve: `openai/gpt-oss-20b` is the hub's own name."""

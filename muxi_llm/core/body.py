@@ -33,8 +33,7 @@ def body_of(endpoint: Endpoint, given: Mapping[str, Any]) -> tuple[Json, frozens
     if endpoint == "chat":
         body["messages"] = _messages(body.get("messages"), needs)
         _chat_needs(body, needs)
-    else:
-        check(endpoint, body)
+    check(endpoint, body)
     return body, frozenset(needs)
 
 
@@ -158,7 +157,7 @@ def _response_format(wanted: Any) -> Json:
             message = "response_format.json_schema is missing; give {'name': ..., 'schema': ...}"
             raise InvalidRequestError(message, param="response_format.json_schema")
         return named(wanted if isinstance(wanted, dict) else dict(wanted))
-    hint = f"a Pydantic class or a dict with type {', '.join(RESPONSE_FORMATS)}"
+    hint = f"a Pydantic class or an object with type {', '.join(RESPONSE_FORMATS)}"
     raise InvalidRequestError(f"response_format must be {hint}, not {shown(wanted)}", param="response_format")
 
 
@@ -174,7 +173,7 @@ def named(wanted: Json) -> Json:
 def _items(raw: object, where: str, wanted: str = "a list") -> list[Any]:
     if isinstance(raw, list):
         return raw
-    raise InvalidRequestError(f"{where} must be {wanted}, not {type(raw).__name__}", param=where)
+    raise InvalidRequestError(f"{where} must be {wanted}, not {shown(raw)}", param=where)
 
 
 def _dicts(raw: object, where: str) -> list[Json]:
@@ -184,7 +183,7 @@ def _dicts(raw: object, where: str) -> list[Json]:
 def _dict(raw: Any, where: str) -> Json:
     if raw.__class__ is dict:
         return raw
-    raise InvalidRequestError(f"{where} must be a dict, not {type(raw).__name__}", param=where)
+    raise InvalidRequestError(f"{where} must be an object, not {shown(raw)}", param=where)
 
 
 # ------------------------------------------------------------------------------------------ tables

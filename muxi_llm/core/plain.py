@@ -113,7 +113,7 @@ def unsendable(request: Request, error: Exception) -> InvalidRequestError:
     a shape which nobody looked at on its way.
     """
     if not isinstance(error, UnsendableTextError):
-        return InvalidRequestError(f"the request makes no sense ({shown_error(error)})")
+        return InvalidRequestError(f"the request makes no sense: {shown_error(error)}")
     given: Mapping[str, Any] = {
         **(request.verbatim or request.body),
         "extra_body": request.extra_body,

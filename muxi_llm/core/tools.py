@@ -59,7 +59,7 @@ class _Fitting:
         """The body: tools first, then what names them."""
         out = dict(body)
         given = body.get("tools") or []
-        self._has_functions = any(tool.get("type") in {"function", "custom"} for tool in given)
+        self._has_functions = any(tool.get("type") in ("function", "custom") for tool in given)
         fit = [self._tool(tool, f"tools[{index}]") for index, tool in enumerate(given)]
         out["tools"] = [tool for tool in fit if tool is not None]
         self._choose(out)

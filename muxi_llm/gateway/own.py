@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from anyio import to_thread
 
 from muxi_llm.core.body import body_of
-from muxi_llm.errors import InvalidRequestError, refusal
+from muxi_llm.errors import InvalidRequestError, refusal, shown_error
 from muxi_llm.gateway.requests import object_of
 from muxi_llm.kept import requests as kept
 from muxi_llm.routes import no_such_model
@@ -21,6 +21,7 @@ from muxi_llm.runtime import preset_calls
 from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger, WireError
+from muxi_llm.wire.reading import SENSELESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -96,15 +97,19 @@ def _million(price: float | None) -> float | None:
 
 
 async def counted(state: State, incoming: Incoming, content: bytes) -> Json:  # noqa: ARG001
-    """Tokens of a request for messages, counted here."""
+    """Tokens of a request for messages, counted here: on a thread, since the loop has others to serve."""
+    return {"input_tokens": await to_thread.run_sync(_tokens, content)}
+
+
+def _tokens(content: bytes) -> int:
     try:
         body = AnthropicInbound(Ledger("the client")).decode_request(content)
+        asked, _ = body_of("chat", {key: body[key] for key in ("messages", "tools") if key in body})
+        return int(count_tokens(asked["messages"], body.get("model"), tools=asked.get("tools")))
     except WireError as error:
         raise InvalidRequestError(error.message) from error
-    name = body.pop("model", None)
-    asked, _ = body_of("chat", {key: body[key] for key in ("messages", "tools") if key in body})
-    tokens = await to_thread.run_sync(lambda: count_tokens(asked["messages"], name, tools=asked.get("tools")))
-    return {"input_tokens": int(tokens)}
+    except SENSELESS as error:
+        raise InvalidRequestError(f"tools: {shown_error(error)}", param="tools") from error
 
 
 async def response(state: State, incoming: Incoming, content: bytes) -> Json:  # noqa: ARG001
@@ -119,7 +124,7 @@ async def response(state: State, incoming: Incoming, content: bytes) -> Json:  #
 
 async def explain(state: State, incoming: Incoming, content: bytes) -> Json:  # noqa: ARG001
     """Where a request would go, and why each other deployment would not be asked; nothing is sent."""
-    return explained(state, object_of(content), len(content))
+    return await to_thread.run_sync(lambda: explained(state, object_of(content), len(content)))
 
 
 def explained(state: State, body: Json, size: int) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from muxi_llm.errors import InvalidRequestError, shown_error
+from muxi_llm.errors import InvalidRequestError
 from muxi_llm.kept.store import MemoryStore, chosen, is_ours, key_of, new_id
 from muxi_llm.wire.base import WireError, loads
 from muxi_llm.wire.responses.inbound import ResponsesInbound
@@ -45,10 +45,7 @@ class KeptResponses(ResponsesInbound):
         if self.goes_on:
             self._history = self._until(self.previous_response_id)
             known = self._referred(self.items)
-            try:
-                self.resume(body, self._history, known)
-            except (KeyError, TypeError, AttributeError) as error:
-                raise WireError("malformed", f"the request makes no sense ({shown_error(error)})") from error
+            self.resume(body, self._history, known)
         stem = f"item_{_stem(self.response_id)}"
         self.items = [
             item if item.get("id") else {**item, "id": f"{stem}_{n}"} for n, item in enumerate(self.items)
@@ -61,7 +58,7 @@ class KeptResponses(ResponsesInbound):
         """
         before, given = raw.get("previous_response_id"), raw.get("input") or []
         items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-        if not all(isinstance(item, dict) for item in items):
+        if not isinstance(given, str | list) or not all(isinstance(item, dict) for item in items):
             return raw
         if not any(is_ours(name) for name in (before, *(item.get("id") for item in items))):
             return raw

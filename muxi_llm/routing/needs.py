@@ -50,7 +50,7 @@ def wants_schema(body: Mapping[str, Any]) -> bool:
 def wants_thinking(body: Mapping[str, Any]) -> bool:
     """Whether the model is to think first, and more than not at all."""
     thinking, reasoning = body.get("thinking"), body.get("reasoning")
-    if isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}:
+    if isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive"):
         return True
     effort = reasoning.get("effort") if isinstance(reasoning, dict) else body.get("reasoning_effort")
     return isinstance(effort, str) and effort != "none"

@@ -1,4 +1,4 @@
-"""What the arguments of the endpoints beside chat must be: a table, checked before any I/O.
+"""What the arguments of endpoints must be: a table, checked before any I/O.
 
 What only one provider wants of an argument is for its tables; here is what no provider could take.
 """
@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 
 
 class Argument(NamedTuple):
-    """wanted: what to give, in words. fits: whether a value is that. needed: whether it must be given."""
+    """wanted: what to give, in words. fits: whether a value is that. needed: whether it must be given.
+    may_be_empty: whether one with nothing in it says as much as none.
+    """
 
     wanted: str
     fits: Callable[[Any], bool]
     needed: bool = False
+    may_be_empty: bool = False
 
     def check(self, name: str, value: Any) -> None:
         """Raise an `InvalidRequestError` that names the argument, and quotes no text."""
-        if value is None and not self.needed:
+        if (value is None and not self.needed) or (self.may_be_empty and not value and self.fits(value)):
             return
         if value is None or (hasattr(value, "__len__") and len(value) == 0) or _is_blank(value, self.fits):
             raise InvalidRequestError(f"{name} is empty; give {self.wanted}", param=name)
@@ -76,6 +79,10 @@ def _is_moderated(value: Any) -> bool:
     )
 
 
+def _are_stops(value: Any) -> bool:
+    return isinstance(value, str) or listing(str)(value)
+
+
 def _are_strings(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(one, str) for one in (*value, *value.values()))
 
@@ -110,8 +117,18 @@ TRANSLATION = {
     "temperature": NUMBER,
 }
 
+STOP = Argument("a string or a list of strings", _are_stops, may_be_empty=True)
+OBJECT = Argument("an object", lambda value: isinstance(value, Mapping))
+
 ARGUMENTS: dict[Endpoint, dict[str, Argument]] = {
-    "completion": {"prompt": STRINGS},
+    # https://platform.openai.com/docs/api-reference/chat/create: what is looked into before a codec does
+    "chat": {
+        "metadata": OBJECT._replace(may_be_empty=True),
+        "stream_options": OBJECT._replace(may_be_empty=True),
+        "tool_choice": Argument("a string or an object", lambda one: isinstance(one, str | Mapping)),
+        "stop": STOP,
+    },
+    "completion": {"prompt": STRINGS, "stop": STOP},
     "embedding": {"input": STRINGS},
     # https://platform.openai.com/docs/api-reference/images/create
     "image": {
@@ -127,7 +144,7 @@ ARGUMENTS: dict[Endpoint, dict[str, Argument]] = {
         "partial_images": Argument("a whole number from 0 to 3", within(0, 3)),
     },
     # https://platform.openai.com/docs/api-reference/files, .../batch
-    "file.create": {"expires_after": Argument("a dict", lambda value: isinstance(value, Mapping))},
+    "file.create": {"expires_after": OBJECT},
     "file.list": {"limit": COUNT, "order": one_of("asc", "desc"), "purpose": TEXT},
     "file.retrieve": {"file_id": NEEDED_TEXT},
     "file.content": {"file_id": NEEDED_TEXT},
@@ -135,8 +152,8 @@ ARGUMENTS: dict[Endpoint, dict[str, Argument]] = {
     "batch.create": {
         "endpoint": NEEDED_TEXT,
         "completion_window": TEXT,
-        "metadata": Argument("a dict of strings", _are_strings),
-        "output_expires_after": Argument("a dict", lambda value: isinstance(value, Mapping)),
+        "metadata": Argument("an object of strings", _are_strings),
+        "output_expires_after": OBJECT,
     },
     "batch.list": {"limit": COUNT},
     "batch.retrieve": {"batch_id": NEEDED_TEXT},
@@ -186,9 +203,9 @@ ARGUMENTS: dict[Endpoint, dict[str, Argument]] = {
     # https://docs.cohere.com/reference/rerank, https://api.jina.ai/redoc
     "rerank": {
         "query": NEEDED_TEXT,
-        "documents": Argument("a list of strings or dicts", listing(str, dict), needed=True),
+        "documents": Argument("a list of strings or objects", listing(str, dict), needed=True),
         "top_n": COUNT,
-        "return_documents": Argument("True or False", lambda value: isinstance(value, bool)),
+        "return_documents": Argument("true or false", lambda value: isinstance(value, bool)),
         "max_tokens_per_doc": COUNT,
     },
 }

@@ -209,7 +209,7 @@ WORDS: dict[Any, str] = {
     str: "a string",
     STRINGS: "a string or a list of strings",
     list: "a list of strings",
-    Mapping: "a dict",
+    Mapping: "an object",
 }
 
 MODES: dict[str | None, str] = {None: "auto", "any": "required"}

@@ -5,6 +5,7 @@ the request's way to any wire, of an answer or of a mistake. Numbers and the wor
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from itertools import count
@@ -285,10 +286,31 @@ def test_words_and_numbers_are_told():
         "''",
     ]
     assert [shown(value) for value in (said(), [1], {"a": 1}, b"auto")] == [
-        "a str",
+        "a string",
         "a list",
-        "a dict",
+        "an object",
         "a bytes",
     ]
-    assert shown_error(KeyError("name")) == "KeyError('name')"
-    assert [shown_error(kind(said())) for kind in (KeyError, ValueError)] == ["KeyError", "ValueError"]
+
+
+@pytest.mark.parametrize(
+    ("value", "use", "told"),
+    [
+        ({}, lambda value: value["name"], "name is missing"),
+        ({}, lambda value: value[said()], "a value stands where none can"),
+        (said(), int, "a value stands where none can"),
+        ([1], lambda value: value["a"], "a list stands where none can"),
+        ([1], hash, "a list stands where none can"),
+        ([1], lambda value: {**value}, "a list stands where none can"),
+        (None, lambda value: value["a"], "null stands where none can"),
+        (1, lambda value: value.get("a"), "a number stands where none can"),
+        (1.5, lambda value: re.match("a", value), "a number stands where none can"),
+        (True, lambda value: value.strip(), "true or false stands where none can"),
+        ("a", lambda value: value["b"], "a string stands where none can"),
+        ([{}], "".join, "an object stands where none can"),
+    ],
+)
+def test_what_python_stumbles_over_is_told_in_json_s_words(value: Any, use: Any, told: str) -> None:
+    with pytest.raises((LookupError, TypeError, ValueError, AttributeError)) as caught:
+        use(value)
+    assert shown_error(caught.value) == told

@@ -303,7 +303,7 @@ def test_drops(value, loss):
 
 def test_several_drops_are_told_in_the_tables_order():
     """Not in that of a set, which changes from run to run."""
-    drops = dict.fromkeys(["user", "seed", "stop", "store", "top_p"], "no")
+    drops = dict.fromkeys(["user", "seed", "logprobs", "store", "top_p"], "no")
     _, entries = adapted(request_of(**dict.fromkeys(reversed(drops), 0)), drops=drops)
     assert [entry.param for entry in entries] == list(drops)
 

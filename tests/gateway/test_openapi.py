@@ -37,6 +37,9 @@ def provider(received: Received) -> Respond:
     """A provider of any wire that answers whatever it is asked: what it would refuse is not the question."""
     path, asked = received.path.partition("?")[0], received.json if received.body[:1] == b"{" else {}
     kind = "anthropic" if path.endswith("/messages") else "google" if "enerateContent" in path else "openai"
+    if kind == "google" and "IMAGE" in asked.get("generationConfig", {}).get("responseModalities", ()):
+        drawn = {"inlineData": {"mimeType": "image/png", "data": "aGk="}}
+        return Respond(json={"candidates": [{"content": {"parts": [drawn]}, "finishReason": "STOP"}]})
     if kind != "openai" or path.endswith("/chat/completions"):
         return saying(kind, Said())(received)
     if path.endswith("/rerank"):

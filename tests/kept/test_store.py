@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import muxi_llm
+from muxi_llm.errors import InvalidRequestError
 from muxi_llm.kept import requests, store
 from muxi_llm.kept.responses import KeptResponses
 from muxi_llm.kept.store import Entry, MemoryStore, chosen, is_ours, new_id
-from muxi_llm.wire.base import Ledger, WireError, dumps
+from muxi_llm.wire.base import Ledger, dumps
 
 
 def entry(number: int = 0, items: int = 0) -> Entry:
@@ -221,24 +223,31 @@ def test_items_as_they_are_listed(item: Any, listed: Any, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("item", "why"),
     [
-        {"input": [{"type": "message", "role": "user"}]},
-        {"input": [{"type": "item_reference"}]},
-        {"input": ["Hi"]},
+        ({"type": "message", "role": "user"}, "is not an item: content is missing"),
+        ({"type": "item_reference"}, "is not an item: id is missing"),
+        ("Hi there", 'must be an item, such as {"role": "user", "content": "Hello"}, not a string'),
     ],
     ids=["no content", "no id", "no item"],
 )
-def test_malformed_input_after_something_kept(body: Any, kept: str) -> None:
+def test_malformed_input_after_something_kept(item: Any, why: str, kept: str) -> None:
     """Is the client's mistake, said so."""
     wire = KeptResponses(Ledger("the chat form"))
-    with pytest.raises(WireError, match="makes no sense"):
-        wire.decode_request(dumps({"model": "a/b", "previous_response_id": kept, **body}))
+    with pytest.raises(InvalidRequestError, match=re.escape(f"input[0] {why}")):
+        wire.decode_request(dumps({"model": "a/b", "previous_response_id": kept, "input": [item]}))
 
 
 @pytest.mark.parametrize(
     "raw",
-    [{}, {"input": None}, {"input": "Hi"}, {"input": ["Hi"]}, {"input": [{"role": "user", "content": "Hi"}]}],
+    [
+        {},
+        {"input": None},
+        {"input": "Hi"},
+        {"input": 1},
+        {"input": ["Hi"]},
+        {"input": [{"role": "user", "content": "Hi"}]},
+    ],
     ids=str,
 )
 def test_the_own_server_s_bodies_are_left_alone(raw: Any) -> None:

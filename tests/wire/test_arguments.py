@@ -12,6 +12,7 @@ from muxi_llm.wire.upload import File
 
 PROMPT = {"prompt": "a red dot"}
 HEARD = {"file": File("a.mp3", "audio/mpeg", b"ID3")}
+HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 ASKED = {"query": "q", "documents": ["a", "b"]}
 
 
@@ -35,12 +36,16 @@ ASKED = {"query": "q", "documents": ["a", "b"]}
         ("moderation", {"input": ["a", 5]}, "input", "input must be"),
         ("moderation", {"input": [{"text": "a"}]}, "input", "a list of parts with a type"),
         ("rerank", {"documents": ["a"]}, "query", "query is empty"),
-        ("rerank", {"query": "q"}, "documents", "documents is empty; give a list of strings or dicts"),
+        ("chat", {**HELLO, "stop": [1]}, "stop", "stop must be a string or a list of strings, not a list"),
+        ("chat", {**HELLO, "tool_choice": ["f"]}, "tool_choice", "tool_choice must be a string or an object"),
+        ("chat", {**HELLO, "metadata": []}, "metadata", "metadata is empty; give an object"),
+        ("completion", {"prompt": "p", "stop": 1}, "stop", "stop must be a string or a list of strings"),
+        ("rerank", {"query": "q"}, "documents", "documents is empty; give a list of strings or objects"),
         ("rerank", {"query": "q", "documents": []}, "documents", "documents is empty"),
-        ("rerank", {"query": "q", "documents": "a"}, "documents", "must be a list of strings or dicts"),
-        ("rerank", {"query": "q", "documents": [1]}, "documents", "must be a list of strings or dicts"),
+        ("rerank", {"query": "q", "documents": "a"}, "documents", "must be a list of strings or objects"),
+        ("rerank", {"query": "q", "documents": [1]}, "documents", "must be a list of strings or objects"),
         ("rerank", {**ASKED, "top_n": 0}, "top_n", "top_n must be a whole number from 1, not 0"),
-        ("rerank", {**ASKED, "return_documents": "yes"}, "return_documents", "must be True or False"),
+        ("rerank", {**ASKED, "return_documents": "yes"}, "return_documents", "must be true or false"),
         ("speech", {}, "input", "input is empty; give a string"),
         ("speech", {"input": "a", "speed": "2"}, "speed", "speed must be a number"),
         ("speech", {"input": "a", "speed": True}, "speed", "speed must be a number"),

@@ -77,7 +77,7 @@ def test_parameters_that_make_no_sense(kind, model, name, tools):
         ("n", "2", "n must be a whole number, not '2'"),
         ("temperature", "hot", "temperature must be a number"),
         ("stop", 1, "stop must be a string or a list of strings"),
-        ("stream_options", [], "stream_options must be a dict"),
+        ("stream_options", [], "stream_options must be an object"),
         ("modalities", "text", "modalities must be a list of strings"),
         ("reasoning_effort", ["low"], "reasoning_effort must be a string"),
     ],

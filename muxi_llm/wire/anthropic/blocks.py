@@ -29,7 +29,8 @@ def in_chat_words(block: Json) -> list[Json]:
 
 def is_cited(block: Json) -> bool:
     """Whether the answer is to cite *block*."""
-    return bool((block.get("citations") or {}).get("enabled"))
+    citations = block.get("citations")
+    return isinstance(citations, dict) and bool(citations.get("enabled"))
 
 
 def _image(block: Json) -> list[Json]:

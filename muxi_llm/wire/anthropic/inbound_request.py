@@ -206,7 +206,8 @@ def _is_strict(schema: Json) -> bool:
     try:
         return require_all(schema) == schema and is_strict(schema)
     except (TypeError, AttributeError) as error:
-        raise WireError("malformed", f"output_config.format.schema is no JSON schema: {error}") from error
+        at = "output_config.format.schema"
+        raise WireError("malformed", f"{at} is no JSON schema: {shown_error(error)}") from error
 
 
 # ---------------------------------------------------------------------------------- blocks as parts

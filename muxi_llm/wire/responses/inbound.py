@@ -11,9 +11,11 @@ import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from muxi_llm.errors import InvalidRequestError, shown, shown_error
+from muxi_llm.wire.arguments import listing
 from muxi_llm.wire.base import WireError, dumps_answer
 from muxi_llm.wire.mending import count_of
 from muxi_llm.wire.openai.chat import OpenAIInbound
+from muxi_llm.wire.reading import SENSELESS
 from muxi_llm.wire.responses.inbound_request import Conversation
 from muxi_llm.wire.responses.inbound_stream import Answer
 from muxi_llm.wire.responses.inbound_tools import Toolbox
@@ -72,8 +74,8 @@ class ResponsesInbound(OpenAIInbound):
         self._fallback_id = hashlib.sha256(data).hexdigest()[:24]
         try:
             return self._parameters({name: value for name, value in body.items() if value is not None})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise WireError("malformed", f"the request makes no sense ({shown_error(error)})") from error
+        except SENSELESS as error:
+            raise WireError("malformed", f"the request makes no sense: {shown_error(error)}") from error
 
     def _parameters(self, asked: Json) -> Json:
         self._asked = asked
@@ -81,8 +83,7 @@ class ResponsesInbound(OpenAIInbound):
             if asked.get(name):
                 raise InvalidRequestError(f"{name}: {why}", param=name)
         self._keep()
-        given = asked.get("input", ())
-        self.items = [{"role": "user", "content": given}] if isinstance(given, str) else list(given)
+        self.items = items_of(asked, "input", "user")
         self._toolbox.add(asked.get("tools") or (), "tools")
         body: Json = {"messages": [] if self.goes_on else self._messages(self.items)}
         for name, value in asked.items():
@@ -104,7 +105,7 @@ class ResponsesInbound(OpenAIInbound):
     def _keep(self) -> None:
         self.previous_response_id = self._asked.get("previous_response_id")
         conversation = self._asked.get("conversation")
-        self.conversation = conversation["id"] if isinstance(conversation, dict) else conversation
+        self.conversation = conversation.get("id") if isinstance(conversation, dict) else conversation
         for name in ("previous_response_id", "conversation"):
             if self._asked.get(name) and not self._keeps:
                 raise InvalidRequestError(f"{name}: {self.not_kept}", param=name)
@@ -124,29 +125,38 @@ class ResponsesInbound(OpenAIInbound):
         """
         kept = {item["id"]: item for item in history if item.get("id")} | dict(known or {})
         self.items = [
-            kept.get(item["id"], item) if item.get("type") == "item_reference" else item
+            kept.get(item.get("id"), item) if item.get("type") == "item_reference" else item
             for item in self.items
         ]
-        body["messages"] = self._messages([*history, *self.items])
+        body["messages"] = self._messages([*history, *self.items], len(history))
         self._tools(body)
 
-    def _messages(self, items: Sequence[Json]) -> list[Json]:
-        told = self._asked.get("instructions") or ()
-        first = [{"role": "system", "content": told}] if isinstance(told, str) else told
+    def _messages(self, items: Sequence[Json], kept: int = 0) -> list[Json]:
+        """kept: how many of them are none of the input, but came before it."""
         conversation = Conversation(self.ledger, self._toolbox)
-        for index, item in enumerate(first):
-            conversation.add(item, f"instructions[{index}]")
-        for index, item in enumerate(items):
-            conversation.add(item, f"input[{index}]")
+        first = items_of(self._asked, "instructions", "system")
+        for name, said, before in (("instructions", first, 0), ("input", items, kept)):
+            for index, item in enumerate(said, -before):
+                at = f"{name}[{index}]"
+                try:
+                    conversation.add(item, at)
+                except SENSELESS as error:
+                    message = f"{at} is not an item: {shown_error(error)}"
+                    raise InvalidRequestError(message, param=at) from error
         return conversation.messages()
 
     def _text(self, body: Json) -> None:
-        text = self._asked.get("text") or {}
-        if text.get("format") and text["format"]["type"] != "text":
-            body["response_format"] = decode_format(text["format"])
+        text = object_in(self._asked, "text")
+        wanted = object_in(text, "format", "text.")
+        if wanted and wanted.get("type") != "text":
+            body["response_format"] = decode_format(wanted)
         if text.get("verbosity"):
             body["verbosity"] = text["verbosity"]
-        include = set(self._asked.get("include") or ())
+        given = self._asked.get("include") or []
+        if not listing(str)(given):
+            message = f"include must be a list of strings, not {shown(given)}"
+            raise InvalidRequestError(message, param="include")
+        include = set(given)
         if "message.output_text.logprobs" in include or body.get("top_logprobs"):
             body["logprobs"] = True
         else:
@@ -155,7 +165,7 @@ class ResponsesInbound(OpenAIInbound):
             self.ledger.dropped("include", f"a chat has no {shown(name)}")
 
     def _reasoning(self, body: Json) -> None:
-        reasoning = self._asked.get("reasoning") or {}
+        reasoning = object_in(self._asked, "reasoning")
         for name, value in reasoning.items():
             if name == "effort" and value:
                 body["reasoning_effort"] = value
@@ -170,7 +180,11 @@ class ResponsesInbound(OpenAIInbound):
         if self._toolbox.tools:
             body["tools"] = self._toolbox.tools
         if "tool_choice" in self._asked:
-            body["tool_choice"] = self._toolbox.choice(self._asked["tool_choice"])
+            try:
+                body["tool_choice"] = self._toolbox.choice(self._asked["tool_choice"])
+            except SENSELESS as error:
+                message = f"tool_choice: {shown_error(error)}"
+                raise InvalidRequestError(message, param="tool_choice") from error
 
     # ------------------------------------------------------------------------------------- answer
 
@@ -222,6 +236,34 @@ class ResponsesInbound(OpenAIInbound):
         head["created_at"] = count_of(value.created if value is not None else 0) or 0  # read as a float
         head["store"] = self.store
         return Answer(head, self._toolbox, listening=listening)
+
+
+def items_of(asked: Json, name: str, role: str) -> list[Json]:
+    """The items of that field; a text is one message of that role. Refuses what is neither."""
+    given = asked.get(name) or ()
+    if isinstance(given, str):
+        return [{"role": role, "content": given}]
+    if not isinstance(given, list | tuple):
+        raise InvalidRequestError(
+            f"{name} must be a string or a list of items, not {shown(given)}", param=name
+        )
+    for index, item in enumerate(given):
+        if not isinstance(item, dict):
+            at, how = f"{name}[{index}]", f'such as {{"role": "{role}", "content": "Hello"}}'
+            raise InvalidRequestError(f"{at} must be an item, {how}, not {shown(item)}", param=at)
+        if not isinstance(item.get("type"), str | None):
+            message = f"{name}[{index}].type must be a string, not {shown(item['type'])}"
+            raise InvalidRequestError(message, param=f"{name}[{index}].type")
+    return list(given)
+
+
+def object_in(asked: Json, name: str, at: str = "") -> Json:
+    """The object *name*, empty where there is none. Refuses anything else. at: what its name begins with."""
+    given = asked.get(name)
+    if given is not None and not isinstance(given, dict):
+        message = f"{at}{name} must be an object, not {shown(given)}"
+        raise InvalidRequestError(message, param=f"{at}{name}")
+    return given or {}
 
 
 # ------------------------------------------------------------------------------------------ tables

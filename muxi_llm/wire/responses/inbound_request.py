@@ -140,7 +140,8 @@ class Conversation:
 
     def _thought(self, item: Json) -> None:
         turn = self._turn()
-        turn.thoughts += [text for _, _, text in reasoning_texts(item)]
+        said = "\n\n".join(text for _, _, text in reasoning_texts(item))
+        turn.thoughts += [said] if said else []
         state = unseal(item.get("encrypted_content"))
         if state is not None:
             merge(turn.state, state)

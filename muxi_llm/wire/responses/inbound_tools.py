@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from muxi_llm.errors import InvalidRequestError, shown, shown_error
+from muxi_llm.wire.reading import SENSELESS
 from muxi_llm.wire.responses.items import decode_choice, decode_tool
 from muxi_llm.wire.tool_kinds import as_function, kind_of
 
@@ -45,8 +47,16 @@ class Toolbox:
 
     def add(self, tools: Iterable[Json], at: str) -> None:
         """More tools; those in namespaces one by one."""
+        if not isinstance(tools, list | tuple):
+            raise InvalidRequestError(f"{at} must be a list of tools, not {shown(tools)}", param=at)
         for index, tool in enumerate(tools):
-            self._add(tool, "", f"{at}[{index}]")
+            where = f"{at}[{index}]"
+            try:
+                self._add(tool, "", where)
+            except SENSELESS as error:
+                raise InvalidRequestError(
+                    f"{where} is not a tool: {shown_error(error)}", param=where
+                ) from error
 
     def _add(self, tool: Json, space: str, at: str) -> None:
         kind = tool["type"]

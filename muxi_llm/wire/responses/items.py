@@ -145,7 +145,7 @@ def encode_format(wanted: Json) -> Json:
 
 def decode_format(wanted: Json) -> Json:
     """`text.format` → `response_format`."""
-    if wanted["type"] != "json_schema":
+    if wanted.get("type") != "json_schema":
         return wanted
     return {"type": "json_schema", "json_schema": {k: v for k, v in wanted.items() if k != "type"}}
 

@@ -346,7 +346,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "an image without a source": ({"messages": [user([{"type": "image"}])]}, "messages[0].content[0].source is missing; an object is needed"),
     "a result of what": ({"messages": [user([{"type": "tool_result"}])]}, "messages[0].content[0].tool_use_id is missing; a string is needed"),
-    "a call without a name": ({"messages": [assistant({"type": "tool_use", "id": "x"})]}, "messages[0] is not a message: KeyError('name')"),
+    "a call without a name": ({"messages": [assistant({"type": "tool_use", "id": "x"})]}, "messages[0] is not a message: name is missing"),
     "system of numbers": ({"system": 1}, "system is 1; a string or a list is needed"),
     "tools that are none": ({"tools": {}}, "tools is {}; a list is needed"),
     "a tool without a schema": ({"tools": [{"name": "f"}]}, "tools[0].input_schema is missing; an object is needed"),

@@ -118,7 +118,7 @@ def test_what_a_message_has_that_contents_have_not():
 
 @pytest.mark.parametrize(
     ("message", "at"),
-    [({"content": "x"}, "role"), (user([{"type": "image_url"}]), "image_url"), (user(3), "int")],
+    [({"content": "x"}, "role"), (user([{"type": "image_url"}]), "image_url"), (user(3), "a number")],
     ids=["no role", "no image", "no content"],
 )
 def test_what_is_no_message(message, at):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from muxi_llm.errors import InvalidRequestError, RateLimitError, status_error
 from muxi_llm.models import ChatCompletion
-from muxi_llm.wire.base import Ledger, WireError
+from muxi_llm.wire.base import Ledger, WireError, dumps
 from muxi_llm.wire.responses.inbound import ResponsesInbound
 from muxi_llm.wire.responses.inbound_request import history_of
 from muxi_llm.wire.state import seal
@@ -202,13 +203,51 @@ def test_what_cannot_be_done_is_refused(given, param):
     assert caught.value.param == param
 
 
-@pytest.mark.parametrize(
-    "data", [b"[]", b"{", b'{"input": [3]}', b'{"input": 3}', b'{"tools": [{}]}', b'{"input":[{}]}']
+SEALED = seal({"calls": 5})
+OF_NOBODY_S_MAKING = dumps(
+    {
+        "input": [
+            {"type": "reasoning", "encrypted_content": SEALED},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": "o"},
+        ]
+    }
 )
+"""A state that was sealed elsewhere."""
+
+
+@pytest.mark.parametrize("data", [b"[]", b"{", b"3", OF_NOBODY_S_MAKING])
 def test_bodies_that_are_no_request(data):
     with pytest.raises(WireError) as caught:
         ResponsesInbound(Ledger("x")).decode_request(data)
     assert caught.value.kind == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("given", "param", "message"),
+    [
+        ({"input": 3}, "input", "input must be a string or a list of items, not 3"),
+        ({"input": ["Hi there"]}, "input[0]", "input[0] must be an item, such as"),
+        ({"input": [{}]}, "input[0]", "input[0] is not an item: role is missing"),
+        ({"instructions": {"a": 1}}, "instructions", "instructions must be a string or a list of items"),
+        ({"input": [{"type": []}]}, "input[0].type", "input[0].type must be a string, not []"),
+        ({"text": []}, "text", "text must be an object, not []"),
+        ({"text": {"format": "f"}}, "text.format", "text.format must be an object, not 'f'"),
+        ({"include": [1]}, "include", "include must be a list of strings, not a list"),
+        ({"tool_choice": {"type": []}}, "tool_choice", "tool_choice: a list stands where none can"),
+        ({"tools": "f"}, "tools", "tools must be a list of tools, not 'f'"),
+        ({"tools": [{}]}, "tools[0]", "tools[0] is not a tool: type is missing"),
+        (
+            {"input": [{"type": "reasoning", "summary": [{"text": 1}]}]},
+            "input[0]",
+            "input[0] is not an item: a number stands where none can",
+        ),
+    ],
+)
+def test_what_is_of_another_shape_is_named(given, param, message):
+    with pytest.raises(InvalidRequestError, match=re.escape(message)) as caught:
+        ResponsesInbound(Ledger("x")).decode_request(dumps({"input": "Hi", **given}))
+    assert caught.value.param == param
 
 
 # -------------------------------------------------------------------------------------------- state
