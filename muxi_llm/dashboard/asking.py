@@ -24,8 +24,24 @@ class RefusedError(Exception):
     """What the API refused. status: 401 nobody is logged in, 403 they may not, 404 there is none to see."""
 
     def __init__(self, status: int, message: str, param: str | None = None) -> None:
+        """param: the field that is wrong, if it is one's fault; a dot stands before what is within it."""
         super().__init__(message)
         self.status, self.message, self.param = status, message, param
+
+    def about(self, *names: str) -> bool:
+        """Whether one of these fields is what is wrong."""
+        return bool(self.param) and not {*str(self.param).split(".")}.isdisjoint(names)
+
+    def of(self, name: str) -> RefusedError:
+        """The same, about the field *name* where the API could not know it: who is not let in has given the
+        wrong one.
+        """
+        return RefusedError(self.status, self.message, name) if self.status == 401 else self
+
+    @property
+    def what(self) -> str:
+        """What is wrong with the field, for where it stands beside it."""
+        return self.message.removeprefix(f"{self.param}: ")
 
 
 class Api:

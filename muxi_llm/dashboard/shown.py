@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 NOTHING = "\N{EN DASH}"
@@ -55,5 +56,21 @@ def instant(value: str | float | None) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-FILTERS = {"count": count, "usd": usd, "seconds": seconds, "instant": instant}
+def typed(value: object) -> str:
+    """As somebody types it into a field: 900.0 → `900`, a list with commas, nothing for nothing."""
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def plain(value: object) -> str:
+    """Of JSON, to be read: text as it is, nothing for what says nothing."""
+    if value in (None, "", [], {}):
+        return NOTHING
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+FILTERS = {"count": count, "usd": usd, "seconds": seconds, "instant": instant, "typed": typed, "plain": plain}
 """By their names in templates."""

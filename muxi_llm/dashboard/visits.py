@@ -14,7 +14,7 @@ from muxi_llm.dashboard.words import language_of, said
 from muxi_llm.types.login import OVER_TLS, SESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import httpx2
     from jinja2 import Environment
@@ -85,6 +85,17 @@ class Visit:
     async def post(self, path: str, **body: Any) -> Any:
         """What the API does, and tells of it. Raises `RefusedError`."""
         return (await answered(self._client, "POST", path, body=body)).json()
+
+    async def sought(self, path: str, names: Iterable[str], **params: Any) -> tuple[Any, RefusedError | None]:
+        """What the API tells; nothing, and what is wrong, where that is with one of the fields *names* of the
+        form that asked. Raises `RefusedError` for anything else.
+        """
+        try:
+            return await self.get(path, **params), None
+        except RefusedError as error:
+            if error.status != 400 or not error.about(*names):
+                raise
+            return None, error
 
     async def relayed(self, method: str, path: str, body: Any = None, **given: Any) -> httpx2.Response:
         """The API's answer as it is. given: `params`, `headers`. Raises `RefusedError`."""

@@ -11,7 +11,7 @@ The roles are those that people know from LiteLLM: https://docs.litellm.ai/docs/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 ADMIN, VIEWER = "proxy_admin", "proxy_admin_viewer"
@@ -34,7 +34,7 @@ class Actor:
 
     role: the user's, "" for nobody's; a management key that belongs to nobody is an admin's. user, key: their
     ids, "" for none. teams: those one is a member of; leads: those one administers; organizations: those one
-    administers. kind: of the key.
+    administers. kind: of the key. name: what people call them.
     """
 
     role: str = ""
@@ -44,6 +44,7 @@ class Actor:
     teams: frozenset[str] = frozenset()
     leads: frozenset[str] = frozenset()
     organizations: frozenset[str] = frozenset()
+    name: str = field(default="", compare=False)
 
     @property
     def may_write(self) -> bool:

@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from muxi_llm.dashboard.pages import PAGES
+from muxi_llm.dashboard.shown import usd
+from tests.dashboard.test_numbers import days
 from tests.support.browsing import Shown, faults_of
 from tests.support.length import long
 
@@ -40,7 +42,7 @@ def test_somebody_logs_in_and_out_without_scripts(visited: Visited, shown: Shown
     page.goto("/ui/keys")
     page.get_by_label("Your key").fill("sk-muxi-nobody")
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("alert")).to_contain_text("not known")
+    blamed(page, "Your key", "not known")
     page.get_by_label("Your key").fill(shown.keys["admin"])
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Keys", level=1)).to_be_visible()
@@ -56,13 +58,15 @@ def test_a_key_is_made_rotated_blocked_and_deleted_without_scripts(visited: Visi
     page.goto("/ui/keys")
     page.get_by_role("link", name="New key").click()
     page.get_by_label("Name").fill("for the night")
-    page.get_by_label("Team").fill("search")
+    page.get_by_label("Team").select_option("Search")
     page.get_by_label("Models").fill("gpt-*, claude-*")
-    page.get_by_label("Budget", exact=False).first.fill("abc")
+    page.get_by_label("Budget", exact=True).fill("abc")
     page.get_by_role("button", name="Make it").click()
-    expect(page.get_by_role("alert")).to_contain_text("max_budget")
+    blamed(page, "Budget", "valid number")
+    expect(page.get_by_label("Budget", exact=True)).to_have_value("abc")
     expect(page.get_by_label("Name")).to_have_value("for the night")
-    page.get_by_label("Budget", exact=False).first.fill("12.5")
+    expect(page.get_by_label("Team")).to_have_value("search")
+    page.get_by_label("Budget", exact=True).fill("12.5")
     page.get_by_role("button", name="Make it").click()
     secret = page.locator("code.secret").inner_text()
     made = shown.told("/key/info", secret)
@@ -81,6 +85,110 @@ def test_a_key_is_made_rotated_blocked_and_deleted_without_scripts(visited: Visi
     assert shown.told("/key/info", another)["key_name"] == "for the night"  # it is asked for twice
     page.get_by_role("button", name="Delete").click()
     assert shown.ask("GET", "/key/info", another).status_code == 401
+
+
+def blamed(page: Page, label: str, text: str) -> None:
+    """What is wrong stands beside the field, which has the focus, and says so to who cannot see."""
+    field = page.get_by_label(label, exact=True)
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    wrong = (field.get_attribute("aria-describedby") or "").split()[-1]
+    expect(page.get_by_role("alert")).to_have_attribute("id", wrong)
+    expect(page.get_by_role("alert")).to_contain_text(text)
+    assert field.evaluate("(one, id) => one.form.contains(document.getElementById(id))", wrong)
+
+
+def test_every_form_says_beside_its_field_what_is_wrong(visited: Visited, shown: Shown) -> None:
+    page = visited("admin", java_script_enabled=False, **PHONE)
+    page.goto("/ui/teams?new")
+    page.get_by_label("Id", exact=True).fill("search")
+    page.get_by_label("Name", exact=True).fill("Another")
+    page.get_by_role("button", name="Make it").click()
+    blamed(page, "Id", "already")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Another")
+    page.goto("/ui/spend?start_date=2026-06-02&end_date=2026-06-01")
+    blamed(page, "From", "not after")
+    page.goto("/ui/spend/rows?start_date=2026-06-02&end_date=2026-06-01")
+    blamed(page, "From", "not after")
+    page.goto(f"/ui/keys?search={'x' * 300}")
+    blamed(page, "Name, address or id", "at most")
+    page.goto(f"/ui/audit?action={'x' * 300}")
+    blamed(page, "Action", "at most")
+    page.goto("/ui/explain")
+    page.get_by_label("body").fill("{")
+    page.get_by_role("button", name="Explain it").click()
+    blamed(page, "The request's body JSON, as it would be sent", "no JSON")
+    page.goto("/ui/clients?model=%22")
+    blamed(page, "Model", "quotes")
+    chinese = visited("admin", java_script_enabled=False, locale="zh-CN")
+    chinese.goto("/ui/teams?new")
+    chinese.get_by_label("每分钟请求数").fill("-1")
+    chinese.get_by_role("button", name="创建").click()
+    blamed(chinese, "每分钟请求数", "不能小于 0")
+
+
+def test_what_no_field_is_to_blame_for_stands_above_and_has_the_focus(visited: Visited) -> None:
+    page = visited("ann", java_script_enabled=False, **DESK)
+    page.goto("/ui/keys?new")
+    page.get_by_label("User", exact=True).fill("vera")
+    page.get_by_role("button", name="Make it").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.get_by_label("User", exact=True)).to_have_value("vera")
+
+
+def test_a_period_of_its_own_stays_when_something_else_is_changed(visited: Visited, shown: Shown) -> None:
+    shown.ok("/team/new", team_id="weekly", team_alias="Weekly", max_budget=900, budget_duration="7d")
+    page = visited("admin", java_script_enabled=False, **DESK)
+    page.goto("/ui/teams?new&id=weekly")
+    expect(page.get_by_label("Budget", exact=True)).to_have_value("900")
+    page.get_by_label("Name", exact=True).fill("Every week")
+    page.get_by_role("button", name="Save").click()
+    told = shown.told("/team/info", team_id="weekly")["team"]
+    assert (told["team_alias"], told["budget_duration"], told["max_budget"]) == ("Every week", "7d", 900)
+    shown.ok("/team/delete", team_ids=["weekly"])
+
+
+def test_a_member_is_chosen_by_name(visited: Visited, shown: Shown) -> None:
+    page = visited("admin", java_script_enabled=False, **DESK)
+    page.goto("/ui/teams?id=blue")
+    page.get_by_label("User").select_option("Grace Hopper")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("link", name="Grace Hopper")).to_be_visible()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("Nobody yet.")).to_be_visible()
+
+
+def test_somebody_over_budget_sees_their_own_keys_and_spend_and_why_nothing_is_answered(
+    visited: Visited, shown: Shown
+) -> None:
+    shown.ok("/user/update", user_id="alan", max_budget=0.01, budget_duration="month")
+    shown.ok("/key/update", key=own_key(shown), max_budget=1, budget_duration="30d")
+    page = visited("alan", java_script_enabled=False, **PHONE)
+    page.goto("/ui/")
+    page.get_by_text("Menu", exact=True).click()
+    page.get_by_role("link", name="Your account").locator("visible=true").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Alan Turing")
+    spent = shown.told("/spend/logs", shown.keys["alan"], user_id="alan", **days(30))["summary"]
+    expect(page.locator("dl.figures")).to_contain_text(usd(spent["spend"]))
+    expect(page.get_by_role("status").filter(has_text="Paper reading")).to_contain_text("is spent")
+    row = page.get_by_role("row").filter(has_text="Paper reading")
+    expect(row).to_contain_text("/ $1.00")
+    expect(page.locator("main")).not_to_contain_text("Ticket triage")
+    page.get_by_role("link", name="Paper reading").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Paper reading")
+    page.get_by_role("link", name="Spend", exact=True).locator("visible=true").click()
+    expect(page.locator("main")).to_contain_text("Paper reading")
+    assert faults_of(visited("alan", **PHONE), ["/account"]) == {}
+    page.goto("/ui/users")
+    expect(page.get_by_role("heading", level=1)).to_have_text("That cannot be shown")
+    shown.ok("/user/update", user_id="alan", max_budget=None)
+    shown.ok("/key/update", key=own_key(shown), max_budget=400)
+
+
+def own_key(shown: Shown) -> str:
+    """The id of Alan's key, which he has spent with."""
+    found: str = shown.told("/key/list", search="Paper reading")["data"][0]["token_id"]
+    return found
 
 
 def test_an_organization_is_changed_and_deleted(visited: Visited, shown: Shown) -> None:

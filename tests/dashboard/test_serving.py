@@ -71,6 +71,8 @@ def first_key(page: Page, url: str, token: str) -> str:
     page.get_by_label("Bootstrap token").fill("muxi-bootstrap-wrong")
     page.get_by_role("button", name="Make my key").click()
     expect(page.get_by_role("alert")).to_contain_text("bootstrap token")
+    expect(page.get_by_label("Bootstrap token")).to_be_focused()
+    expect(page.get_by_label("Bootstrap token")).to_have_value("muxi-bootstrap-wrong")
     page.get_by_label("Bootstrap token").fill(token)
     page.get_by_role("button", name="Make my key").click()
     assert page.locator("code.secret").inner_text().startswith("sk-")

@@ -13,7 +13,6 @@ from jinja2 import Environment, nodes
 from muxi_llm import dashboard
 from muxi_llm.dashboard.pages import MENU
 from muxi_llm.dashboard.pages.kinds import KINDS
-from muxi_llm.dashboard.pages.spend import WHOSE
 from muxi_llm.dashboard.visits import THEMES
 from muxi_llm.dashboard.words import table
 from tests.support.browsing import Shown
@@ -22,7 +21,6 @@ ROOT = Path(dashboard.__file__).parent
 ENDS = {
     "Change ": [kind.one for kind in KINDS],
     "New ": [kind.one for kind in KINDS],
-    "of one ": WHOSE.values(),
 }
 """What follows a text that is put together."""
 
@@ -64,7 +62,7 @@ def of_tables() -> Iterator[str]:
         yield group.name
         yield from (page.title for page in group.pages)
     for kind in KINDS:
-        yield from (kind.title, kind.one)
+        yield from (kind.title, kind.one, kind.one.capitalize(), *(title for title, _ in kind.groups))
         for field in kind.fields:
             yield from filter(None, (field.label, field.hint, *(field.choices or {}).values()))
     for file in sorted((ROOT / "pages").glob("*.py")):

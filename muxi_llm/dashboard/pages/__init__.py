@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from muxi_llm.dashboard.pages import (
+    account,
     audit,
     clients,
     explain,
@@ -31,12 +32,13 @@ PAGES: tuple[Page, ...] = (
     *overview.PAGES,
     *gateway.NOW,
     *spend.PAGES,
+    *account.PAGES,
     *records.PAGES,
     *audit.PAGES,
-    *presets.PAGES,
     *playground.PAGES,
     *explain.PAGES,
     *clients.PAGES,
+    *presets.PAGES,
     *gateway.LAST,
     *session.PAGES,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from muxi_llm.dashboard import pasted
+from muxi_llm.dashboard.asking import RefusedError
 from muxi_llm.dashboard.pages.page import Page
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ async def show(visit: Visit) -> Response:
     try:
         texts = {name: pasted.settings(name, visit.gateway, model) for name in pasted.CLIENTS}
         error = None
-    except ValueError as wrong:
-        texts, error = {}, str(wrong)
+    except ValueError:
+        told = visit.say("The address and the model go into quotes, and may have none of their own.")
+        texts, error = {}, RefusedError(400, told, "model")
     return visit.page(
         "clients.html", 400 if error else 200, models=models, model=model, clients=pasted.CLIENTS,
         texts=texts, error=error,

@@ -32,7 +32,8 @@ async def ask(visit: Visit) -> Response:
     except RefusedError as error:
         if error.status != 400:
             raise
-        return visit.page("explain.html", 400, given=given, told=None, error=error)
+        wrong = RefusedError(400, error.message, "request")  # a field of it has no field of the form
+        return visit.page("explain.html", 400, given=given, told=None, error=wrong)
     return visit.page("explain.html", given=given, told=told, error=None)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 def listed(text: str) -> list[str]:
@@ -25,6 +25,20 @@ class Field(NamedTuple):
     choices: Mapping[str, str] | None = None
     hint: str = ""
     fixed: bool = False
+
+    @property
+    def names(self) -> str:
+        """The family of the record whose id it is, if it is one."""
+        return self.name.removesuffix("_id") if self.name.endswith("_id") else ""
+
+    @property
+    def inputmode(self) -> str:
+        """Which keys a phone shows for it."""
+        return KEYS.get(self.kind, "")
+
+    def now(self, value: Any) -> str:
+        """*value* among the choices: what is said by a word of its own is no choice apart."""
+        return "" if value in {None, FOREVER} else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,11 @@ class Kind:
     def name_of(self, record: Mapping[str, Any]) -> str:
         """What people call it."""
         return next((str(record[name]) for name in self.names if record.get(name)), str(record[self.id]))
+
+    @property
+    def groups(self) -> tuple[tuple[str, Sequence[Field]], ...]:
+        """What a form asks, by what it is about: a title, and the fields under it."""
+        return (("Details", self.fields[: -len(BOUNDS)]), ("Limits", BOUNDS))
 
     @property
     def spends(self) -> str:
@@ -95,6 +114,10 @@ def _read(field: Field, text: str) -> Any:
     except ValueError:
         return text
 
+
+KEYS: dict[Any, str] = {int: "numeric", float: "decimal"}
+FOREVER = "total"
+"""The API's word for a budget's only period."""
 
 EMPTY: dict[Any, Any] = {str: "", listed: [], int: None, float: None}
 PERIODS = {"": "for ever", "day": "a day", "week": "a week", "month": "a month", "30d": "the last 30 days"}

@@ -53,7 +53,7 @@ async def ask(visit: Visit) -> Response | ASGIApp:
     is_stream = "text/event-stream" in visit.request.headers.get("accept", "")
     if not (key and key.isascii() and key.isprintable()):
         wrong = RefusedError(400, visit.say("Paste a key of yours, or have one made."), "key")
-        told = {"error": {"message": wrong.message}}
+        told = {"error": {"message": wrong.message, "param": "key"}}
         return JSONResponse(told, 400) if is_stream else await _page(visit, fields, error=wrong)
     if is_stream:
         streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
@@ -61,7 +61,7 @@ async def ask(visit: Visit) -> Response | ASGIApp:
     try:
         answer = await visit.models.whole(PATH, key, body)
     except RefusedError as error:
-        return await _page(visit, fields, error=error)
+        return await _page(visit, fields, error=error.of("key"))
     return await _page(visit, fields, headers=answer.headers, answer=answer.json())
 
 

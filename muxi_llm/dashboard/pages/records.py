@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from muxi_llm.dashboard.visits import Visit
 
 ON_A_PAGE = 50
+MOST = 100
+"""Of records to choose from; where there are more, one says the id."""
 
 
 async def show(kind: Kind, visit: Visit) -> Response:
@@ -26,21 +28,34 @@ async def show(kind: Kind, visit: Visit) -> Response:
     if "new" in visit.query:
         which = visit.query.get("id", "")
         told = await known(kind, visit, which) if which else {}
-        return form(kind, visit, which, told.get(kind.family, told))
+        return await form(kind, visit, which, told.get(kind.family, told))
     if "id" in visit.query:
         return await one(kind, visit, visit.query["id"])
     asked = {name: visit.query.get(name, "") for name in ("search", "after", *kind.search)}
-    found = await visit.get(f"/{kind.family}/list", **asked, limit=ON_A_PAGE)
-    return visit.page("records.html", kind=kind, found=found, asked=asked)
+    found, error = await visit.sought(f"/{kind.family}/list", ["search"], **asked, limit=ON_A_PAGE)
+    status = error.status if error else 200
+    return visit.page("records.html", status, kind=kind, found=found, asked=asked, error=error)
 
 
-async def one(kind: Kind, visit: Visit, which: str, error: RefusedError | None = None) -> Response:
-    """All that is known of one of them."""
+async def one(
+    kind: Kind, visit: Visit, which: str, error: RefusedError | None = None, given: str = ""
+) -> Response:
+    """All that is known of one of them. given: who was to be a member."""
     told = await known(kind, visit, which)
     record = told.get(kind.family, told)
-    data = {name: told.get(name) or [] for name in ("members", "keys", "teams")}
+    data: dict[str, Any] = {name: told.get(name) or [] for name in ("members", "keys", "teams")}
+    data["users"] = await those(BY_FAMILY["user"], visit) if kind.members else None
+    data["given"] = given
     status = error.status if error else 200
     return visit.page("record.html", status, kind=kind, kinds=BY_FAMILY, record=record, error=error, **data)
+
+
+async def those(kind: Kind, visit: Visit) -> dict[str, str] | None:
+    """Id → name of all one may choose from; `None` where they are too many, or not the viewer's to see."""
+    if not visit.may(f"{kind.family}/list"):
+        return None
+    found = await visit.get(f"/{kind.family}/list", limit=MOST)
+    return None if found["after"] else {one[kind.id]: kind.name_of(one) for one in found["data"]}
 
 
 async def known(kind: Kind, visit: Visit, which: str) -> Mapping[str, Any]:
@@ -49,12 +64,17 @@ async def known(kind: Kind, visit: Visit, which: str) -> Mapping[str, Any]:
     return told
 
 
-def form(
+async def form(
     kind: Kind, visit: Visit, which: str, given: Mapping[str, Any], error: RefusedError | None = None
 ) -> Response:
     """What may be said of a new one, or be changed of the one that *which* is."""
     status = error.status if error else 200
-    return visit.page("record_form.html", status, kind=kind, given=given, which=which, error=error)
+    asked = [one for one in kind.fields if not (which and one.fixed)]
+    named = {one.names: BY_FAMILY[one.names] for one in asked if one.names not in {"", kind.family}}
+    known = {family: await those(other, visit) for family, other in named.items()}
+    return visit.page(
+        "record_form.html", status, kind=kind, given=given, which=which, error=error, asked=asked, known=known
+    )
 
 
 async def make(kind: Kind, visit: Visit) -> Response:
@@ -63,7 +83,7 @@ async def make(kind: Kind, visit: Visit) -> Response:
     try:
         made = await visit.post(f"/{kind.family}/{kind.new}", **kind.said(fields))
     except RefusedError as error:
-        return form(kind, visit, "", fields, error)
+        return await form(kind, visit, "", fields, error)
     if "key" in made:
         return visit.page("key_made.html", made=made)
     return visit.go(kind.path, id=made[kind.id])
@@ -76,7 +96,7 @@ async def change(kind: Kind, visit: Visit) -> Response:
     try:
         await done(kind, visit, "update", {kind.changed_by: which, **kind.said(fields, whole=True)})
     except RefusedError as error:
-        return form(kind, visit, which, fields, error)
+        return await form(kind, visit, which, fields, error)
     return visit.go(kind.path, id=which)
 
 
@@ -87,7 +107,10 @@ async def ask(kind: Kind, verb: str, visit: Visit) -> Response:
     if verb == "delete" and fields.get("sure") != "yes":
         return visit.page("sure.html", kind=kind, which=which, name=fields.get("name", which))
     said: dict[str, Any] = {kind.several: [which]} if verb == "delete" else {kind.changed_by: which}
-    told = await done(kind, visit, verb, said)
+    try:
+        told = await done(kind, visit, verb, said)
+    except RefusedError as error:
+        return await one(kind, visit, which, error)
     if "key" in told:
         return visit.page("key_made.html", made=told)
     return visit.go(kind.path) if verb == "delete" else visit.go(kind.path, id=which)
@@ -107,7 +130,7 @@ async def member(kind: Kind, verb: str, visit: Visit) -> Response:
     try:
         await visit.post(f"/{kind.family}/{verb}", **{kind.id: which}, **said)
     except RefusedError as error:
-        return await one(kind, visit, which, error=error)
+        return await one(kind, visit, which, error, user)
     return visit.go(kind.path, id=which)
 
 

@@ -24,7 +24,7 @@ async def login(visit: Visit) -> Response:
     """The form; where nobody administers yet, that of the first time."""
     ways = await visit.get("/auth/ways")
     if ways["first"] and "key" not in visit.query:
-        return visit.page("first.html", error=None)
+        return visit.page("first.html", error=None, given="")
     to = onward(visit, visit.query.get("next", ""))
     return visit.page("login.html", next=to, ways=ways, error=None)
 
@@ -37,7 +37,7 @@ async def begin(visit: Visit) -> Response:
             "POST", "/key/generate", {"key_name": "first"}, headers={"x-llmux-bootstrap-token": token}
         )
     except RefusedError as error:
-        return visit.page("first.html", error.status, error=error)
+        return visit.page("first.html", error.status, error=error.of("first"), given=token)
     key = made.json()["key"]
     return kept(
         visit.page("first_key.html", key=key), await visit.relayed("POST", "/auth/login", {"key": key})
@@ -52,7 +52,7 @@ async def enter(visit: Visit) -> Response:
         answer = await visit.relayed("POST", "/auth/login", {"key": str(fields.get("key", "")).strip()})
     except RefusedError as error:
         ways = await visit.get("/auth/ways")
-        return visit.page("login.html", error.status, next=to, ways=ways, error=error)
+        return visit.page("login.html", error.status, next=to, ways=ways, error=error.of("key"))
     return kept(visit.go(to.removeprefix(visit.prefix)), answer)
 
 

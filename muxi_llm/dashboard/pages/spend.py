@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import StreamingResponse
 
 from muxi_llm.dashboard import charts
+from muxi_llm.dashboard.asking import RefusedError
 from muxi_llm.dashboard.pages.page import Page
 from muxi_llm.dashboard.pages.pictures import cost_of, days_between
+from muxi_llm.dashboard.pages.records import BY_FAMILY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.responses import Response
 
+    from muxi_llm.dashboard.pages.kinds import Kind
     from muxi_llm.dashboard.visits import Visit
 
 DAYS = 30
+SAID = ("start_date", "end_date", "model")
+"""Fields of the form that says which."""
+
 WHOSE = {"api_key": "key", "user_id": "user", "team_id": "team", "organization_id": "organization"}
 """By which word the API is asked of whom."""
 
@@ -38,10 +47,24 @@ def asked(visit: Visit) -> dict[str, str]:
     return out
 
 
+async def named(visit: Visit, query: Mapping[str, str]) -> tuple[Kind, str, str] | None:
+    """Whose they are: the kind, the id, and the name, if the viewer may know it."""
+    for word, family in WHOSE.items():
+        if word in query:
+            kind, name = BY_FAMILY[family], query[word]
+            with suppress(RefusedError):
+                told = await visit.get(f"/{family}/info", **{kind.asked_by: query[word]})
+                name = kind.name_of(told.get(family, told))
+            return kind, query[word], name
+    return None
+
+
 async def show(visit: Visit) -> Response:
     """Sums, and whom they are of."""
     query = asked(visit)
-    told = await visit.get("/spend/logs", **query)
+    told, error = await visit.sought("/spend/logs", SAID, **query)
+    if error:
+        return visit.page("spend.html", 400, asked=query, whose=None, told=None, error=error)
     whose = next((name for name in WHOSE if name in query), "")
     tops = []
     if not whose and "model" not in query:
@@ -53,9 +76,11 @@ async def show(visit: Visit) -> Response:
     return visit.page(
         "spend.html",
         asked=query,
-        whose=WHOSE.get(whose, ""),
+        error=None,
+        whose=await named(visit, query),
         told=told,
         picture=cost_of(visit, told["daily_usage"], days, charts.WIDTH),
+        small=cost_of(visit, told["daily_usage"], days),
         tops=tops,
     )
 
@@ -64,8 +89,9 @@ async def rows(visit: Visit) -> Response:
     """The ledger, the newest first."""
     query = asked(visit)
     given = {**query, "after": visit.query.get("after", ""), "request_id": visit.query.get("request_id", "")}
-    found = await visit.get("/spend/rows", **given, limit=50)
-    return visit.page("ledger.html", asked=query, found=found, request_id=given["request_id"])
+    found, error = await visit.sought("/spend/rows", (*SAID, "request_id"), **given, limit=50)
+    data = {"found": found, "whose": await named(visit, query), "request_id": given["request_id"]}
+    return visit.page("ledger.html", 400 if error else 200, asked=query, error=error, **data)
 
 
 async def row(visit: Visit) -> Response:

@@ -22,13 +22,31 @@ function begin() {
   answer.textContent = "";
   find("none")?.remove();
   wrong.hidden = told.hidden = true;
+  for (const field of form.querySelectorAll("[aria-invalid]")) unmark(field);
   stop.hidden = false;
   answer.setAttribute("aria-busy", "true");
 }
 
-function fail(message) {
-  wrong.textContent = message;
-  wrong.hidden = false;
+// Beside the field that is to blame, as the page has it without this; else where the answer would stand.
+function fail(message, param) {
+  const field = param && form.elements.namedItem(param);
+  if (!field) {
+    wrong.textContent = message;
+    wrong.hidden = false;
+    return;
+  }
+  const text = document.createElement("p");
+  Object.assign(text, { className: "wrong", id: `${param}-wrong`, role: "alert", textContent: message });
+  field.after(text);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", text.id);
+  field.focus();
+}
+
+function unmark(field) {
+  find(`${field.name}-wrong`)?.remove();
+  field.removeAttribute("aria-invalid");
+  field.removeAttribute("aria-describedby");
 }
 
 async function ask(signal) {
@@ -38,7 +56,8 @@ async function ask(signal) {
   showHeaders(response.headers);
   if (!response.ok) {
     const isTold = response.headers.get("content-type")?.includes("json");
-    return fail((isTold && (await response.json()).error?.message) || wrong.dataset.otherwise);
+    const error = isTold ? (await response.json()).error : null;
+    return fail(error?.message || wrong.dataset.otherwise, response.status === 401 ? "key" : error?.param);
   }
   for await (const event of events(response.body)) {
     if (event.error) fail(event.error.message);

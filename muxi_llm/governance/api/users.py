@@ -81,6 +81,7 @@ class Users:
         actor = by.actor
         return {
             "user_id": actor.user,
+            "user_name": actor.name,
             "token_id": actor.key,
             "user_role": actor.role,
             "key_type": actor.kind,

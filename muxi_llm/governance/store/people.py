@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from muxi_llm.governance.store.engine import Store
 
 
+KNOWN = (users.c.role, users.c.blocked, users.c.alias, users.c.email)
+
+
 class People:
     """Actors with all their rights of now. Blocks; raises `StoreAwayError`."""
 
@@ -48,7 +51,7 @@ class People:
 
 
 def _actor(connection: Connection, user: str, key: str = "", kind: str = DEFAULT) -> Actor | None:
-    found = connection.execute(select(users.c.role, users.c.blocked).where(users.c.id == user)).first()
+    found = connection.execute(select(*KNOWN).where(users.c.id == user)).first()
     if found is None or found.blocked:
         return None
     of = select(members.c.scope, members.c.scope_id, members.c.role).where(members.c.user_id == user)
@@ -58,4 +61,4 @@ def _actor(connection: Connection, user: str, key: str = "", kind: str = DEFAULT
         return frozenset(which for at, which, role in theirs if at == scope and (not roles or role in roles))
 
     leads, administers = where("team", LEADER), where("organization", ORG_ADMIN, LEADER)
-    return Actor(found.role, user, key, kind, where("team"), leads, administers)
+    return Actor(found.role, user, key, kind, where("team"), leads, administers, found.alias or found.email)

@@ -44,7 +44,10 @@ def test_the_bootstrap_token_makes_the_first_key_and_nothing_else(managed: Manag
     refused(managed.ask("POST", "/key/generate", headers=headers, json={}), 401, "invalid_bootstrap_token")
     me = managed.told("/user/me", admin)
     assert (me["user_id"], me["user_role"]) == ("admin", "proxy_admin")
-    assert [row["action"] for row in managed.told("/audit/logs")["logs"]] == ["key/generate", "user/new"]
+    managed.ok("/user/update", user_id="admin", user_alias="Ada")
+    assert managed.told("/user/me", admin)["user_name"] == "Ada"
+    actions = [row["action"] for row in managed.told("/audit/logs")["logs"]]
+    assert actions == ["user/update", "key/generate", "user/new"]
     assert managed.told("/audit/verify")["holds"]
 
 
