@@ -64,6 +64,7 @@ recordings: $(VENV)/.dev ## which recorded traffic is replayed, by provider and 
 	@$(BIN)/python -m tests.recordings
 
 docs: $(VENV)/.dev ## build the documents into build/site, warnings as errors
+	@$(BIN)/python docs/pages.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 chart: $(VENV)/.dev ## draw the documents' chart of bench/results anew

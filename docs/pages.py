@@ -1,7 +1,8 @@
 """Pages that are written when the documents are built, from what they are about: mkdocs runs `on_files`.
 
 The providers come from the registry, parameters and settings from the code, the decision notes and the
-changelog from their files; a page of that name in this folder is what links lead to until then.
+changelog from their files. Some are kept in this folder too, for who reads them there: `python docs/pages.py`
+writes these.
 """
 
 from __future__ import annotations
@@ -47,6 +48,13 @@ def pages() -> dict[str, str]:
         "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
         "decisions.md": decisions(),
     }
+
+
+def kept() -> dict[str, str]:
+    """Those that are in the repository as they are on the site, but for links to pages that are not."""
+    own = pages()
+    names = ("providers/index.md", "reference/parameters.md", "reference/settings.md")
+    return {name: re.sub(r"\[(`\w+`)\]\([^)]*\w+\.md\)", r"\1", own[name]) for name in names}
 
 
 # -------------------------------------------------------------------------------------- providers
@@ -219,6 +227,8 @@ PER_PROVIDER = """\
 | `LLMIX_CONFIG_DIR` | where `preset=` is looked up |
 | `LLMIX_STATE_DIR` | where the kill switch and batches are kept |
 | `XDG_STATE_HOME` | where chats are kept |
+| `MUXI_LLM_GATEWAY_URL`, `MUXI_LLM_ADMIN_KEY` | the gateway that `muxi-llm keys`, `spend` and the others manage, and by which key |
+| `DATABASE_URL` | the gateway's database, where its configuration names none |
 | `REDIS_URL` | the shared cache |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`, `SSL_CERT_DIR` | [the network](../networks.md) |
 
@@ -229,3 +239,8 @@ Each variable is an attribute of the package too: `muxi_llm.groq_api_key`, `muxi
 
 | provider | variables |
 |---|---|"""
+
+
+if __name__ == "__main__":
+    for path, content in kept().items():
+        (Path(__file__).parent / path).write_text(content, encoding="utf-8")

@@ -17,20 +17,9 @@ from muxi_llm.errors import OpenAIError
 if TYPE_CHECKING:
     import argparse
 
-EXAMPLES = """\
-examples
-  muxi-llm ask "Name a planet"
-  git diff | muxi-llm ask -m anthropic/claude-sonnet-5 "Write a commit message"
-  muxi-llm ask -a photo.jpg "What is this?" > answer.txt
-  muxi-llm ask -m openai/gpt-5.6-luna -m groq/openai/gpt-oss-120b "..."     the second if the first fails
-  muxi-llm ask --schema person.json "Ada Lovelace" | jq .age
-
-exit status: 0 answered, 1 not answered, 2 not understood, 130 Ctrl-C"""
-
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `ask`."""
-    command.epilog = EXAMPLES
     options.add(command)
     command.add_argument(
         "--schema", metavar="FILE", type=Path, help="a JSON schema; the answer is JSON that fits it"

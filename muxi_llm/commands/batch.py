@@ -91,7 +91,7 @@ def add(batch: argparse.ArgumentParser) -> None:
 
 def _add_request(command: argparse.ArgumentParser) -> None:
     command.add_argument("prompts", metavar="PROMPTS", help="the input, JSON lines; - for standard input")
-    command.add_argument("--model", help="provider/model; default: what each line names")
+    command.add_argument("-m", "--model", help="provider/model; default: what each line names")
     command.add_argument("--system", metavar="TEXT", help="system message for the lines without one")
     command.add_argument("--max-tokens", type=int, metavar="N")
     command.add_argument("--temperature", type=float, metavar="T")

@@ -14,21 +14,12 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-LINES = {
-    "bash": 'eval "$(muxi-llm completion bash)"     # in ~/.bashrc',
-    "zsh": 'eval "$(muxi-llm completion zsh)"      # in ~/.zshrc, after compinit',
-    "fish": "muxi-llm completion fish | source      # in ~/.config/fish/config.fish",
-}
-
 NEEDED = "completion needs argcomplete: pip install 'muxi-llm[cli]'"
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `completion`."""
-    command.epilog = "\n".join(
-        ["one line in your shell's own file", *(f"  {line}" for line in LINES.values())]
-    )
-    command.add_argument("shell", choices=LINES, help="for which shell")
+    command.add_argument("shell", choices=("bash", "zsh", "fish"), help="for which shell")
     command.set_defaults(run=run)
 
 

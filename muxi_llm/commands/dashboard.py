@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from muxi_llm.commands.main import complain
 from muxi_llm.dashboard.app import Dashboard
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ def run(given: argparse.Namespace) -> int:
     """Serve the pages until told to end."""
     url = given.gateway.rstrip("/").removesuffix("/v1")
     if not url.startswith(("http://", "https://")):
-        print("muxi-llm: --gateway wants http://host:port", file=sys.stderr)
-        return 2
+        return complain("--gateway wants http://host:port", 2)
     print(f"dashboard of {url} at http://{given.host}:{given.port}{PREFIX}/", flush=True)
     app = Dashboard(url, PREFIX)
     uvicorn.run(app, host=given.host, port=given.port, log_level="warning", lifespan="off")

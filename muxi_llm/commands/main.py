@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from muxi_llm import __version__
+from muxi_llm.commands.texts import TEACHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +107,14 @@ class Parser(argparse.ArgumentParser):
         given.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(allow_abbrev=False, **given)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """What is not known is told by the command it was given to, with the nearest option it has."""
+        given, rest = super().parse_known_args(args, namespace)
+        if rest:
+            near = difflib.get_close_matches(rest[0], self._option_string_actions, n=1)
+            self.error(f"unrecognized arguments: {' '.join(rest)}{_meant(near)}")
+        return given, rest
+
     def error(self, message: str) -> NoReturn:
         """Ends the program with status 2."""
         print(f"{self.prog}: {message}\ntry: {self.prog} --help", file=sys.stderr)
@@ -142,15 +151,15 @@ def _run(words: list[str]) -> int:
     chosen = words[0] if words else "--help"
     command = BY_NAME.get(chosen)
     if command is None and not chosen.startswith("-"):
-        return complain(f"invalid choice: {chosen!r}{_meant(chosen)}\ntry: muxi-llm --help", 2)
+        near = difflib.get_close_matches(chosen, BY_NAME, n=1)
+        return complain(f"invalid choice: {chosen!r}{_meant(near)}\ntry: muxi-llm --help", 2)
     if command is not None and command.is_own:
         return int(_module_of(chosen).main(words[1:]))
     given = parser_of(chosen).parse_args(words or ["--help"])
     return int(given.run(given))
 
 
-def _meant(word: str) -> str:
-    near = difflib.get_close_matches(word, BY_NAME, n=1)
+def _meant(near: Sequence[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -181,7 +190,8 @@ def parser_of(chosen: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"muxi-llm {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, help=argparse.SUPPRESS)
     for name, command in BY_NAME.items():
-        added = commands.add_parser(name, description=f"{command.about[0].upper()}{command.about[1:]}.")
+        about = f"{command.about[0].upper()}{command.about[1:]}."
+        added = commands.add_parser(name, description=about, epilog=TEACHING.get(name))
         if chosen == name and not command.is_own:
             _module_of(name).add(added)
     return parser

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from muxi_llm import runtime
+from muxi_llm.commands.hints import hint_of
 from muxi_llm.commands.main import complain
 from muxi_llm.commands.providers import NONE, provider_rows
 from muxi_llm.errors import MuxiLLMError
@@ -16,15 +17,9 @@ from muxi_llm.providers import registry
 if TYPE_CHECKING:
     import argparse
 
-EXAMPLES = """\
-examples
-  muxi-llm models groq                what Groq lists
-  muxi-llm models | grep mini         of every provider that is configured"""
-
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `models`."""
-    command.epilog = EXAMPLES
     command.add_argument(
         "provider", nargs="?", help="its name; without one, every configured provider is asked"
     )
@@ -42,7 +37,7 @@ def _models(given: argparse.Namespace) -> int:
         try:
             found[name] = sorted(model.id for model in runtime.prepare_models(name).run().data)
         except (MuxiLLMError, ImportError, ValueError) as error:  # an extra not installed; an odd setting
-            status = complain(f"{name}: {error}")
+            status = complain(f"{name}: {error}\n{hint_of(error)}".rstrip())
     if given.json:
         print(json.dumps(found, indent=2))
     else:

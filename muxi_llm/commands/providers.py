@@ -25,16 +25,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-EXAMPLES = """\
-examples
-  muxi-llm providers --configured     those a key was found for
-  muxi-llm providers groq             one of them
-  muxi-llm providers --json | jq '.[] | select(.configured) | .name'"""
-
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `providers`."""
-    command.epilog = EXAMPLES
     command.add_argument("name", nargs="*", help="these alone; default: all")
     command.add_argument(
         "--configured", action="store_true", help="only those a key, or an address, is set for"

@@ -54,7 +54,10 @@ def settings_of(path: str, given: Mapping[str, Any]) -> Settings:
     given = dict(given)
     is_open = given.pop("is_open", settings.is_open)
     token, level = given.pop("token", ""), given.pop("log_level", settings.log_level)
+    is_secret = given.pop("https", False)
     server = replace(settings.server, **given)
+    if (is_secret or server.tls_key or server.tls_cert) and not (server.tls_key and server.tls_cert):
+        raise ConfigurationError([Finding("--https", "wants --ssl-cert and --ssl-key, or the file's")])
     settings = replace(settings, server=server, is_open=is_open, log_level=level, source=path)
     if token and not settings.tokens:
         settings = replace(settings, tokens={"one-time": token})
@@ -66,14 +69,9 @@ def check_open(settings: Settings) -> None:
     """Without tokens a gateway is for its own machine, unless somebody says otherwise in so many words."""
     if settings.tokens or settings.governance.database or settings.is_open or settings.server.is_loopback:
         return
-    why = "there are no tokens, so anybody who reaches this address could spend the providers' keys"
-    raise ConfigurationError(
-        [
-            Finding(
-                "host", f"{settings.server.host}: {why}; give tokens, listen on 127.0.0.1, or say --no-auth"
-            )
-        ]
-    )
+    why = "there are no tokens, so anybody who reaches it could spend the providers' keys"
+    what = "give tokens, listen on 127.0.0.1, or say --no-auth"
+    raise ConfigurationError([Finding("host", f"{settings.server.host}: {why}; {what}")])
 
 
 # ---------------------------------------------------------------------------------------- the server
@@ -197,27 +195,27 @@ def serve(
     given: Mapping[str, Any],
     tell: Callable[[str], None],
     admission_of: AdmissionOf,
-    prepare: Callable[[Settings, Callable[[str], None]], None],
+    prepare: Callable[[Settings, Callable[[str], None], str], None],
 ) -> int:
     """Serve until told to end; the exit status.
 
     path: the configuration, "" for the environment's providers. given: settings of the server that win over
     the file's. tell: where a line for people goes. admission_of: who answers for those who may. prepare: what
-    is done once before anybody does. Raises `ConfigurationError`.
+    is done once before anybody does, at the management's address. Raises `ConfigurationError`.
     """
-    if not path and "token" not in given:
-        given = {**given, "token": secrets.token_urlsafe(24)}
-        tell(f"a token for this run: {given['token']}")
+    given = given if path else {"token": secrets.token_urlsafe(24), **given}
     settings = settings_of(path, given)
     os.environ[DESCRIBED] = json.dumps([path, dict(given)])
     server = settings.server
-    listeners = [bound(server.host, server.port)]
-    prepare(settings, tell)
+    ports = [port for port in (server.port, server.admin_port) if port is not None]
+    listeners = [bound(server.host, port) for port in ports]
     scheme = "https" if server.tls_cert else "http"
-    tell(f"listening on {scheme}://{server.host}:{listeners[0].getsockname()[1]}{server.prefix}")
-    if server.admin_port is not None:
-        listeners.append(bound(server.host, server.admin_port))
-        tell(f"managed at {scheme}://{server.host}:{server.admin_port}{server.prefix}")
+    at = [f"{scheme}://{server.host}:{one.getsockname()[1]}{server.prefix}" for one in listeners]
+    prepare(settings, tell, at[-1])
+    if not path:
+        tell(f"a token for this run: export GATEWAY_TOKEN={given['token']}")
+    for what, where in zip(("listening on", "managed at"), at, strict=False):
+        tell(f"{what} {where}")
     if not (settings.tokens or settings.governance.database):
         tell(
             "no tokens: anybody on this machine may ask"
@@ -270,11 +268,10 @@ def bound(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
-        raise ConfigurationError(
-            [Finding("port", f"cannot listen on {host}:{port}: {error.strerror}")]
-        ) from None
+        why = f"cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}"
+        raise ConfigurationError([Finding("port", f"{why}; --port says another, 0 any")]) from None
     listener.listen(BACKLOG)  # who comes before the first worker is ready waits, and is not turned away
     listener.set_inheritable(True)
     return listener

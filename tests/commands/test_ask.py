@@ -101,6 +101,8 @@ def world_is_down(capsys: Any) -> Any:
         (["-a", "https://example.com/a.pdf", "Hi"], 2, "only images go by URL"),
         (["--tools", "missing.py", "Hi"], 2, "missing.py"),
         (["--schema", "missing.json", "Hi"], 2, "is no JSON schema"),
+        (["--param", "sead=3", "Hi"], 2, "--param: create() got an unexpected keyword argument 'sead'"),
+        (["--param", "model=x", "Hi"], 2, "a model is named by -m"),
         (["-m", "antropic/x", "Hi"], 1, "did you mean anthropic"),
         (["-m", "groq/x", "Hi"], 1, "muxi-llm demo chat"),
         (["nonsense"], 1, "I will not"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from typing import Any
@@ -171,7 +173,7 @@ def test_models_of_all_that_are_configured(capsys, groq, monkeypatch):
     status, out, err = run(capsys, "models")
     assert (status, out) == (1, "groq/llama\n")
     assert err.startswith("muxi-llm: mistral: ")
-    assert err.count("\n") == 1
+    assert err.endswith("`muxi-llm providers mistral` names its variable\n")
 
 
 @pytest.mark.parametrize(
@@ -658,13 +660,43 @@ def test_every_command_has_help(name, capsys):
     assert name.replace("muxi-llm ", "") in told.out
 
 
+OWN = sorted(name for name, told in command.BY_NAME.items() if not told.is_own)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_help_has_examples_that_are_understood(name, capsys):
+    """Each by the parser of the command, with the options that there are."""
+    with pytest.raises(SystemExit):
+        command.main([name, "--help"])
+    told = capsys.readouterr().out
+    lines = [
+        line.partition("muxi-llm ") for line in told.partition("\nexamples")[2].split("\n\n")[0].splitlines()
+    ]
+    typed = [re.split(r" {2,}| [>|] |\)\"", line)[0] for _, _, line in lines[1:]]
+    assert typed
+    for line in typed:
+        words = shlex.split(line)
+        command.parser_of(words[0]).parse_args(words)
+
+
+def test_what_is_not_known_is_told_by_the_command_it_was_given_to(capsys):
+    for words, story in (
+        (["ask", "--modle", "x"], "muxi-llm ask: unrecognized arguments: --modle; did you mean --model?"),
+        (["batch", "run", "in", "--frob", "x"], "muxi-llm batch run: unrecognized arguments: --frob x"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            command.main(words)
+        told = capsys.readouterr().err
+        assert (left.value.code, told.splitlines()[0]) == (2, story)
+
+
 def test_misuse():
     """What is meant, and where to read on."""
     misused = shell("frobnicate")
     assert (misused.returncode, misused.stdout) == (2, "")
     assert misused.stderr == "muxi-llm: invalid choice: 'frobnicate'\ntry: muxi-llm --help\n"
     assert "did you mean models?" in shell("model").stderr
-    assert shell("models", "--frob").stderr.endswith("try: muxi-llm --help\n")
+    assert shell("models", "--frob").stderr.endswith("try: muxi-llm models --help\n")
 
 
 def test_providers_that_are_configured(capsys, monkeypatch):

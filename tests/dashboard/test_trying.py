@@ -82,7 +82,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iter
     file = folder / "gateway.yaml"
     file.write_text(json.dumps(config))
     settings = files.read(file)[0]
-    prepare(settings, lambda _: None)
+    prepare(settings, lambda _: None, "http://127.0.0.1:8080")
     with Served(settings, Governed(settings), around=beside) as served:
         yield served
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from muxi_llm.gateway.settings import files
+from muxi_llm.gateway.settings.reading import ConfigurationError
 from tests.support import bodies
 from tests.support.patience import until
 from tests.support.serving import Serving
@@ -146,9 +148,28 @@ def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:
     told = command("serve", "--config", str(config))
     assert (told.returncode, "--no-auth" in told.stderr) == (2, True)
     assert command("serve", "--config", str(tmp_path / "none.toml")).returncode == 2
+    for said, why in (
+        ("--https", "wants --ssl-cert and --ssl-key"),
+        ("--port=70000", "port must be 0-65535"),
+    ):
+        told = command("serve", "--config", str(config), "--host", "127.0.0.1", said)
+        assert (told.returncode, why in told.stderr, told.stdout) == (2, True, "")
     config.write_text(config.read_text(encoding="utf-8").replace("base_url", "bse_url"), encoding="utf-8")
     told = command("check", "--config", str(config))
     assert (told.returncode, "did you mean 'base_url'?" in told.stderr) == (2, True)
+
+
+def test_a_file_that_cannot_be_read_is_told_of_by_its_line_and_not_quoted(tmp_path: Path) -> None:
+    for text, where in (
+        ("auth: {tokens: {\n  app: sk-secret, app: sk-other}}", "(at line 2, column 19)"),
+        ("auth:\n  token: [sk-secret\nserver: {}", "(at line 3, column 7)"),
+        ("auth: \x07", "special characters are not allowed"),
+    ):
+        (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigurationError) as caught:
+            files.read(tmp_path / "config.yaml")
+        assert where in str(caught.value)
+        assert "sk-" not in str(caught.value)
 
 
 def test_check_explains_a_configuration_that_can_be_served(tmp_path: Path) -> None:

@@ -249,6 +249,6 @@ def test_a_declaration_that_cannot_be_is_named_at_the_start(
     tmp_path: Path, answering: Upstream, more: str, said: str
 ) -> None:
     with pytest.raises(ConfigurationError) as told:
-        prepared.prepare(settings_of(str(configured(tmp_path, answering, more)), {}), print)
+        prepared.prepare(settings_of(str(configured(tmp_path, answering, more)), {}), print, "http://gateway")
     assert said in str(told.value)
     assert "long-enough" not in str(told.value)

@@ -21,22 +21,9 @@ if TYPE_CHECKING:
     from muxi_llm.commands.chat.conversation import Conversation
     from muxi_llm.commands.chat.screens import Screen
 
-EXAMPLES = """\
-examples
-  muxi-llm chat -m anthropic/claude-sonnet-5
-  muxi-llm chat -a report.pdf "What is in this?"
-  muxi-llm chat -m openai/gpt-5.6-luna -m ollama/llama3.2 -s "Be brief"     the second if the first fails
-  muxi-llm chat --tools weather.py           its public functions are the model's tools
-  muxi-llm chat --continue                   where the last chat stopped
-  echo "Name a planet" | muxi-llm chat       no terminal: asked once, as `ask` does
-
-Ctrl-C stops an answer, and ends the chat where nothing is being answered; so does Ctrl-D. /help in a chat has
-the rest."""
-
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `chat`."""
-    command.epilog = EXAMPLES
     options.add(command)
     command.add_argument(
         "-c", "--continue", action="store_true", dest="goes_on", help="go on with the last chat"

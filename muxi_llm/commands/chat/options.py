@@ -15,6 +15,7 @@ from muxi_llm.commands.chat.attachments import Content, Misunderstood
 from muxi_llm.commands.chat.conversation import Conversation
 from muxi_llm.commands.chat.tools import Tools
 from muxi_llm.commands.completion import models
+from muxi_llm.core.options import check_keywords
 from muxi_llm.providers import registry
 
 __all__ = ["Misunderstood", "add", "content_of", "conversation_of"]
@@ -59,7 +60,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def conversation_of(given: argparse.Namespace) -> Conversation:
     """A conversation with nothing said. Raises `Misunderstood`."""
     said = {name: value for name in PARAMETERS if (value := getattr(given, name)) is not None}
-    params: dict[str, Any] = {**said, **dict(given.param)}
+    params: dict[str, Any] = {**said, **_others(dict(given.param))}
     if getattr(given, "schema", None):
         schema = {"name": given.schema.stem, "schema": _schema(given.schema)}
         params["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -74,6 +75,18 @@ def content_of(given: argparse.Namespace) -> Content:
         piped = sys.stdin.read()
         text = "\n\n".join(part for part in (text, piped.strip()) if part)
     return attachments.content_of(text, given.attach)
+
+
+def _others(params: dict[str, Any]) -> dict[str, Any]:
+    """What `--param` says, if a chat can be asked so. Raises `Misunderstood`."""
+    if said := SAID_OTHERWISE.keys() & params.keys():
+        name = min(said)
+        raise Misunderstood(f"--param {name}: {SAID_OTHERWISE[name]}")
+    try:
+        check_keywords("chat", params)
+    except TypeError as error:
+        raise Misunderstood(f"--param: {error}") from None
+    return params
 
 
 def _models() -> list[str]:
@@ -111,6 +124,12 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 NOTHING = 'nothing is asked; give a question: muxi-llm ask "Name a planet"'
+
+SAID_OTHERWISE = {
+    "model": "a model is named by -m",
+    "messages": "what is said stands behind the options, or comes through a pipe",
+    "stream": "answers stream in any case",
+}
 
 PARAMETERS = ("temperature", "max_tokens", "reasoning_effort", "timeout")
 

@@ -30,14 +30,6 @@ if TYPE_CHECKING:
 
     Section = Callable[[Stage], None]
 
-EXAMPLES = """\
-examples
-  muxi-llm demo                        nine calls, what they need and what comes of it
-  muxi-llm demo chat                   a chat with a model that repeats what you say
-  muxi-llm demo serve                  the gateway, before providers that need no key
-  muxi-llm demo python my_script.py    your own program, unchanged
-
-What is run finds every provider's key and address in its environment: they lead to this machine."""
 
 ABOUT = """\
 muxi-llm: real calls over real HTTP, no keys. On loopback there are now
@@ -65,7 +57,6 @@ SECTIONS: tuple[Section, ...] = (
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `demo`."""
-    command.epilog = EXAMPLES
     command.add_argument(
         "command",
         nargs=argparse.REMAINDER,

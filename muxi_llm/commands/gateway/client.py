@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from muxi_llm.commands.main import complain
 from muxi_llm.dashboard.pasted import CLIENTS, settings
 
 if TYPE_CHECKING:
@@ -26,6 +26,5 @@ def run(given: argparse.Namespace) -> int:
     try:
         print(settings(given.name, given.url, given.model))
     except ValueError as error:
-        print(f"muxi-llm: {error}", file=sys.stderr)
-        return 2
+        return complain(str(error), 2)
     return 0

@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from muxi_llm.gateway.settings.litellm import imported
 from muxi_llm.gateway.settings.litellm_fields import ADAPTED, DROPPED, IMPORTED
-from muxi_llm.gateway.settings.reading import ConfigurationError, Finding
+from muxi_llm.gateway.settings.reading import ConfigurationError, Finding, fault_of
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +53,7 @@ def read(file: Path) -> dict[str, Any]:
     try:
         found = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no YAML"
+        why = error.strerror if isinstance(error, OSError) else f"it is no YAML: {fault_of(error)}"
         raise ConfigurationError([Finding(str(file), f"cannot be read: {why}")]) from None
     if not isinstance(found, dict):
         raise ConfigurationError([Finding(str(file), "is empty, or no table")])

@@ -54,12 +54,12 @@ def admission_of(settings: Settings) -> Admission | None:
     return Governed(settings)
 
 
-def prepare(settings: Settings, tell: Callable[[str], None]) -> None:
-    """What is done once, before any worker is there. Raises `ConfigurationError`."""
+def prepare(settings: Settings, tell: Callable[[str], None], url: str) -> None:
+    """What is done once, before any worker is there; url: the management's. Raises `ConfigurationError`."""
     if settings.governance.database:
         from muxi_llm.commands.governed import prepared  # noqa: PLC0415 - a database's packages
 
-        prepared.prepare(settings, tell)
+        prepared.prepare(settings, tell, url)
 
 
 def server_of(given: argparse.Namespace) -> dict[str, Any]:
@@ -72,6 +72,7 @@ def server_of(given: argparse.Namespace) -> dict[str, Any]:
         "workers": given.workers,
         "tls_key": given.ssl_key,
         "tls_cert": given.ssl_cert,
+        "https": given.https or None,
         "is_open": given.no_auth or None,
         "log_level": "DEBUG" if given.verbose else None,
     }

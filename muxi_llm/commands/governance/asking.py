@@ -10,6 +10,7 @@ import httpx2
 
 from muxi_llm import __version__
 from muxi_llm.commands.main import complain
+from muxi_llm.errors import shown_url
 
 if TYPE_CHECKING:
     import argparse
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 URL, KEY = "MUXI_LLM_GATEWAY_URL", "MUXI_LLM_ADMIN_KEY"
 HERE = "http://127.0.0.1:8080"
+
+FIRST = "a gateway that has none yet says at its start how the first is made"
 
 TIMEOUT = 30.0
 
@@ -29,8 +32,9 @@ class Api:
     """A gateway. Raises `AskedInVainError`."""
 
     def __init__(self, url: str, key: str) -> None:
+        self._url = url.rstrip("/").removesuffix("/v1")
         self._client = httpx2.Client(
-            base_url=url.rstrip("/").removesuffix("/v1"),
+            base_url=self._url,
             headers={"authorization": f"Bearer {key}", "user-agent": f"muxi-llm/{__version__}"},
             timeout=TIMEOUT,
         )
@@ -52,7 +56,7 @@ class Api:
                 _check(reply)
                 yield from reply.iter_lines()
         except httpx2.HTTPError as error:
-            raise _unreached(error) from None
+            raise self._unreached(error) from None
 
     def close(self) -> None:
         """No more."""
@@ -62,9 +66,13 @@ class Api:
         try:
             reply = self._client.request(method, path, **given)
         except httpx2.HTTPError as error:
-            raise _unreached(error) from None
+            raise self._unreached(error) from None
         _check(reply)
         return reply.json()
+
+    def _unreached(self, error: httpx2.HTTPError) -> AskedInVainError:
+        what = f"no gateway can be reached at {shown_url(self._url)} ({type(error).__name__})"
+        return AskedInVainError(f"{what}: is it running (muxi-llm serve)? --gateway says where it is")
 
 
 def common(command: argparse.ArgumentParser) -> None:
@@ -80,7 +88,7 @@ def runs(command: argparse.ArgumentParser, action: Callable[[Api, argparse.Names
     def run(given: argparse.Namespace) -> int:
         key = os.environ.get(KEY, "")
         if not key:
-            return complain(f"no key: put an administrator's, or your own, into {KEY}", 2)
+            return complain(f"no key: put an administrator's, or your own, into {KEY}; {FIRST}", 2)
         url = given.gateway or os.environ.get(URL) or HERE
         if not url.startswith(("http://", "https://")):
             return complain("--gateway wants http://host:port", 2)
@@ -101,12 +109,6 @@ def _check(reply: httpx2.Response) -> None:
     except (ValueError, KeyError, TypeError):
         why = f"the answer is {reply.status_code}, and none of a gateway's; is governance on there?"
     raise AskedInVainError(why)
-
-
-def _unreached(error: httpx2.HTTPError) -> AskedInVainError:
-    return AskedInVainError(
-        f"the gateway cannot be reached ({type(error).__name__}); --gateway says where it is"
-    )
 
 
 def _params(query: Mapping[str, object]) -> dict[str, str]:

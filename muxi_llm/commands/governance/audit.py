@@ -33,17 +33,10 @@ SEARCH = (
     Option("--until", "end_time", "until when"),
     Option("--limit", "limit", "that many; default: 50"),
 )
-EXAMPLES = """\
-examples
-  muxi-llm audit list --type key --since 2026-11-01T00:00:00Z
-  muxi-llm audit verify                            all of it, read from the gateway, reckoned here
-  muxi-llm audit export > audit.jsonl
-  muxi-llm audit verify audit.jsonl --entries 1042 --seal 5f0c…    against what was noted then"""
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `audit`."""
-    command.epilog = EXAMPLES
     verbs = command.add_subparsers(required=True, metavar="VERB")
     listing = verbs.add_parser("list", help="the newest first")
     add_options(listing, SEARCH)

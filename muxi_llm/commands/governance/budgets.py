@@ -31,17 +31,10 @@ NAMED = (
     Option("--instead", "instead", "the model that is asked when it is spent"),
     Option("--outage", "outage", "open or closed, while the store is away"),
 )
-EXAMPLES = """\
-examples
-  muxi-llm budgets list
-  muxi-llm budgets set team search 500 --period month
-  muxi-llm budgets set team search 20 --name daily --period day --zone Europe/Berlin --tell 50,80
-  muxi-llm budgets remove team search --name daily"""
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `budgets`."""
-    command.epilog = EXAMPLES
     verbs = command.add_subparsers(required=True, metavar="VERB")
     listing = verbs.add_parser("list", help="all there are")
     listing.add_argument("kind", nargs="?", choices=KINDS, help="of these alone")

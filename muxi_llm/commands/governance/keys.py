@@ -47,16 +47,10 @@ KEYS = Kind(
     ),
     chosen=False,
 )
-EXAMPLES = """\
-examples
-  muxi-llm keys create --name ci --team search --budget 50 --period month --rpm 60
-  muxi-llm keys list --team search
-  muxi-llm keys rotate KEY --grace 24h     the old one is good for another day"""
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `keys`."""
-    command.epilog = EXAMPLES
     verbs = verbs_of(command, KEYS)
     rotate = verbs.add("rotate", "another key in its place", _rotate)
     rotate.add_argument("id", help="a key's token_id")

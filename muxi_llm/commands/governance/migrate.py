@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
+from muxi_llm.commands.main import complain
 from muxi_llm.errors import InvalidRequestError
 from muxi_llm.gateway.settings import files
 from muxi_llm.gateway.settings.reading import ConfigurationError
@@ -32,16 +32,14 @@ def run(given: argparse.Namespace) -> int:
         if given.config and not given.database:
             url = files.read(given.config)[0].governance.database
         if not url:
-            print("muxi-llm: no database: say --database, --config, or set DATABASE_URL", file=sys.stderr)
-            return 2
+            return complain("no database: say --database, --config, or set DATABASE_URL", 2)
         store = Store(url, patience=PATIENCE)
         try:
             before, after = migrate(store)
         finally:
             store.close()
     except (ConfigurationError, InvalidRequestError, StoreAwayError) as error:
-        print(f"muxi-llm: {error}", file=sys.stderr)
-        return 2
+        return complain(str(error), 2)
     print(
         f"the tables are of revision {after}"
         + ("" if before == after else f", and were of {before or 'none'}")

@@ -29,12 +29,6 @@ WHOSE = (
     Option("--org", "organization_id", "an organization's"),
     Option("--model", "model", "as it was asked for"),
 )
-EXAMPLES = """\
-examples
-  muxi-llm spend                                   each day of the last 30
-  muxi-llm spend keys --since 2026-11-01           the most expensive keys
-  muxi-llm spend days --team search --model gpt-5.6
-  muxi-llm spend export --since 2026-11-01 > november.csv"""
 
 
 class View(NamedTuple):
@@ -49,7 +43,6 @@ class View(NamedTuple):
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `spend`."""
-    command.epilog = EXAMPLES
     views = command.add_subparsers(metavar="VIEW")
     for name, view in VIEWS.items():
         parser = views.add_parser(name, help=view.about, description=view.about)

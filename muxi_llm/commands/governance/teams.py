@@ -28,14 +28,8 @@ TEAMS = Kind(
         *ALIKE,
     ),
 )
-EXAMPLES = """\
-examples
-  muxi-llm teams create search --budget 500 --period month --models 'openai/*,claude-*'
-  muxi-llm teams join search ada grace --role admin
-  muxi-llm teams show search"""
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `teams`."""
-    command.epilog = EXAMPLES
     members.add(verbs_of(command, TEAMS), "role", ("user", "admin"))

@@ -39,13 +39,8 @@ USERS = Kind(
     ),
     blocks=False,
 )
-EXAMPLES = """\
-examples
-  muxi-llm users create ada --email ada@example.com --role internal_user --budget 20 --period month
-  muxi-llm users list --role proxy_admin"""
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `users`."""
-    command.epilog = EXAMPLES
     verbs_of(command, USERS)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.settings.model import Settings
 
 
-def prepare(settings: Settings, tell: Callable[[str], None]) -> None:
-    """The store has its tables and what the file declares; whoever may make the first key is told how. Raises
-    `ConfigurationError`.
+def prepare(settings: Settings, tell: Callable[[str], None], url: str) -> None:
+    """The store has its tables and what the file declares; whoever may make the first key is told how, at
+    *url*. Raises `ConfigurationError`.
     """
     with _told_as_findings():
         declared = declared_of(settings.governance.declared)
@@ -35,13 +35,12 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> None:
             store.close()
     if token:
         head = f"-H '{BOOTSTRAP}: {token}' -H 'content-type: application/json'"
-        when = f"Within {LIFE / 60:.0f} minutes, this makes one, URL being the management's address:"
-        tell(f"nobody has an administrator's key yet. {when}")
-        tell(f"  curl -X POST URL/key/generate {head} -d '{{}}'")
+        tell(f"nobody has an administrator's key yet. Within {LIFE / 60:.0f} minutes, this makes one:")
+        tell(f"  curl -X POST {url}/key/generate {head} -d '{{}}'")
         if settings.server.dashboard:
             tell(f"or give the dashboard this token: {token}")
     if settings.server.dashboard:
-        tell(f"the dashboard is at {settings.server.prefix}{settings.server.dashboard}/")
+        tell(f"the dashboard is at {url}{settings.server.dashboard}/")
 
 
 @contextmanager

@@ -239,7 +239,9 @@ def parsed(path: Path, content: str) -> tuple[Literal["toml", "yaml"], dict[str,
     try:
         raw = tomllib.loads(content) if dialect == "toml" else YAML(typ="safe", pure=True).load(content)
     except (tomllib.TOMLDecodeError, YAMLError) as error:
-        raise ConfigurationError([Finding(str(path), f"is no {dialect.upper()}: {error}")]) from None
+        raise ConfigurationError(
+            [Finding(str(path), f"is no {dialect.upper()}: {fault_of(error)}")]
+        ) from None
     if not isinstance(raw, dict):
         raise ConfigurationError([Finding(str(path), "is empty, or no table")])
     missing: list[Finding] = []
@@ -247,6 +249,13 @@ def parsed(path: Path, content: str) -> tuple[Literal["toml", "yaml"], dict[str,
     if missing:
         raise ConfigurationError(missing)
     return dialect, data
+
+
+def fault_of(error: Exception) -> str:
+    """What is wrong and where, and nothing of what stands there: it may be a secret."""
+    mark = getattr(error, "problem_mark", None)
+    what = str(getattr(error, "problem", error)).partition(" with value ")[0]
+    return f"{what} (at line {mark.line + 1}, column {mark.column + 1})" if mark else what
 
 
 def _expanded(value: Any, where: str, missing: list[Finding]) -> Any:

@@ -165,7 +165,10 @@ def test_a_file_is_verified_without_a_gateway(
     [
         (("keys", "show", "absent"), "there is no key 'absent' here"),
         (("teams", "create", "red", "--models", "a" * 300), "models"),
-        (("keys", "list", "--gateway", "http://127.0.0.1:1"), "cannot be reached (ConnectError)"),
+        (
+            ("keys", "list", "--gateway", "http://127.0.0.1:1"),
+            "no gateway can be reached at http://127.0.0.1:1 (ConnectError): is it running",
+        ),
     ],
 )
 def test_what_goes_wrong_is_told_in_a_line(run: Run, words: tuple[str, ...], why: str) -> None:
