@@ -214,8 +214,8 @@ class Metrics:
                 of["llmux_total_tokens"].add(*where, by=count)
                 of["llmux_token_usage_total"].add(where[2], where[1], kind, by=count)
                 of["gen_ai_client_token_usage"].observe(count, *semantic, kind)
-        if told.cost is not None:
-            of["llmux_spend_total"].add(*where, by=told.cost)
+        if (cost := told.cost) is not None:
+            of["llmux_spend_total"].add(*where, by=cost)
         if report.cache_hit is not None:
             of["llmux_cache_hits_total"].add(report.cache_hit, where[1])
         if told.streamed and told.answered:

@@ -60,8 +60,8 @@ class Told:
     ready: float = 0.0
     answered: float = 0.0
     ended: float = 0.0
-    cost: float | None = None
-    """USD, where it is known; at the end."""
+    booked: float | None = None
+    """USD, as whoever keeps account books it."""
     own: float | None = None
     """Seconds that were the gateway's, from the whole request to the answer's head; at the end. `None` where
     that is not known: nobody answered, or the client was slow to send or to take."""
@@ -75,10 +75,15 @@ class Told:
         """All is known."""
         self.ended = time.perf_counter()
         self.status = self.status or 500
-        cost = None if self.report is None else self.report.cost
-        self.cost = None if cost is None else float(cost)
         self.own = self._own()
         self.io = None  # it knows this: a ring that only a collection would find
+
+    @property
+    def cost(self) -> float | None:
+        """USD, where it is known; at the end. What was booked, else what the list says: reckoned once."""
+        if self.booked is None and self.report is not None and (cost := self.report.cost) is not None:
+            self.booked = float(cost)
+        return self.booked
 
     @property
     def result(self) -> int:

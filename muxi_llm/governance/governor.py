@@ -18,6 +18,7 @@ from muxi_llm.errors import MuxiLLMError
 from muxi_llm.governance import limits, overspent
 from muxi_llm.governance.budgets import Ask, Claim, Outcome, hold_of
 from muxi_llm.governance.estimates import estimate_of, written
+from muxi_llm.governance.prices import UNPRICED
 from muxi_llm.governance.receipts import late_rows, name_of, rows_of
 from muxi_llm.governance.store.money import Beat, More, Receipt
 from muxi_llm.types.admission import Grant, Principal, stranger, tokens_in
@@ -183,7 +184,10 @@ class Governor:
         rows = rows_of(held, told)
         tokens = sum(row.more["input"] + row.more["cached"] + row.more["output"] for row in rows)
         self._counters.settle(held.demand, held.limited, tokens)
-        self._local_settled(held, sum(row.cost for row in rows))
+        cost = sum(row.cost for row in rows)
+        if rows and all(row.more["prices"] != UNPRICED for row in rows):
+            told.booked = cost / 1e6
+        self._local_settled(held, cost)
         at = time.time()
         self.writer.settle(Receipt(held.id, at, held.created_at, held.holds, held.facts, tuple(rows)))
         for late in told.late:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from muxi_llm.prices import quote
-from muxi_llm.prices.counts import counts_of, plain
+from muxi_llm.prices.quotes import bill
+from muxi_llm.prices.rates import UnpricedError, fixed_rates
 from muxi_llm.types.prices import fixed
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from muxi_llm.prices.cost import Part
-    from muxi_llm.types.prices import FixedPrice
+    from muxi_llm.prices.rates import Rates
 
 MICRO = Decimal(1_000_000)
 UNPRICED = "unpriced"
@@ -59,7 +59,9 @@ class Tariff:
         """prices: the last of a name counts, an empty one takes it back. default: where there is none."""
         kept = {(one.scope, one.name): one for one in prices}
         self._kept = {key: one for key, one in kept.items() if one.price}
-        self._default = None if default is None else fixed(default, "default_price")
+        self._default = (
+            None if default is None else fixed_rates(fixed(default, "default_price"), "default_price")
+        )
         self._frozen: dict[tuple[tuple[str, str], ...], Frozen] = {}
 
     def frozen(self, places: Sequence[tuple[str, str]]) -> Frozen:
@@ -92,10 +94,10 @@ class Frozen:
     """The prices of one request."""
 
     def __init__(
-        self, own: Mapping[str, Price], discounts: Mapping[str, Price], default: FixedPrice | None
+        self, own: Mapping[str, Price], discounts: Mapping[str, Price], default: Rates | None
     ) -> None:
         self._own = own
-        self._book: Any = {model: one.price for model, one in own.items()}
+        self._book: Any = {model: one.price for model, one in own.items()} or None
         self._discounts = discounts
         self._default = default
         self._guessed: dict[tuple[Any, ...], Cost] = {}
@@ -113,24 +115,19 @@ class Frozen:
         `muxi_llm.prices.quote`.
         """
         try:
-            own = self._book or None
-            found = quote(model, usage, answered=answered, tier=tier, when=when, prices=own).cost
-            if found is None and self._default is not None:
-                counts = counts_of(plain(usage))
-                found = quote(model, counts, prices=cast("Any", {model: self._default})).cost
-        except (TypeError, ValueError, AttributeError):  # a provider's counts may be anything
+            own, last = self._book, self._default
+            parts = bill(model, usage, answered=answered, tier=tier, when=when, prices=own, default=last)
+        except (UnpricedError, TypeError, ValueError, AttributeError):  # a provider's counts may be anything
             return UNKNOWN
-        if found is None:
-            return UNKNOWN
-        tokens = _tokens(found.parts)
+        usd, tokens, prices = sum((part.usd for part in parts), Decimal(0)), _tokens(parts), parts[0].prices
         mine = self._own.get(model)
         if mine is not None:
-            return Cost(micro(found), mine.version, *tokens)
+            return Cost(micro(usd), mine.version, *tokens)
         discount = self._discounts.get(model.partition("/")[0])
-        if discount is None:
-            return Cost(micro(found), found.prices, *tokens)
-        left = found * (100 - Decimal(str(discount.price["percent"]))) / 100
-        return Cost(micro(left), f"{found.prices}; {discount.version}", *tokens)
+        if discount is not None:
+            usd = usd * (100 - Decimal(str(discount.price["percent"]))) / 100
+            prices = f"{prices}; {discount.version}"
+        return Cost(micro(usd), prices, *tokens)
 
     def guess(self, model: str, ways: Sequence[Mapping[str, int]]) -> int | None:
         """What that will cost, by the first of *ways* to count it that has a price; `None` where none has."""

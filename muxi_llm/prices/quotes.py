@@ -57,23 +57,46 @@ def quote(
     prices: Prices | None = None,
 ) -> Quote:
     """`cost_of`, and the reason where there is none."""
+    try:
+        parts = bill(model, usage, answered=answered, batch=batch, tier=tier, when=when, prices=prices)
+        return Quote(Cost(parts))
+    except UnpricedError as why:
+        return Quote(None, str(why))
+
+
+def bill(
+    model: str,
+    usage: object,
+    *,
+    answered: str | None = None,
+    batch: bool = False,
+    tier: str | None = None,
+    when: datetime | None = None,
+    prices: Prices | None = None,
+    default: Rates | None = None,
+) -> list[Part]:
+    """What a quote's cost is made of, with the same arguments. default: where nobody else has a price. Raises
+    `UnpricedError` where there is none, and as `cost_of` does.
+    """
     provider, _, name = model.partition("/") if "/" in model else ("openai", "", model)
     used = plain(usage)
     how = _circumstances(used, batch=batch, tier=tier, when=when)
     names = _names(provider, name, answered)
-    try:
-        with localcontext(EXACT):
-            rates = own_rates(provider, names, how, prices)
-            if rates is None and (told := told_cost(provider, used)) is not None:
-                return Quote(Cost([Part(model, "total", Decimal(1), told, f"{provider}'s own word")]))
-            counts = counts_of(used)
-            if not counts:
-                raise UnpricedError(f"{model} told no usage")
-            if provider in LEAST_SECONDS and "seconds" in counts:
-                counts["seconds"] = max(counts["seconds"], Decimal(LEAST_SECONDS[provider]))
-            return Quote(_bill(model, counts, rates or known_rates(provider, names, how)))
-    except UnpricedError as why:
-        return Quote(None, str(why))
+    with localcontext(EXACT):
+        rates = own_rates(provider, names, how, prices)
+        if rates is None and (told := told_cost(provider, used)) is not None:
+            return [Part(model, "total", Decimal(1), told, f"{provider}'s own word")]
+        counts = counts_of(used)
+        if not counts:
+            raise UnpricedError(f"{model} told no usage")
+        if provider in LEAST_SECONDS and "seconds" in counts:
+            counts["seconds"] = max(counts["seconds"], Decimal(LEAST_SECONDS[provider]))
+        try:
+            return _parts(model, counts, rates or known_rates(provider, names, how))
+        except UnpricedError:
+            if default is None:
+                raise
+            return _parts(model, counts, default)
 
 
 def price_of(model: str, kind: str, *, prices: Prices | None = None) -> Decimal | None:
@@ -90,8 +113,8 @@ def price_of(model: str, kind: str, *, prices: Prices | None = None) -> Decimal 
     return None if rate is None else rate.usd * KINDS[kind].per / rate.per
 
 
-def _bill(model: str, counts: Counts, rates: Rates) -> Cost:
-    read = sum((counts.get(kind, Decimal(0)) for kind in PROMPT), Decimal(0))
+def _parts(model: str, counts: Counts, rates: Rates) -> list[Part]:
+    read = sum((counts[kind] for kind in PROMPT if kind in counts), Decimal(0))
     if "requests" in rates.by_kind:
         counts.setdefault("requests", Decimal(1))
     parts = []
@@ -100,7 +123,7 @@ def _bill(model: str, counts: Counts, rates: Rates) -> Cost:
         if rate is None:
             raise UnpricedError(f"{rates.prices} has no price of {kind} for {model}")
         parts.append(Part(model, kind, count, rate.of(count, read), rates.prices))
-    return Cost(parts)
+    return parts
 
 
 def _names(provider: str, name: str, answered: str | None) -> tuple[str, ...]:

@@ -31,7 +31,9 @@ class Rate(NamedTuple):
 
     def of(self, count: Decimal, read: Decimal) -> Decimal:
         """What *count* of it costs in a call that read so many tokens: above a tier's start all cost that."""
-        usd = next((usd for start, usd in reversed(self.tiers) if read > start), self.usd)
+        usd = self.usd
+        for start, instead in self.tiers:
+            usd = instead if read > start else usd
         return usd * count / self.per
 
 
@@ -55,6 +57,9 @@ class Circumstances(NamedTuple):
     speed: str = ""
 
 
+PLAIN = Circumstances()
+
+
 def own_rates(
     provider: str, names: tuple[str, ...], how: Circumstances, prices: Prices | None = None
 ) -> Rates | None:
@@ -68,7 +73,7 @@ def own_rates(
     for book, whose in books:
         for model in (*_ids(provider, names), f"{provider}/*"):
             if model in book:
-                return _fixed_rates(book[model], whose, model, how)
+                return fixed_rates(book[model], whose, model, how)
     return None
 
 
@@ -76,7 +81,7 @@ def known_rates(provider: str, names: tuple[str, ...], how: Circumstances) -> Ra
     """The same by rows of ours and by genai-prices. Raises `UnpricedError`."""
     for model in _ids(provider, names):
         if model in _rows():
-            return _fixed_rates(_rows()[model], f"muxi-llm {muxi_llm.__version__}", model, how)
+            return fixed_rates(_rows()[model], f"muxi-llm {muxi_llm.__version__}", model, how)
     # To the minute: list prices change with the time of day, and tables by `UpdatePrices` of genai-prices.
     when = (how.when or datetime.now(UTC)).replace(second=0, microsecond=0)
     found = _looked_up(provider, names, how._replace(when=when))
@@ -94,7 +99,8 @@ def _rows() -> dict[str, FixedPrice]:
     return {model: fixed(row, model) for model, row in ROWS.items()}
 
 
-def _fixed_rates(price: FixedPrice, whose: str, model: str, how: Circumstances) -> Rates:
+def fixed_rates(price: FixedPrice, whose: str, model: str = "", how: Circumstances = PLAIN) -> Rates:
+    """A checked price by kind. Raises `UnpricedError` where it has none for a batch."""
     if how.batch and price.batch is None:
         raise UnpricedError(f"no price of a batch for {model} in {whose}")
     fields, over = {**price.fields, **(price.batch or {})} if how.batch else price.fields, price.over

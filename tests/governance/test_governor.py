@@ -172,6 +172,9 @@ def test_what_is_asked_is_booked_for_whoever_asked(world: World) -> None:
         assert all(row["first_ms"] <= row["ms"] > 0 for row in rows)
         assert [world.spent(name) for name in ("b", "seat", "soft")] == [(3 * COST, 0)] * 3
         until(lambda: world.rows(schema.rollups))
+        metrics = httpx2.get(f"{served.url}/metrics", headers={"authorization": "Bearer config-token"}).text
+    told = [line.split()[-1] for line in metrics.splitlines() if line.startswith("llmux_spend_total{")]
+    assert sum(map(float, told)) == pytest.approx(4 * COST / 1e6)
     assert {row["state"] for row in world.rows(schema.reservations)} == {"settled"}
     assert list(Path(world.governance.spool).iterdir()) == []
 
