@@ -375,13 +375,9 @@ WORD = re.compile(r"[A-Za-z._-]+|\s+|\d{1,3}")
 """What settings are words of: an effort, a mode, a role, a type."""
 
 KINDS = {
-    **dict.fromkeys((list, tuple), "a list"),
-    dict: "an object",
-    str: "a string",
-    bool: "true or false",
-    **dict.fromkeys((int, float), "a number"),
-    type(None): "null",
-}
+    list: "a list", tuple: "a list", dict: "an object", str: "a string", bool: "true or false",
+    int: "a number", float: "a number", type(None): "null",
+}  # fmt: skip
 """What JSON calls values of these types."""
 NAMED_TYPE = re.compile(r"(?:^|: |got |not |instance, )[\"']?(list|tuple|dict|str|bool|int|float|NoneType)")
 """Of what type the value is that Python stumbled over, as its errors have it."""

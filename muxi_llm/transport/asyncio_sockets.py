@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import select
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -129,9 +130,19 @@ class Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":
-            return bool(self._pieces) or self._ended
+            return bool(self._pieces) or self._ended or has_news(self._transport)
         names = {"client_addr": "sockname", "server_addr": "peername"}
         return self._transport.get_extra_info(names.get(info, info))
+
+
+def has_news(transport: asyncio.BaseTransport) -> bool:
+    """Whether something has come that the loop has not read yet: to a connection nobody asks, its end."""
+    handle: int = transport.get_extra_info("socket").fileno()
+    if handle < 0 or not hasattr(select, "poll"):  # Windows: what the loop has read is all there is to know
+        return handle < 0
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

@@ -21,14 +21,14 @@ except ImportError as error:  # pragma: no cover - tests have every extra
 
 from muxi_llm import config
 from muxi_llm.core.port import TransportError, UnsendableError
-from muxi_llm.transport.asyncio_sockets import ENOUGH, racing
+from muxi_llm.transport.asyncio_sockets import ENOUGH, has_news, racing
 from muxi_llm.transport.bounded import too_large
 from muxi_llm.transport.faults import FAULTS
 from muxi_llm.transport.loops import PerLoop
 from muxi_llm.transport.pool import AsyncPool
 from muxi_llm.transport.ports import CONNECT_TIMEOUT
 from muxi_llm.transport.readers import LATE, AsyncReader
-from muxi_llm.transport.requests import DEFAULTS, WITH_BODY, Surroundings, reply_of, target_of
+from muxi_llm.transport.requests import DEFAULTS, REPEATABLE, WITH_BODY, Surroundings, reply_of, target_of
 from muxi_llm.transport.shelf import Shelf
 from muxi_llm.transport.waiting import AsyncEvent
 
@@ -101,7 +101,8 @@ class _Lines(Surroundings):
 
     async def asked(self, target: Target, request: bytes, call: WireCall, ends: float) -> Line:
         """A connection over which the reply's head has come. One that was used before may have been closed
-        while it was idle: where not a byte came of it, the request goes over another.
+        while it was idle: the request goes over another where it was not sent yet, or where not a byte came
+        and it may be sent twice.
         """
         while True:
             line, is_used = await self._taken(target, ends)
@@ -110,6 +111,8 @@ class _Lines(Surroundings):
             except BaseException as error:
                 self.give(target, line)
                 if not (is_used and isinstance(error, HungUpError)) or line.has_spoken:
+                    raise
+                if line.has_asked and call.method not in REPEATABLE:
                     raise
             else:
                 return line
@@ -175,6 +178,7 @@ class Line(asyncio.Protocol):
         self.ends = 0.0
         self.has_spoken = False
         """Whether a byte of the reply came."""
+        self.has_asked = False
         self._is_resting = self._has_head = self.is_whole = self._stays = False
         self._failure: TransportError | None = None
         self._size = 0
@@ -190,6 +194,7 @@ class Line(asyncio.Protocol):
             await self._connect(call.timeout)
         self._begin(call.method)
         self.ends = ends
+        self.has_asked = not self._is_lost
         self._transport.write(request)
         while not self._has_head:
             await self._more()
@@ -247,8 +252,8 @@ class Line(asyncio.Protocol):
         return not self._is_lost and (self._transport is None or not self._transport.get_write_buffer_size())
 
     def has_expired(self) -> bool:
-        """Never unseen: what becomes of it is told."""
-        return self._is_lost
+        """Whether it was closed, as far as this machine knows: the loop may hear of it too late."""
+        return self._is_lost or has_news(self._transport)
 
     def abort(self) -> None:
         """Close it now."""

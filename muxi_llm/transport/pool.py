@@ -24,7 +24,7 @@ from muxi_llm.transport.faults import FAULTS
 from muxi_llm.transport.httpx2 import AsyncHttpx2, BlockingHttpx2
 from muxi_llm.transport.loops import PerLoop
 from muxi_llm.transport.readers import LATE, AsyncReader, BlockingReader
-from muxi_llm.transport.requests import Makers, Target, reply_of, request_of, target_of
+from muxi_llm.transport.requests import REPEATABLE, Makers, Target, reply_of, request_of, target_of
 from muxi_llm.transport.shelf import Shelf
 from muxi_llm.transport.untouched import is_untouched
 from muxi_llm.transport.uploads import aopened, opened
@@ -34,8 +34,13 @@ if TYPE_CHECKING:
     from muxi_llm.wire.base import Reply, WireCall
 
 STALE = (httpcore2.ReadError, httpcore2.WriteError, httpcore2.RemoteProtocolError)
-"""How a connection fails that its server closed while it was idle. Where it had not said a byte, it had not
-answered, and the request goes over another one (RFC 9112 §9.3.1)."""
+"""How a connection fails that its server closed while it was idle. Where it had not said a byte, a request
+that may be sent twice goes over another one (RFC 9112 §9.3.1): nobody knows whether the server had read it.
+"""
+
+
+def _goes_again(error: BaseException, request: httpcore2.Request, deadline: Deadline) -> bool:
+    return isinstance(error, STALE) and not deadline.heard and request.method.decode() in REPEATABLE
 
 
 class BlockingPool:
@@ -82,7 +87,7 @@ class BlockingPool:
                 return connection, connection.handle_request(request)
             except BaseException as error:
                 self._give(target, connection)
-                if not (is_used and isinstance(error, STALE)) or deadline.heard:
+                if not (is_used and _goes_again(error, request, deadline)):
                     raise
 
     def _taken(self, target: Target, deadline: Deadline) -> tuple[Any, bool]:
@@ -174,7 +179,7 @@ class _LoopsPool:
                 return connection, await connection.handle_async_request(request)
             except BaseException as error:
                 await self.give(target, connection)
-                if not (is_used and isinstance(error, STALE)) or deadline.heard:
+                if not (is_used and _goes_again(error, request, deadline)):
                     raise
 
     async def _taken(self, target: Target) -> tuple[Any, bool]:

@@ -144,6 +144,10 @@ def _proxy(proxy: httpx2.Proxy) -> httpcore2.Proxy:
 
 PORTS = {b"http": 80, b"https": 443}
 WITH_BODY = {"POST", "PUT", "PATCH"}
+REPEATABLE = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}
+"""https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2: twice does what once does. An answer of a model's is
+paid for each time.
+"""
 DEFAULTS = {
     b"accept": b"*/*",
     b"accept-encoding": ACCEPTED.encode(),
