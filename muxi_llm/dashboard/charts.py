@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-WIDTH, NARROW, HEIGHT = 960, 420, 200
-"""Of a chart as wide as its page, and of one of three beside each other."""
+WIDTH, HALF, NARROW, HEIGHT = 960, 520, 360, 200
+"""Of a chart as wide as its page, of one of two beside each other, and of one of three."""
 
 LEFT, BOTTOM, TOP = 52, 22, 8
 LABEL = 80

@@ -7,6 +7,7 @@ It needs what these tests need, Chromium and Playwright, and for Chinese a font 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tempfile
 import threading
@@ -23,7 +24,7 @@ from muxi_llm.commands.governed.prepared import prepare
 from muxi_llm.dashboard.pages import PAGES
 from muxi_llm.gateway.settings.files import read
 from tests.support import company
-from tests.support.bodies import chat
+from tests.support.bodies import chat_stream
 from tests.support.browsing import beside
 from tests.support.gateway import Served
 from tests.support.presets import publish, source
@@ -36,7 +37,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 CHROMIUM = "/usr/bin/chromium"
 ROOT = "sk-muxi-pictures-0123456789"
 LOOKS: dict[str, dict[str, tuple[str, Any]]] = {
-    "screen": {"desk": ("viewport", {"width": 1440, "height": 900}), "phone": ("viewport", {"width": 390, "height": 844})},
+    "screen": {"desk": ("viewport", {"width": 1280, "height": 800}), "phone": ("viewport", {"width": 390, "height": 844})},
     "theme": {"light": ("color_scheme", "light"), "dark": ("color_scheme", "dark")},
     "language": {"en": ("locale", "en-US"), "zh": ("locale", "zh-CN")},
 }  # fmt: skip
@@ -44,19 +45,15 @@ PICTURES: tuple[tuple[str, str, str], ...] = (
     ("overview", "/", "desk light en"),
     ("keys", "/keys", "desk light en"),
     ("spend", "/spend", "desk light en"),
-    ("phone", "/teams", "phone dark en"),
+    ("live", "/live", "desk dark en"),
+    ("phone", "/keys", "phone dark en"),
 )
 PATHS = (
     *(page.path for page in PAGES if page.title),
-    *("/keys?new", "/keys?id={key}", "/teams?id=search", "/teams?new&id=search", "/users?id=grace"),
-    *(
-        "/organizations?id=retail",
-        "/spend?team_id=search",
-        "/spend/row?id=r7",
-        "/audit?id=12",
-        "/keys?search=no",
-    ),
-    *("/presets?before=r1&after=r2", "/presets?activate=r1", "/clients?model=%22", "/audit?id=none"),
+    *("/keys?new", "/keys?id={key}", "/keys?search=no", "/teams?id=search", "/teams?new&id=search"),
+    *("/users?id=grace", "/organizations?id=retail", "/spend?team_id=search", "/spend/row?id=r7"),
+    *("/presets?before=r1&after=r2", "/presets?activate=r1", "/clients?model=%22"),
+    *("/audit?id=12", "/audit?id=none"),
 )
 ON_A_SHEET = {"desk": 4, "phone": 7}
 SLOW = "take your time"
@@ -94,6 +91,7 @@ class Pictured:
         return self
 
     def __exit__(self, *_: object) -> None:
+        logging.disable()  # the server says at length that what is under way does not end
         self._kept.close()
 
     def ok(self, path: str, **body: Any) -> Any:
@@ -127,7 +125,7 @@ def answer(received: Received) -> Respond:
     """Nothing for a long time, where it is told to take its time."""
     if SLOW in received.body.decode():
         return Respond(chunks=[600.0])
-    return Respond(json=chat("Hello, bonjour, 你好, hola, guten Tag."))
+    return Respond(chunks=chat_stream("Hello, bonjour, hola, guten Tag."))
 
 
 def config(folder: Path, url: str) -> dict[str, Any]:
@@ -165,7 +163,7 @@ def main(folder: str = "") -> None:
         if folder:
             sheets(browser, pictured, Path(folder))
         for name, path, look in PICTURES if not folder else ():
-            pictures(browser, pictured, look, {path: IMAGES / f"dashboard-{name}.png"}, full_page=False)
+            pictures(browser, pictured, look, {path: IMAGES / f"dashboard-{name}.png"})
         browser.close()
 
 
@@ -174,7 +172,8 @@ def pictures(
 ) -> None:
     """Path → the file it is put into."""
     chosen = dict(kinds[word] for word, kinds in zip(look.split(), LOOKS.values(), strict=True))
-    context = browser.new_context(base_url=pictured.url, **chosen)
+    scale = 2 if "phone" in look and "full_page" not in how else 1
+    context = browser.new_context(base_url=pictured.url, device_scale_factor=scale, **chosen)
     cookies = pictured.session(by).items()
     context.add_cookies([{"name": name, "value": value, "url": pictured.url} for name, value in cookies])
     page = context.new_page()

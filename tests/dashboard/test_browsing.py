@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from muxi_llm.dashboard.pages import PAGES
 from muxi_llm.dashboard.shown import usd
+from muxi_llm.governance.store.engine import Store
+from muxi_llm.governance.store.migrate import migrate
+from muxi_llm.types.login import LoginSettings, OidcSettings
 from tests.dashboard.test_numbers import days
 from tests.support.browsing import Shown, faults_of
 from tests.support.length import long
+from tests.support.oidc import CLIENT, SECRET, OidcProvider
 
 Visited = Callable[..., Page]
 
@@ -51,6 +56,30 @@ def test_somebody_logs_in_and_out_without_scripts(visited: Visited, shown: Shown
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     page.goto("/ui/keys")
     expect(page.get_by_label("Your key")).to_be_visible()
+
+
+def test_the_organizations_own_login_is_a_button_away(browser: Browser, tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/store.db")
+    migrate(store)
+    with OidcProvider() as provider:
+        provider.person["name"] = "Ada Lovelace"
+
+        def login(url: str) -> LoginSettings:
+            back = f"{url}/auth/oidc/callback"
+            return LoginSettings(
+                OidcSettings(provider.url, CLIENT, back, SECRET, default_role="internal_user")
+            )
+
+        with Shown(store, login=login) as shown:
+            shown.begun()
+            context = browser.new_context(base_url=shown.url, java_script_enabled=False)
+            page = context.new_page()
+            page.goto("/ui/account")
+            page.get_by_role("link", name="Log in with your organization").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("Ada Lovelace")
+            expect(page.locator("main")).to_contain_text("You have no key yet")
+            context.close()
+    store.close()
 
 
 def test_a_key_is_made_rotated_blocked_and_deleted_without_scripts(visited: Visited, shown: Shown) -> None:

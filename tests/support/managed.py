@@ -40,20 +40,21 @@ class Managed:
         store: Store,
         own: OwnKeys | None = None,
         gateway: Gateway | None = None,
-        login: LoginSettings | None = None,
+        login: Callable[[str], LoginSettings] | LoginSettings | None = None,
         served: Callable[[Management], Any] = lambda app: app,
     ) -> None:
-        """served: what is served, made of the API."""
+        """login: or what makes it of the `url`. served: what is served, made of the API."""
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.records = Records(store)
         bootstrap = Bootstrap(store)
         self.first = bootstrap.begin()
         people = People(store)
-        self.logins = Logins(login or LoginSettings(), Sessions(store), self.records, people)
+        logging_in = login(self.url) if callable(login) else login or LoginSettings()
+        self.logins = Logins(logging_in, Sessions(store), self.records, people)
         asking = Asking(self.records, people, bootstrap, Browsers(self.logins))
         beside = [router(self.logins, bootstrap)]
         self.app = Management(self.records, asking, bootstrap, own or OwnKeys(), gateway, beside)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         options = uvicorn.Config(served(self.app), log_level="warning", timeout_graceful_shutdown=5)
         self._server = uvicorn.Server(options)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)

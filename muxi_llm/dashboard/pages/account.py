@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from muxi_llm.dashboard.asking import RefusedError
 from muxi_llm.dashboard.pages.kinds import ROLES
 from muxi_llm.dashboard.pages.page import Page
 from muxi_llm.dashboard.pages.records import BY_FAMILY, MOST
@@ -14,16 +16,23 @@ if TYPE_CHECKING:
 
     from muxi_llm.dashboard.visits import Visit
 
+    Record = dict[str, Any]
+
+
+async def own(visit: Visit) -> tuple[Record, list[Record]]:
+    """The user and their keys; nobody, and the key, for one that is for models alone or has no user."""
+    with suppress(RefusedError):
+        told = await visit.get("/user/info")
+        return told["user"], told["keys"]
+    with suppress(RefusedError):
+        return {}, [await visit.get("/key/info")]
+    return {}, []
+
 
 async def show(visit: Visit) -> Response:
     """Theirs, as the API tells it; of a key that is nobody's, the key."""
-    user, keys, teams = {}, [], []
-    mine = {"user_id": visit.viewer["user_id"]} if visit.viewer["user_id"] else {}
-    if mine and visit.may("user/info"):
-        told = await visit.get("/user/info")
-        user, keys = told["user"], told["keys"]
-    elif visit.may("key/info"):
-        keys = [await visit.get("/key/info")]
+    user, keys = await own(visit)
+    teams, mine = [], {"user_id": user["user_id"]} if user else {}
     if visit.viewer["teams"] and visit.may("team/list"):
         found = (await visit.get("/team/list", limit=MOST))["data"]
         teams = [one for one in found if one["team_id"] in visit.viewer["teams"]]

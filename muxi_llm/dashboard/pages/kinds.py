@@ -159,7 +159,7 @@ KINDS = (
             Field("user_id", "User", hint="whose it is"),
             Field("team_id", "Team"),
             Field("organization_id", "Organization"),
-            Field("key_type", "For", str, KEY_TYPES),
+            Field("key_type", "Use", str, KEY_TYPES),
             Field("duration", "Good for", hint="such as 90d; none: for ever", fixed=True),
             *BOUNDS,
         ),

@@ -67,7 +67,7 @@ def took_of(visit: Visit, title: str, rows: Rows, days: Sequence[str], part: str
         for name, of in (("Median", "p50_ms"), ("95% within", "p95_ms"))
     ]
     labels = [day[5:] for day in days]
-    drawn = charts.traced(labels, lines, visit.say(title), shown.seconds, charts.NARROW)
+    drawn = charts.traced(labels, lines, visit.say(title), shown.seconds, charts.HALF)
     return Picture(visit.say(title), [line.name for line in lines], drawn)
 
 
