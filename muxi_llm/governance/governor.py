@@ -24,7 +24,7 @@ from muxi_llm.governance.store.money import Beat, More, Receipt
 from muxi_llm.types.admission import Grant, Principal, stranger, tokens_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from muxi_llm.core.request import Candidate
     from muxi_llm.gateway.admission import Admission
@@ -103,13 +103,15 @@ class Governor:
         tariff: Tariff,
         rules: Rules,
         others: Admission | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """others: who knows the tokens that are no keys."""
+        """others: who knows the tokens that are no keys. now: what time it is."""
         self.claims = claims
         self._snapshot = claims.snapshot
         self.writer = writer
         self.tariff = tariff
         self.rules = rules
+        self.now = now
         self.owner = f"{os.getpid():x}-{uuid4().hex[:12]}"
         self.numbers = count()
         self.open: dict[str, Held] = {}
@@ -140,7 +142,7 @@ class Governor:
         for token in tokens_in(headers):
             holder = self._snapshot.holder(token)
             if holder is not None:
-                holder.check(time.time())
+                holder.check(self.now())
                 self._snapshot.used(holder.key.id)
                 key = holder.key
                 return Principal(key.id, key.user, key.team, key.organization, holder.role, holder.names)
@@ -158,7 +160,7 @@ class Governor:
         holder = self._snapshot.held(principal.id)
         if holder is not None:
             holder.check_call(asked.path, asked.model)
-        now = time.time()
+        now = self.now()
         held = Held(self, asked, _facts(principal, asked, self.owner), now)
         own = limits.limits_for(self.claims.limits(holder), asked.model)
         held.demand = limits.Demand(own, held.estimate.tokens)
@@ -188,7 +190,7 @@ class Governor:
         if rows and all(row.more["prices"] != UNPRICED for row in rows):
             told.booked = cost / 1e6
         self._local_settled(held, cost)
-        at = time.time()
+        at = self.now()
         self.writer.settle(Receipt(held.id, at, held.created_at, held.holds, held.facts, tuple(rows)))
         for late in told.late:
             self.writer.settle(self._late(told, held, late, at))
@@ -203,7 +205,7 @@ class Governor:
 
     def beat(self) -> None:
         """Tell the store what is still under way."""
-        now = time.time()
+        now = self.now()
         for held in list(self.open.values()):
             if now - held.created_at > self.rules.lease / BEATS:
                 self.writer.tell(Beat(held.id, held.so_far(), now, now + self.rules.lease))
@@ -276,7 +278,7 @@ class Governor:
         if verdict.outcome is Outcome.SPENT:
             assert verdict.claim is not None
             self._left[verdict.claim.budget.id, verdict.claim.subject] = 0
-            raise _SpentError(verdict.claim, overspent.over(verdict, time.time()))
+            raise _SpentError(verdict.claim, overspent.over(verdict, self.now()))
         held.without = verdict.without
         hard = (claim for claim in ask.claims if claim.budget.hard)
         self._left.update(

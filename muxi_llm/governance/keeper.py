@@ -29,6 +29,8 @@ log = logging.getLogger("muxi_llm.governance")
 
 TICK = 0.25
 HOUR = 3600.0
+BEATS = 6
+"""Heartbeats within a lease."""
 OFTEN = 2.0
 """Seconds between two looks for what is new in the ledger, and for what others left."""
 
@@ -40,12 +42,13 @@ class Keeper:
         self._governor = governor
         self._store = store
         self._settings = settings
+        self._cleared = governor.now()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="muxi-llm keeper", daemon=True)
         self._client = httpx2.Client(trust_env=False)
         often = min(OFTEN, settings.lease / 4)
         self._due: list[tuple[float, Callable[[], object]]] = [
-            (settings.lease / 6, governor.beat),
+            (settings.lease / BEATS, governor.beat),
             (often, self._clear_up),
             (OFTEN, self._sum_up),
             (HOUR, self._forget),
@@ -77,10 +80,13 @@ class Keeper:
 
     def _clear_up(self) -> None:
         """What processes left that are gone, then what has expired: after all receipts known of."""
-        writer, budget_of = self._governor.writer, self._governor.claims.budget
+        writer, budget_of, now = self._governor.writer, self._governor.claims.budget, self._governor.now()
+        if now - self._cleared > self._settings.lease / BEATS:
+            self._governor.beat()  # the clock was put ahead, or the machine slept: what is here is not lost
+        self._cleared = now
         writer.take_over()
         if not writer.is_away:
-            writer.tell(lambda connection: money.sweep(connection, time.time(), budget_of))
+            writer.tell(lambda connection: money.sweep(connection, now, budget_of))
 
     def _sum_up(self) -> None:
         if self._governor.writer.is_away:
@@ -88,11 +94,11 @@ class Keeper:
         ledger.roll(self._store)
         if self._settings.webhook:
             private = self._settings.webhook_private
-            tell(self._store, self._client, self._settings.webhook, time.time(), private=private)
+            tell(self._store, self._client, self._settings.webhook, self._governor.now(), private=private)
 
     def _forget(self) -> None:
         if not self._governor.writer.is_away:
-            self._governor.writer.tell(partial(_forgotten, self._settings, time.time()))
+            self._governor.writer.tell(partial(_forgotten, self._settings, self._governor.now()))
 
 
 def _forgotten(settings: GovernanceSettings, now: float, connection: Connection) -> None:

@@ -25,7 +25,6 @@ from muxi_llm.governance.store.engine import Store
 from tests.support import bodies
 from tests.support.length import LONG, long
 from tests.support.patience import until
-from tests.support.redis_server import free_port
 from tests.support.serving import Serving
 from tests.support.upstream import Received, Respond, Upstream
 
@@ -164,8 +163,7 @@ def test_the_ledger_is_what_the_provider_counted(store: Store, tmp_path: Path, s
     chance = random.Random(seed)
     with Upstream(provider) as upstream, ExitStack() as running:
         file = configured(tmp_path, upstream, store.url.render_as_string(hide_password=False))
-        ports = [free_port() for _ in range(4)]
-        gateways = [Serving(file, "--port", str(port)) for port in ports]
+        gateways = [Serving(file) for _ in range(4)]
         for one in gateways:
             running.push(one)
         for one in gateways:  # which start together
@@ -178,7 +176,8 @@ def test_the_ledger_is_what_the_provider_counted(store: Store, tmp_path: Path, s
             until(lambda n=n: sum(provider.counted.values()) > 20 * (n + 1))
             gateways[n].tell(signal.SIGKILL)
             gateways[n].ended()
-            gateways[n] = running.enter_context(Serving(file, "--port", str(ports[n])))
+            gateways[n] = running.enter_context(Serving(file))
+            urls[n] = gateways[n].url
         for one in clients:
             one.join(240)
         assert [one.error for one in clients if one.error or one.is_alive()] == []

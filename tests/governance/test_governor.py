@@ -62,6 +62,7 @@ class World:
             wait=2.0,
         )
         self.given: dict[str, Any] = {}
+        self.clock: Callable[[], float] = time.time
         self.put(
             schema.keys,
             id="k1",
@@ -101,7 +102,7 @@ class World:
             tokens={"operator": "config-token"},
             **self.given,
         )
-        with Served(settings, Governed(settings)) as served:
+        with Served(settings, Governed(settings, self.clock)) as served:
             yield served
 
     def close(self) -> None:

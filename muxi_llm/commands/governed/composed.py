@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -43,7 +44,7 @@ from muxi_llm.governance.store.schema import prices
 from muxi_llm.governance.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from muxi_llm.gateway.app import Gateway
     from muxi_llm.gateway.settings.model import Settings
@@ -72,24 +73,29 @@ class Governed:
     counts = True
     _is_begun = False
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises `InvalidRequestError` for an address of no database, `OSError` where no spool can be."""
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+        """now: what time it is, to all of it. Raises `InvalidRequestError` for an address of no database,
+        `OSError` where no spool can be.
+        """
         governance = settings.governance
         self.store = Store(governance.database)
-        self.snapshot = Snapshot(self.store)
+        self.snapshot = Snapshot(self.store, now)
         self.claims = Claims(self.snapshot)
         self._spool = Spool(Path(governance.spool))
-        self._writer = Writer(self.store, self._spool, self.claims.budget)
+        self._writer = Writer(self.store, self._spool, self.claims.budget, clock=now)
         workers = os.environ.get(SHARED, "") if settings.server.workers > 1 else ""
         self._counters = counters_for(settings.redis, workers)
         rules = Rules(governance.lease, governance.wait, governance.allowance, governance.output)
-        self.governor = Governor(self.claims, self._counters, self._writer, Tariff(), rules, Configured())
+        self.governor = Governor(
+            self.claims, self._counters, self._writer, Tariff(), rules, Configured(), now
+        )
         self._keeper = Keeper(self.governor, self.store, governance)
         self._kept: list[Price] = []
         """The store's own prices, as they were when it was last there."""
-        self._records = Records(self.store)
+        self._records = Records(self.store, now)
         self._records.changed = self._changed
-        self._logins = Logins(settings.login, Sessions(self.store), self._records, People(self.store))
+        self._people, self._bootstrap = People(self.store, now), Bootstrap(self.store, now)
+        self._logins = Logins(settings.login, Sessions(self.store, now), self._records, self._people)
         self._own = declared_of(governance.declared).own_keys
 
     def begin(self, settings: Settings) -> None:
@@ -146,10 +152,10 @@ class Governed:
 
     def managed(self, gateway: Gateway) -> Management | Paged:
         """The management API, whoever logs in by a browser, and pages if there are to be some."""
-        control, bootstrap = Control(gateway), Bootstrap(self.store)
+        control, bootstrap = Control(gateway), self._bootstrap
         self.snapshot.heard.append(partial(heard, control))
         browsers = Browsers(self._logins)
-        asking = Asking(self._records, People(self.store), bootstrap, browsers)
+        asking = Asking(self._records, self._people, bootstrap, browsers)
         beside = [login_routes(self._logins, bootstrap)]
         api = Management(self._records, asking, bootstrap, self._own, control, beside)
         server = gateway.state.settings.server

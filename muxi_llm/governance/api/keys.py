@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,7 +95,7 @@ class Keys:
 
     def update(self, by: By, body: Change) -> dict[str, Any]:
         """Change what is said, and nothing else. Who owns a key may change what it is called."""
-        said = _timed(body.said())
+        said = _timed(body.said(), self._records.now())
         which = self._id(said.pop("key"))
         known = self._records.find(by, KEY, which)
         if not _manages(by.reach, _subject(known)):
@@ -128,7 +127,7 @@ class Keys:
         which = self._id(body.key)
         known = self._records.find(by, KEY, which)
         _check_holds(by, known["user_id"], known["key_type"])
-        minted, now = mint(os.urandom(ENTROPY)), time.time()
+        minted, now = mint(os.urandom(ENTROPY)), self._records.now()
         grace = seconds_of(body.grace_period) if body.grace_period else 0.0
         old = {"old_hash": schema.keys.c.hash if grace else "", "old_until": now + grace if grace else None}
         new = {"hash": minted.hash, "prefix": minted.prefix, "rotated_at": now}
@@ -152,7 +151,7 @@ class Keys:
     def _made(self, connection: Connection, now: float, by: Asked, said: Mapping[str, Any]) -> dict[str, Any]:
         minted = mint(os.urandom(ENTROPY))
         hashed = {"hash": minted.hash, "prefix": minted.prefix}
-        said = {"key_type": DEFAULT, **_timed(said)}
+        said = {"key_type": DEFAULT, **_timed(said, now)}
         view = self._records.put(connection, now, by, KEY, said, **hashed)
         return {**view, "key": minted.secret}
 
@@ -177,12 +176,12 @@ class Keys:
         return found
 
 
-def _timed(said: Mapping[str, Any]) -> dict[str, Any]:
+def _timed(said: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Times as they are kept."""
     out = dict(said)
     if "duration" in out:
         duration = out.pop("duration")
-        out["expires"] = time.time() + seconds_of(duration) if duration else None
+        out["expires"] = now + seconds_of(duration) if duration else None
     if "rotation_interval" in out:
         out["rotation_interval"] = (
             int(seconds_of(out["rotation_interval"])) if out["rotation_interval"] else 0

@@ -74,7 +74,7 @@ class Records:
 
     def __init__(self, store: Store, now: Callable[[], float] = time.time) -> None:
         self.store = store
-        self._now = now
+        self.now = now
         self.changed: Callable[[], object] = lambda: None
         """Called after each change."""
 
@@ -108,7 +108,7 @@ class Records:
             return Page(views, total, rows[limit - 1]["id"] if len(rows) > limit else "")
 
     def _standing(self, connection: Connection, shape: Shape, views: list[View]) -> list[View]:
-        found = standing_of(connection, shape, [view[shape.id] for view in views], self._now())
+        found = standing_of(connection, shape, [view[shape.id] for view in views], self.now())
         return [{**view, "standing": found.get(view[shape.id], [])} for view in views]
 
     def key_of(self, hashed: str) -> str | None:
@@ -205,7 +205,7 @@ class Records:
             head(
                 connection, hold=True
             )  # first: of two that change something, one waits, and neither for ever
-            yield connection, self._now()
+            yield connection, self.now()
         self.changed()
 
     def _written(
