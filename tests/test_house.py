@@ -126,17 +126,18 @@ ROOMS = {
         ),
     ),
     "governance": (
-        4500,
+        4600,
         ("governance/", "commands/governed/", "types/admission.py", "types/login.py", "types/governed.py"),
     ),
     "management of people": (
-        2000,
+        2250,
         (
             *("governance/api/", "governance/login/", "gateway/control.py"),
             *("governance/bodies", "governance/store/standing", "governance/store/bootstrap"),
+            *("governance/store/apart", "governance/store/lost"),
         ),
     ),
-    "management from a terminal": (900, ("commands/governance/",)),
+    "management from a terminal": (1000, ("commands/governance/",)),
     "dashboard": (2500, ("dashboard/",)),
     "files and batches": (
         1500,

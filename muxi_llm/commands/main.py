@@ -73,6 +73,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "orgs": Command("governance.orgs", "organizations"),
         "budgets": Command("governance.budgets", "all budgets there are, and what they are"),
         "spend": Command("governance.spend", "what was spent, by whom and on what"),
+        "prices": Command("governance.prices", "prices of one's own, and discounts"),
         "audit": Command("governance.audit", "every change there was, and whether the log of them is whole"),
     },
     "release presets": {

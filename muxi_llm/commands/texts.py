@@ -122,13 +122,24 @@ examples
   muxi-llm budgets list
   muxi-llm budgets set team search 500 --period month
   muxi-llm budgets set team search 20 --name daily --period day --zone Europe/Berlin --tell 50,80
+  muxi-llm budgets set provider openai 5000 --period month
+  muxi-llm budgets set model '*' 100 --period day         each model for itself
   muxi-llm budgets remove team search --name daily{GOVERNING}""",
     "spend": f"""\
 examples
   muxi-llm spend                                   each day of the last 30
   muxi-llm spend keys --since 2026-11-01           the most expensive keys
   muxi-llm spend days --team search --model gpt-5.6
+  muxi-llm spend unknown                           what is booked by a guess
+  muxi-llm spend correct ID 0.0123 --reason "the provider's invoice"
   muxi-llm spend export --since 2026-11-01 > november.csv{GOVERNING}""",
+    "prices": f"""\
+examples
+  muxi-llm prices set model openai/gpt-5.6 input=1.25 cached=0.125 output=10
+  muxi-llm prices set deployment openai-eu input=2 output=12
+  muxi-llm prices set provider openai percent=15      off its list
+  muxi-llm prices remove provider openai
+  muxi-llm prices list --history{GOVERNING}""",
     "audit": f"""\
 examples
   muxi-llm audit list --type key --since 2026-11-01T00:00:00Z

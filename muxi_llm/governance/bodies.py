@@ -117,6 +117,16 @@ class Budget(Body):
         return self
 
 
+class Allotment(Body):
+    """Budgets that are no record's. scope_id: a model as it is asked for, or a provider, `*`: each for
+    itself; of a session whose it is (a key's, user's, team's, organization's id), `*`: everybody's.
+    """
+
+    scope: Literal["model", "provider", "session"]
+    scope_id: Pattern
+    budgets: Annotated[list[Budget], Field(max_length=20)]
+
+
 class Bounds(Body):
     """How much, of whomever. `null` takes a bound back."""
 

@@ -1,7 +1,8 @@
 """What a configuration file declares of keys, users, teams and organizations: the store is made to say so.
 
 The words are the management API's, which shows what is declared and refuses to change it. What a file
-declares no more is no more. Gateways that share a store share what they declare.
+declares no more is no more. Gateways that share a store share what they declare, but for those whose files
+have different names for themselves: each has its own things, and leaves alone what another one's list has.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError
-from sqlalchemy import select
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from sqlalchemy import insert, select, update
 
 from muxi_llm.errors import InvalidRequestError, MuxiLLMError
 from muxi_llm.governance import bodies
@@ -19,11 +20,13 @@ from muxi_llm.governance.bounds import OwnKeys
 from muxi_llm.governance.keys import SHOWN, hash_of
 from muxi_llm.governance.roles import ADMIN, Actor
 from muxi_llm.governance.shapes import KEY, ORGANIZATION, TEAM, USER
+from muxi_llm.governance.store.apart import allot, allotted
 from muxi_llm.governance.store.audit import Asked
 from muxi_llm.governance.store.records import FILE
+from muxi_llm.governance.store.schema import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from muxi_llm.governance.shapes import Shape
     from muxi_llm.governance.store.records import Records
@@ -58,13 +61,17 @@ class Key(bodies.Key):
 
 
 class Declared(Body):
-    """The section `governance`. own_keys: what keys may be that people make for themselves."""
+    """The section `governance`. name: of this file, among several of one store. own_keys: what keys may be
+    that people make for themselves. budgets: those that are no record's.
+    """
 
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{0,64}$")] = ""
     own_keys: OwnKeys = OwnKeys()
     organizations: list[Organization] = []
     teams: list[Team] = []
     users: list[User] = []
     keys: list[Key] = []
+    budgets: list[bodies.Allotment] = []
 
 
 def declared_of(section: Mapping[str, Any]) -> Declared:
@@ -84,7 +91,12 @@ def declare(records: Records, declared: Declared, path: str) -> None:
         (USER, {one.user_id: _said(one) for one in declared.users}),
         (KEY, {one.token_id: _said(one) for one in declared.keys}),
     ]
+    apart: dict[tuple[str, str], list[dict[str, Any]]] = {
+        (one.scope, one.scope_id): [each.model_dump() for each in one.budgets] for one in declared.budgets
+    }
+    every = [(shape.kind, which) for shape, all_of_them in said for which in all_of_them]
     try:
+        others = _noted(records, declared.name, [*every, *apart])
         for shape, all_of_them in said:
             for which, one in all_of_them.items():
                 _put(records, shape, which, one, path)
@@ -97,10 +109,43 @@ def declare(records: Records, declared: Declared, path: str) -> None:
                 )
                 _put_members(records, TEAM, {team.team_id: team.members for team in declared.teams}, path)
         for shape, all_of_them in reversed(said):
-            gone = sorted(_declared(records, shape) - set(all_of_them))
+            theirs = {which for kind, which in others if kind == shape.kind}
+            gone = sorted(_declared(records, shape) - set(all_of_them) - theirs)
             records.remove(_by("delete", shape, path), shape, gone)
+        _allot(records, apart, others, path)
     except MuxiLLMError as error:
         raise InvalidRequestError(f"governance: {error}") from error
+
+
+def _noted(records: Records, name: str, said: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Note what the file of that name declares; what those of other names do."""
+    mine, value = f"{LIST}{name}", [list(one) for one in said]
+    with records.store.writing() as connection:
+        kept = select(settings.c.name, settings.c.value).where(
+            settings.c.name.startswith(LIST, autoescape=True)
+        )
+        known = {row.name: row.value for row in connection.execute(kept)}
+        if mine not in known:
+            connection.execute(insert(settings).values(name=mine, value=value))
+        elif known[mine] != value:
+            connection.execute(update(settings).where(settings.c.name == mine).values(value=value))
+    return {(kind, which) for other, each in known.items() if other != mine for kind, which in each}
+
+
+def _allot(
+    records: Records,
+    said: Mapping[tuple[str, str], list[dict[str, Any]]],
+    others: Collection[tuple[str, str]],
+    path: str,
+) -> None:
+    with records.store.reading() as connection:
+        known = {(one["scope"], one["scope_id"]): one for one in allotted(connection)}
+    gone: dict[tuple[str, str], list[dict[str, Any]]] = {
+        which: [] for which, one in known.items() if one["declared"] and which not in others
+    }
+    for (scope, which), budgets in {**gone, **said}.items():
+        if known.get((scope, which), {}).get("budgets") != budgets:
+            allot(records, Asked(Actor(ADMIN), "budget/set", FILE, name=path), scope, which, budgets)
 
 
 def _said(one: Body) -> dict[str, Any]:
@@ -159,3 +204,7 @@ def _instant(known: Mapping[str, Any]) -> float | None:
 def _by(verb: str, shape: Shape, path: str) -> Asked:
     operation = "generate" if (verb, shape) == ("new", KEY) else verb
     return Asked(Actor(ADMIN), f"{shape.kind}/{operation}", FILE, name=path)
+
+
+LIST = "declared:"
+"""The settings that say what files declare, by their names."""

@@ -155,6 +155,9 @@ READS = _rows(
         "audit/logs log stats export verify": "admin viewer",
         "control/deployments providers config live presets": "admin viewer",
         "control/presets/diff": "admin viewer",
+        "price/list": "admin viewer",
+        "budget/list": "admin viewer",
+        "spend/unknown": "admin viewer",
     }
 )
 """Operations that change nothing."""
@@ -172,6 +175,9 @@ WRITES = _rows(
         "control/deployments/release": "admin",
         "control/config/reload": "admin",
         "control/presets/activate": "admin",
+        "price/set delete": "admin",
+        "budget/set": "admin",
+        "spend/correct": "admin",
     }
 )
 """Operations that change something, and are audited."""

@@ -44,7 +44,7 @@ class Shape(NamedTuple):
         words = {**self.fields, **self.shown}
         out = {word: row[column] for word, column in words.items()}
         out.update((word, iso(out[word])) for word in TIMES if word in out)
-        return {**out, **_limits_told(limits), **_budgets_told(budgets)}
+        return {**out, **_limits_told(limits), **budgets_told(budgets)}
 
 
 # ------------------------------------------------------------------------------- budgets and limits
@@ -131,7 +131,8 @@ def _limits_told(limits: Iterable[Row]) -> dict[str, Any]:
     return out
 
 
-def _budgets_told(budgets: Iterable[Row]) -> dict[str, Any]:
+def budgets_told(budgets: Iterable[Row]) -> dict[str, Any]:
+    """Rows of budgets in the words that say them."""
     out: dict[str, Any] = dict.fromkeys((*BUDGETS, "budget_duration"))
     out |= {"model_max_budget": {}, "budgets": []}
     for row in budgets:

@@ -68,6 +68,8 @@ class Snapshot:
         """When the store last said that this is all."""
         self.heard: list[Callable[[Row], object]] = []
         """Told of each entry that others, or this process, wrote since it began."""
+        self.priced: Callable[[Sequence[Row]], object] = lambda _: None
+        """Told all prices of the store, whenever one has changed."""
         self._keys: dict[str, Key] = {}
         self._hashes: dict[str, tuple[str, float]] = {}
         """Hash → key, and until when: 0 for ever."""
@@ -136,6 +138,7 @@ class Snapshot:
                 self._owners[kind] = dict(_owners(connection, kind))
             for name, table in TABLES.items():
                 self._defined[name] = _grouped(connection.execute(select(table)).mappings())
+            self.priced(connection.execute(PRICES).mappings().all())
             self._holders = {}
             self.known, self._answered = known, time.monotonic()
 
@@ -171,6 +174,8 @@ class Snapshot:
                 self._drop_keys(
                     ids, connection.execute(select(*KEY_COLUMNS).where(schema.keys.c.id.in_(ids)))
                 )
+            elif kind == "price":
+                self.priced(connection.execute(PRICES).mappings().all())
             elif kind in self._owners:
                 known = dict(_owners(connection, kind, ids))
                 for each in ids:
@@ -357,6 +362,7 @@ OWNERS: dict[str, Table] = {
     "team": schema.teams,
     "organization": schema.organizations,
 }
+PRICES = select(schema.prices).order_by(schema.prices.c.version)
 TABLES = {"budgets": schema.budgets, "limits": schema.limits}
 _OF = schema.keys.c
 KEY_COLUMNS = (

@@ -165,6 +165,8 @@ DECLARED = """
 governance:
   default_price: {input: 1, output: 1}
   own_keys: {keys: 1}
+  discounts: {other: 10}
+  budgets: [{scope: provider, scope_id: house, budgets: [{name: monthly, max_budget: 100, window: month}]}]
   organizations: [{organization_id: acme, max_budget: 100, budget_duration: month}]
   teams: [{team_id: red, organization_id: acme, members: {ann: admin}}]
   users: [{user_id: ann, user_role: proxy_admin, organization_id: acme}]
@@ -197,6 +199,24 @@ def test_what_a_file_declares_is_there_and_changed_there_alone(tmp_path: Path, a
             timeout=60,
         )
         assert (change.status_code, change.json()["error"]["code"]) == (409, "declared")
+        for path, body in (
+            ("/budget/set", {"scope": "provider", "scope_id": "house", "budgets": []}),
+            ("/price/set", {"scope": "provider", "name": "other", "price": {"percent": 90}}),
+        ):
+            change = httpx2.post(served.url + path, json=body, headers={"x-api-key": root}, timeout=60)
+            assert (change.status_code, change.json()["error"]["code"]) == (409, "declared")
+        assert manage(served.url, root, "GET", "/budget/list")["data"][0]["standing"][0]["spent"] > 0
+        price = {"scope": "model", "name": "house/gpt-4o", "price": {"input": 2, "output": 2}}
+        version = manage(served.url, root, "POST", "/price/set", json=price)["version"]
+        assert ask(served.url, keys["CI_KEY"]).status_code == 200  # at once by the new one
+        (row,) = until(
+            lambda: [
+                row
+                for row in manage(served.url, root, "GET", "/spend/rows")["data"]
+                if row["prices"] == version
+            ]
+        )
+        assert row["spend"] == 14e-6
         entries = manage(served.url, root, "GET", "/audit/stats")["total"]
         assert not [line for line in served.said if any(secret in line for secret in keys.values())]
         configured(tmp_path, answering, DECLARED.replace("rpm_limit: 5", "rpm_limit: 6"))

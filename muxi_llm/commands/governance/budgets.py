@@ -1,4 +1,4 @@
-"""`muxi-llm budgets`: those of keys, users, teams and organizations, all in one list."""
+"""`muxi-llm budgets`: those of records, models, providers and sessions, all in one list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from muxi_llm.commands.governance.fields import Option, amount, number, said
 from muxi_llm.commands.governance.fields import add as add_options
 from muxi_llm.commands.governance.keys import KEYS
 from muxi_llm.commands.governance.orgs import ORGS
-from muxi_llm.commands.governance.records import Kind, found
+from muxi_llm.commands.governance.records import found
 from muxi_llm.commands.governance.shown import Column, as_json, as_table, plain, usd
 from muxi_llm.commands.governance.teams import TEAMS
 from muxi_llm.commands.governance.users import USERS
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from muxi_llm.commands.governance.asking import Api
 
+APART = ("model", "provider", "session")
+"""What is no record, and has budgets with names alone."""
 KINDS = {"key": KEYS, "user": USERS, "team": TEAMS, "org": ORGS}
 ALL = 100_000
 
@@ -37,11 +39,11 @@ def add(command: argparse.ArgumentParser) -> None:
     """The arguments of `budgets`."""
     verbs = command.add_subparsers(required=True, metavar="VERB")
     listing = verbs.add_parser("list", help="all there are")
-    listing.add_argument("kind", nargs="?", choices=KINDS, help="of these alone")
+    listing.add_argument("kind", nargs="?", choices=(*KINDS, *APART), help="of these alone")
     change = verbs.add_parser("set", help="so much may be spent")
     remove = verbs.add_parser("remove", help="it is no more")
     for parser in (change, remove):
-        parser.add_argument("kind", choices=KINDS)
+        parser.add_argument("kind", choices=(*KINDS, *APART))
         parser.add_argument("id", help="whose")
         parser.add_argument("--name", help="of one among several; without one it is the budget")
     change.add_argument("amount", type=_usd, metavar="USD")
@@ -56,14 +58,21 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def _list(api: Api, given: argparse.Namespace) -> int:
-    kinds = [given.kind] if given.kind else list(KINDS)
-    rows = [row for kind in kinds for one in found(api, KINDS[kind], ALL) for row in _budgets(kind, one)]
+    kinds = [given.kind] if given.kind else [*KINDS, *APART]
+    rows = [row for kind in kinds for one in _records(api, kind) for row in _budgets(kind, one)]
     return as_json(rows) if given.json else as_table(COLUMNS, rows, "no budget")
+
+
+def _records(api: Api, kind: str) -> Iterator[dict[str, Any]]:
+    if kind in KINDS:
+        yield from found(api, KINDS[kind], ALL)
+    else:
+        yield from (one for one in api.get("/budget/list")["data"] if one["scope"] == kind)
 
 
 def _budgets(kind: str, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Those of one record, each in the same words."""
-    whose = {"kind": kind, "id": record[KINDS[kind].id]}
+    whose = {"kind": kind, "id": record[KINDS[kind].id if kind in KINDS else "scope_id"]}
     period = record.get("budget_duration") or "total"
     for name, field, hard in (("", "max_budget", True), ("", "soft_budget", False)):
         if record.get(field) is not None:
@@ -74,21 +83,21 @@ def _budgets(kind: str, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _set(api: Api, given: argparse.Namespace) -> int:
-    kind, more = KINDS[given.kind], said(given, NAMED)
-    if given.name is None:
+    more = said(given, NAMED)
+    if given.name is None and given.kind in KINDS:
         field = "soft_budget" if given.soft else "max_budget"
         body = {field: given.amount, **({"budget_duration": more.pop("window")} if "window" in more else {})}
         if more or given.tell:
-            body = _named(api, given, kind, more)
+            body = _named(api, given, more)
     else:
-        body = _named(api, given, kind, more)
-    return _changed(api, given, kind, body)
+        body = _named(api, given, more)
+    return _changed(api, given, body)
 
 
-def _named(api: Api, given: argparse.Namespace, kind: Kind, more: Mapping[str, Any]) -> dict[str, Any]:
+def _named(api: Api, given: argparse.Namespace, more: Mapping[str, Any]) -> dict[str, Any]:
     """All budgets of that record that have names, this one among them."""
     name = given.name or given.kind
-    known = {one["name"]: one for one in _named_ones(api, kind, given.id)}
+    known = {one["name"]: one for one in _named_ones(api, given)}
     tell = {} if given.tell is None else {"thresholds": given.tell}
     known[name] = {
         **known.get(name, {"name": name}), "max_budget": given.amount, "hard": not given.soft, **more, **tell,
@@ -97,22 +106,30 @@ def _named(api: Api, given: argparse.Namespace, kind: Kind, more: Mapping[str, A
 
 
 def _remove(api: Api, given: argparse.Namespace) -> int:
+    if given.name is None and given.kind in KINDS:
+        return _changed(api, given, {"max_budget": None, "soft_budget": None, "budget_duration": None})
+    name = given.name or given.kind
+    kept = [one for one in _named_ones(api, given) if one["name"] != name]
+    return _changed(api, given, {"budgets": kept})
+
+
+def _named_ones(api: Api, given: argparse.Namespace) -> list[dict[str, Any]]:
+    if given.kind in APART:
+        mine = (one["budgets"] for one in _records(api, given.kind) if one["scope_id"] == given.id)
+        return next(mine, [])
     kind = KINDS[given.kind]
-    if given.name is None:
-        return _changed(api, given, kind, {"max_budget": None, "soft_budget": None, "budget_duration": None})
-    kept = [one for one in _named_ones(api, kind, given.id) if one["name"] != given.name]
-    return _changed(api, given, kind, {"budgets": kept})
-
-
-def _named_ones(api: Api, kind: Kind, which: str) -> list[dict[str, Any]]:
-    told = api.get(kind.path("info"), **{kind.by: which})
+    told = api.get(kind.path("info"), **{kind.by: given.id})
     budgets: list[dict[str, Any]] = told.get(kind.family, told).get("budgets") or []
     return budgets
 
 
-def _changed(api: Api, given: argparse.Namespace, kind: Kind, body: Mapping[str, Any]) -> int:
-    method, verb = kind.update
-    record = kind.ask(api, method, verb, {kind.by: given.id, **body})
+def _changed(api: Api, given: argparse.Namespace, body: Mapping[str, Any]) -> int:
+    if given.kind in APART:
+        record = api.send("POST", "/budget/set", {"scope": given.kind, "scope_id": given.id, **body})
+    else:
+        kind = KINDS[given.kind]
+        method, verb = kind.update
+        record = kind.ask(api, method, verb, {kind.by: given.id, **body})
     rows = list(_budgets(given.kind, record))
     return as_json(rows) if given.json else as_table(COLUMNS, rows, "no budget")
 

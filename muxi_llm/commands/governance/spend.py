@@ -51,6 +51,11 @@ def add(command: argparse.ArgumentParser) -> None:
     export = views.add_parser("export", help="the ledger's rows, as CSV")
     add_options(export, (*DATES, *WHOSE))
     runs(export, _export)
+    correct = views.add_parser("correct", help="what a request cost of which that is not known")
+    correct.add_argument("id", help="a reservation's, of `unknown`")
+    correct.add_argument("spend", type=float, metavar="USD")
+    correct.add_argument("--reason", default="", help="how that is known: it stands in the audit log")
+    runs(correct, _correct)
     runs(command, partial(_look, view=VIEWS["days"]))
 
 
@@ -63,6 +68,12 @@ def _export(api: Api, given: argparse.Namespace) -> int:
     for line in api.lines("/spend/export", **said(given, (*DATES, *WHOSE))):
         print(line)
     return 0
+
+
+def _correct(api: Api, given: argparse.Namespace) -> int:
+    body = {"reservation_id": given.id, "spend": given.spend, "reason": given.reason}
+    told = api.send("POST", "/spend/correct", body)
+    return as_json(told) if given.json else as_table(LOST, [told], "")
 
 
 def _day(value: Any) -> str:
@@ -81,7 +92,16 @@ SUMS = (
     Column("spend", "spend", usd, number=True),
 )
 TOP = (Column("id", "scope_id"), Column("name", "name"), *SUMS)
+LOST = (
+    Column("at", "at", moment),
+    Column("id", "reservation_id"),
+    Column("key", "key_id"),
+    Column("model", "model"),
+    Column("spend", "spend", usd, number=True),
+    Column("counted", "kind"),
+)
 VIEWS = {
+    "unknown": View("/spend/unknown", "data", "requests whose gateway ended before they did", LOST),
     "days": View(
         "/spend/logs", "daily_usage", "each day", (Column("day", "start", _day), *SUMS), (*DATES, *WHOSE)
     ),

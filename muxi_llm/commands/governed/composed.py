@@ -10,9 +10,7 @@ from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from sqlalchemy import select
+from typing import TYPE_CHECKING, Any
 
 from muxi_llm.commands.pages import Paged
 from muxi_llm.errors import MuxiLLMError
@@ -40,11 +38,10 @@ from muxi_llm.governance.store.engine import Store, StoreAwayError
 from muxi_llm.governance.store.migrate import migrate, newest, revision
 from muxi_llm.governance.store.people import People
 from muxi_llm.governance.store.records import Records
-from muxi_llm.governance.store.schema import prices
 from muxi_llm.governance.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from muxi_llm.gateway.app import Gateway
     from muxi_llm.gateway.settings.model import Settings
@@ -91,7 +88,8 @@ class Governed:
         )
         self._keeper = Keeper(self.governor, self.store, governance)
         self._kept: list[Price] = []
-        """The store's own prices, as they were when it was last there."""
+        """The store's own prices."""
+        self.snapshot.priced = self._priced
         self._records = Records(self.store, now)
         self._records.changed = self._changed
         self._people, self._bootstrap = People(self.store, now), Bootstrap(self.store, now)
@@ -101,7 +99,6 @@ class Governed:
     def begin(self, settings: Settings) -> None:
         """Raises `StoreAwayError`, or `ConfigurationError` for tables that are not this version's."""
         ready(self.store)
-        self._kept = self._own_prices()
         self.configured(settings)
         self._is_begun = True
         self.snapshot.begin()
@@ -131,24 +128,17 @@ class Governed:
         self.governor.configured(settings)
         self._settings = settings
         self._price()
-        if self._is_begun:
-            threading.Thread(target=self._take_up, args=(settings,), daemon=True).start()
-
-    def _take_up(self, settings: Settings) -> None:
-        """What asks the store, which may keep one waiting."""
-        with suppress(StoreAwayError):
-            self._kept = self._own_prices()
-            self._price()
-        self._declare(settings)
+        if self._is_begun:  # in a thread: the store may keep one waiting
+            threading.Thread(target=self._declare, args=(settings,), daemon=True).start()
 
     def _price(self) -> None:
+        """What the file says counts before what was said since."""
         said = self._settings
-        self.governor.tariff = Tariff([*_declared(said), *self._kept], said.governance.default_price)
+        self.governor.tariff = Tariff([*self._kept, *_declared(said)], said.governance.default_price)
 
-    def _own_prices(self) -> list[Price]:
-        with self.store.reading() as connection:
-            rows = connection.execute(KEPT).all()
-        return [Price(row.scope, row.name, row.price, f"own {row.version}") for row in rows]
+    def _priced(self, rows: Iterable[Mapping[Any, Any]]) -> None:
+        self._kept = [Price(row["scope"], row["name"], row["price"], f"own {row['version']}") for row in rows]
+        self._price()
 
     def managed(self, gateway: Gateway) -> Management | Paged:
         """The management API, whoever logs in by a browser, and pages if there are to be some."""
@@ -157,7 +147,9 @@ class Governed:
         browsers = Browsers(self._logins)
         asking = Asking(self._records, self._people, bootstrap, browsers)
         beside = [login_routes(self._logins, bootstrap)]
-        api = Management(self._records, asking, bootstrap, self._own, control, beside)
+        api = Management(
+            self._records, asking, bootstrap, self._own, control, beside, lambda: _declared(self._settings)
+        )
         server = gateway.state.settings.server
         return Paged(api, gateway, server.prefix, server.dashboard) if server.dashboard else api
 
@@ -196,9 +188,6 @@ def _declared(settings: Settings) -> Iterator[Price]:
         if one.price is not None:
             price = {name: Decimal(str(usd)) * 1_000_000 for name, usd in one.price.items()}
             yield Price("deployment", one.deployment.name, price, version_of(price))
-
-
-KEPT = select(prices).order_by(prices.c.version)
 
 
 def ready(store: Store) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from muxi_llm.gateway.settings.reading import Section
 
 DEFAULT = GovernanceSettings()
-DECLARED = ("own_keys", "organizations", "teams", "users", "keys")
+DECLARED = ("name", "own_keys", "organizations", "teams", "users", "keys", "budgets")
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 """https://www.postgresql.org/docs/current/libpq-ssl.html"""
 

@@ -14,10 +14,12 @@ from muxi_llm import __version__
 from muxi_llm.errors import MuxiLLMError
 from muxi_llm.governance import bodies
 from muxi_llm.governance.api.audit import Audit
+from muxi_llm.governance.api.budgets import Budgets
 from muxi_llm.governance.api.control import Control
 from muxi_llm.governance.api.guard import checked
 from muxi_llm.governance.api.keys import Keys
 from muxi_llm.governance.api.organizations import Organizations
+from muxi_llm.governance.api.prices import Prices
 from muxi_llm.governance.api.spend import Spend
 from muxi_llm.governance.api.teams import Teams
 from muxi_llm.governance.api.users import Users
@@ -25,7 +27,7 @@ from muxi_llm.governance.refusals import refused
 from muxi_llm.governance.store.engine import StoreAwayError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from fastapi import APIRouter
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from muxi_llm.governance.api.asking import Asking
     from muxi_llm.governance.api.control import Gateway
     from muxi_llm.governance.bounds import OwnKeys
+    from muxi_llm.governance.prices import Price
     from muxi_llm.governance.store.bootstrap import Bootstrap
     from muxi_llm.governance.store.records import Records
 
@@ -52,11 +55,12 @@ class Management:
         own: OwnKeys,
         gateway: Gateway | None = None,
         beside: Sequence[APIRouter] = (),
+        declared: Callable[[], Iterable[Price]] = tuple,
     ) -> None:
         """own: what keys may be that people make for themselves. gateway: the one at work here. beside:
-        routes that ask by themselves who it is, such as those of logging in.
+        routes that ask by themselves who it is, such as those of logging in. declared: prices of the file.
         """
-        self.families = _families(records, bootstrap, own, gateway)
+        self.families = _families(records, bootstrap, own, gateway, declared)
         self.app = _application(asking, self.families, beside)
         routes = [route for family in (*self.families, *beside) for route in family.routes]
         self.paths = frozenset({OPENAPI, *(route.path for route in routes if isinstance(route, APIRoute))})
@@ -76,12 +80,15 @@ class Management:
 
 
 def _families(
-    records: Records, bootstrap: Bootstrap, own: OwnKeys, gateway: Gateway | None
+    records: Records,
+    bootstrap: Bootstrap,
+    own: OwnKeys,
+    gateway: Gateway | None,
+    declared: Callable[[], Iterable[Price]],
 ) -> list[APIRouter]:
-    store = records.store
     families: list[Any] = [Keys(records, bootstrap, own), Teams(records), Users(records)]
-    families += [Organizations(records)]
-    families += [Spend(store), Audit(store)]
+    families += [Organizations(records), Budgets(records), Prices(records, declared)]
+    families += [Spend(records), Audit(records.store)]
     if gateway is not None:
         families.append(Control(records, gateway))
     return [family.routes() for family in families]

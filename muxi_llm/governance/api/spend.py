@@ -18,11 +18,12 @@ from pydantic import Field
 
 from muxi_llm.governance.api.asking import By
 from muxi_llm.governance.api.lists import Csv, Short
-from muxi_llm.governance.bodies import Body, Place
+from muxi_llm.governance.bodies import Body, Place, Usd
 from muxi_llm.governance.refusals import absent, refused
 from muxi_llm.governance.roles import Subject
 from muxi_llm.governance.shapes import KEY, ORGANIZATION, SHAPES, TEAM, USER
 from muxi_llm.governance.store import latencies, spend
+from muxi_llm.governance.store.lost import lost, state
 from muxi_llm.governance.store.rows import row_of, subject_of
 from muxi_llm.governance.store.spend import Part
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from muxi_llm.governance.roles import Reach
     from muxi_llm.governance.store.audit import Asked
-    from muxi_llm.governance.store.engine import Store
+    from muxi_llm.governance.store.records import Records
 
 DAYS = 30
 """That are told of where nobody says which."""
@@ -94,11 +95,19 @@ class Latency(Top):
     deployment: Short = ""
 
 
+class Correction(Body):
+    """spend: USD that a request cost which is booked by a guess. reason: how that is known."""
+
+    reservation_id: Annotated[Short, Field(min_length=1)]
+    spend: Usd
+    reason: Short = ""
+
+
 class Spend:
     """What may be asked of it."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, records: Records) -> None:
+        self._records, self._store = records, records.store
 
     def routes(self) -> APIRouter:
         """Both families."""
@@ -108,6 +117,8 @@ class Spend:
         router.get("/spend/rows")(self.rows)
         router.get("/spend/row")(self.row)
         router.get("/spend/export", response_class=Csv)(self.export)
+        router.get("/spend/unknown")(self.unknown)
+        router.post("/spend/correct")(self.correct)
         router.get("/spend/keys")(self.keys)
         router.get("/spend/teams")(self.teams)
         router.get("/spend/users")(self.users)
@@ -150,6 +161,16 @@ class Spend:
         if not found or not all(map(by.reach.covers, whose)):
             raise absent("request", reservation_id, "reservation_id")
         return {"data": found}
+
+    def unknown(self, by: By, asked: Annotated[Top, Query()]) -> dict[str, Any]:  # noqa: ARG002
+        """Requests whose gateway ended before it knew what they cost: what they are booked at is a guess."""
+        with self._store.reading() as connection:
+            return {"data": lost(connection, *asked.span, asked.limit)}
+
+    def correct(self, by: By, body: Correction) -> dict[str, Any]:
+        """Put one of those right, by rows of the ledger; nothing that is booked is changed."""
+        with self._records.changing() as (connection, now):
+            return state(connection, by, body.reservation_id, body.spend, body.reason, now)
 
     def export(self, by: By, asked: Annotated[Whose, Query()]) -> Csv:
         """The ledger's rows as CSV."""

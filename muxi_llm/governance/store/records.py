@@ -108,7 +108,7 @@ class Records:
             return Page(views, total, rows[limit - 1]["id"] if len(rows) > limit else "")
 
     def _standing(self, connection: Connection, shape: Shape, views: list[View]) -> list[View]:
-        found = standing_of(connection, shape, [view[shape.id] for view in views], self.now())
+        found = standing_of(connection, shape.kind, [view[shape.id] for view in views], self.now())
         return [{**view, "standing": found.get(view[shape.id], [])} for view in views]
 
     def key_of(self, hashed: str) -> str | None:
@@ -220,7 +220,7 @@ class Records:
     ) -> View:
         """The rest of a change: budgets, limits, memberships, and the audit log's entry."""
         row = row_of(connection, shape, which)
-        _define(connection, shape, row, said, now)
+        define(connection, shape.kind, row, said, now)
         if shape is USER and row["team_id"]:
             _join(connection, TEAM, row["team_id"], which, MEMBER, now, keep=True)
         if not asked.reach.covers(subject_of(shape, row)):
@@ -283,12 +283,12 @@ def _movable(connection: Connection, shape: Shape, row: Row, new: Mapping[str, A
             raise refused(409, message, "in_use", "organization_id")
 
 
-def _define(connection: Connection, shape: Shape, row: Row, said: Mapping[str, Any], now: float) -> None:
-    """Write what was said of budgets and limits."""
+def define(connection: Connection, kind: str, row: Row, said: Mapping[str, Any], now: float) -> None:
+    """Write what was said of the budgets and limits of a record, of which *row* has `id` and `declared`."""
     owner = row["id"]
     for table, of, word_of in ((limits, limits_of, word_of_limit), (budgets, budgets_of, word_of_budget)):
-        given = {new["id"]: new for new in of(shape.kind, owner, said)}
-        for old in connection.execute(defined(table, shape.kind, [owner])).mappings().all():
+        given = {new["id"]: new for new in of(kind, owner, said)}
+        for old in connection.execute(defined(table, kind, [owner])).mappings().all():
             new, this = given.pop(old["id"], None), table.c.id == old["id"]
             if new is not None:
                 connection.execute(update(table).where(this).values(**new, updated_at=now))

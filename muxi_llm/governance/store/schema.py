@@ -210,10 +210,10 @@ ledger = Table(
     sqlite_autoincrement=True,
 )
 """Append-only: one row for each attempt that cost or answered; *id* is the attempt's, so that none is
-booked twice. kind: `usage` as the provider counted, `estimated`, `unknown` (lost: the estimate),
-`correction` (of those, signed). model: as it was asked for; answered: `provider/model`. prices: whose, and
-of which version. ms: from the request to the answer's end; first_ms: of a stream, to its first piece; 0 where
-there is no such time.
+booked twice. kind: `usage` as the provider counted, `estimated`, `unknown` (lost: the estimate), `stated` by
+somebody, `correction` (what takes a guess back). model: as it was asked for; answered: `provider/model`.
+prices: whose, and of which version. ms: from the request to the answer's end; first_ms: of a stream, to its
+first piece; 0 where there is no such time.
 """
 
 rollups = Table(

@@ -16,16 +16,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from muxi_llm.governance.shapes import Shape
-
     Row = Mapping[Any, Any]
 
 
 def standing_of(
-    connection: Connection, shape: Shape, ids: Iterable[str], now: float
+    connection: Connection, kind: str, ids: Iterable[str], now: float
 ) -> dict[str, list[dict[str, Any]]]:
     """Of each record that has budgets: those, the ones that refuse first."""
-    rows = connection.execute(defined(budgets, shape.kind, ids)).mappings().all()
+    rows = connection.execute(defined(budgets, kind, ids)).mappings().all()
     periods: dict[Span, list[str]] = {}
     for row in rows:
         periods.setdefault(_span(row, now), []).append(row["id"])

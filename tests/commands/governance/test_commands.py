@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from muxi_llm.commands.main import main
 from muxi_llm.governance.store.engine import Store
 from muxi_llm.governance.store.migrate import migrate
+from tests.governance.api.test_money import lost
 from tests.support.managed import Managed
 from tests.support.upstream import Respond, Upstream
 
@@ -113,6 +115,27 @@ def test_budgets_are_set_listed_and_removed(run: Run) -> None:
     run("budgets", "remove", "team", "red")
     assert [one["name"] for one in plain(run, "budgets", "list")] == ["daily"]
     assert run("budgets", "remove", "team", "red", "--name", "daily") == "no budget\n"
+    run("budgets", "set", "provider", "openai", "5000", "--period", "month", "--tell", "80")
+    run("budgets", "set", "provider", "openai", "200", "--name", "daily", "--period", "day")
+    run("budgets", "set", "model", "*", "100", "--period", "day")
+    of_providers = plain(run, "budgets", "list", "provider")
+    assert [(one["name"], one["window"]) for one in of_providers] == [("daily", "day"), ("provider", "month")]
+    assert run("budgets", "remove", "provider", "openai") != "no budget\n"
+    assert [one["kind"] for one in plain(run, "budgets", "list")] == ["model", "provider"]
+
+
+def test_prices_and_what_was_lost(run: Run, managed: Managed) -> None:
+    assert run("prices", "list") == "no price but those of the lists\n"
+    run("prices", "set", "model", "openai/gpt-5.6", "input=1.25", "output=10")
+    told = run("prices", "set", "provider", "openai", "percent=15").splitlines()
+    assert told[1].split()[:5] == ["provider", "openai", "percent=15", "own", "2"]
+    assert [one["name"] for one in plain(run, "prices", "list")] == ["openai", "openai/gpt-5.6"]
+    assert "none" in run("prices", "remove", "provider", "openai")
+    assert len(plain(run, "prices", "list", "--history")) == 3
+    lost(managed.records.store, "r1", 900, time.time())
+    assert run("spend", "unknown").splitlines()[1].split()[2:4] == ["r1", "k"]
+    assert "stated" in run("spend", "correct", "r1", "0.0012", "--reason", "invoice")
+    assert run("spend", "unknown") == "nothing was spent\n"
 
 
 def test_spend_is_looked_at_in_every_way(run: Run) -> None:
@@ -193,6 +216,7 @@ def test_a_server_that_is_no_gateway(run: Run) -> None:
         ("keys", "create", "--metadata", "[]"),
         ("budgets", "set", "team", "red", "none"),
         ("budgets", "set", "team", "red", "1", "--tell", "half"),
+        ("prices", "set", "model", "openai/x", "1.25"),
         ("keys",),
     ],
 )
