@@ -16,6 +16,7 @@ signature, a second request) overrides `send`, and has the port alone to do it w
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -367,8 +368,13 @@ class Provider:
         """The error for what the provider said. Status decides, text does not.
 
         A pause that Google asks for in the body becomes the header that everybody reads, whichever of its
-        endpoints it is: https://cloud.google.com/apis/design/errors (`google.rpc.RetryInfo`).
+        endpoints it is: https://cloud.google.com/apis/design/errors (`google.rpc.RetryInfo`). The key is
+        left out where a server quotes it: errors are logged, and a gateway's reach its clients.
         """
+        if self.api_key and len(self.api_key) >= SHORTEST:
+            message, body = (unquoted(one, self.api_key) for one in (fault.message, fault.body))
+            fault = replace(fault, message=message, body=body)
+            reply.content = reply.content.replace(self.api_key.encode(), UNTOLD.encode())
         delay = asked_delay(fault.body)
         if delay is not None and "retry-after" not in reply.headers:
             reply.headers = {**reply.headers, "retry-after": delay}
@@ -396,6 +402,23 @@ class Provider:
         return errors.malformed_reply(
             wire_error.message, url=url, headers=reply.headers, content=reply.content
         )
+
+
+def unquoted(value: Any, key: str, deep: int = 9) -> Any:
+    """*value*, of JSON, without the key; what is deeper than errors are is left out."""
+    if isinstance(value, str):
+        return value.replace(key, UNTOLD)
+    if not isinstance(value, dict | list):
+        return value
+    if not deep:
+        return None
+    if isinstance(value, list):
+        return [unquoted(one, key, deep - 1) for one in value]
+    return {name: unquoted(one, key, deep - 1) for name, one in value.items()}
+
+
+SHORTEST, UNTOLD = 8, "***"
+"""Characters of what is a key, and not a word that may stand anywhere."""
 
 
 @cache
