@@ -137,7 +137,7 @@ ROOMS = {
             *("governance/store/apart", "governance/store/lost"),
         ),
     ),
-    "management from a terminal": (1000, ("commands/governance/",)),
+    "management from a terminal": (950, ("commands/governance/",)),
     "dashboard": (2500, ("dashboard/",)),
     "files and batches": (
         1500,

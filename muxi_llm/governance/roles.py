@@ -157,7 +157,7 @@ READS = _rows(
         "control/presets/diff": "admin viewer",
         "price/list": "admin viewer",
         "budget/list": "admin viewer",
-        "spend/unknown": "admin viewer",
+        "spend/unknown events": "admin viewer",
     }
 )
 """Operations that change nothing."""

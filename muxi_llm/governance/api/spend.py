@@ -119,6 +119,7 @@ class Spend:
         router.get("/spend/export", response_class=Csv)(self.export)
         router.get("/spend/unknown")(self.unknown)
         router.post("/spend/correct")(self.correct)
+        router.get("/spend/events")(self.events)
         router.get("/spend/keys")(self.keys)
         router.get("/spend/teams")(self.teams)
         router.get("/spend/users")(self.users)
@@ -171,6 +172,11 @@ class Spend:
         """Put one of those right, by rows of the ledger; nothing that is booked is changed."""
         with self._records.changing() as (connection, now):
             return state(connection, by, body.reservation_id, body.spend, body.reason, now)
+
+    def events(self, by: By, asked: Annotated[Top, Query()]) -> dict[str, Any]:  # noqa: ARG002
+        """The thresholds that budgets have reached, whether somebody listens to the webhook or not."""
+        with self._store.reading() as connection:
+            return {"data": spend.crossed(connection, *asked.span, asked.limit)}
 
     def export(self, by: By, asked: Annotated[Whose, Query()]) -> Csv:
         """The ledger's rows as CSV."""

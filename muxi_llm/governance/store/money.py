@@ -115,12 +115,13 @@ def sweep(
 
 def forget(connection: Connection, reserved_before: float, periods_before: float) -> None:
     """Retention: reservations that were closed by then, and balances of periods that began before; with those
-    go reservations of which nobody has said yet what they cost.
+    go what was told of them, and reservations of which nobody has said yet what they cost.
     """
     old = (reservations.c.closed_at < reserved_before) & (reservations.c.state != State.UNKNOWN.value)
     connection.execute(delete(reservations).where(old | (reservations.c.closed_at < periods_before)))
     gone = (balances.c.period < periods_before) & (balances.c.period > 0) & (balances.c.reserved == 0)
     connection.execute(delete(balances).where(gone))
+    connection.execute(delete(events).where(events.c.at < periods_before))
 
 
 def id_of(step: Step) -> str:

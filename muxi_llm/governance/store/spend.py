@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from muxi_llm.governance.shapes import SHAPES, iso, usd
 from muxi_llm.governance.store.rows import names, narrowed
-from muxi_llm.governance.store.schema import ledger, rollups
+from muxi_llm.governance.store.schema import events, ledger, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,6 +77,14 @@ def every(connection: Connection, where: Mapping[str, Any]) -> Iterator[dict[str
     while piece := rows(connection, where, PIECE, before):
         yield from piece
         before = piece[-1]["seq"]
+
+
+def crossed(connection: Connection, start: float, end: float, limit: int) -> list[dict[str, Any]]:
+    """The thresholds that budgets have reached, the newest first."""
+    found = select(events).where(events.c.at >= start, events.c.at < end).order_by(events.c.seq.desc())
+    rows = connection.execute(found.limit(limit)).mappings()
+    told = ({"at": iso(row["at"]), **row["facts"], "told_at": iso(row["told_at"])} for row in rows)
+    return [{**row, "amount": usd(row["amount"]), "spent": usd(row["spent"])} for row in told]
 
 
 def within(connection: Connection, shape: Shape, reach: Reach) -> Sequence[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from muxi_llm.governance.budgets import Ask, Budget, Claim, Row
+from muxi_llm.governance.budgets import Ask, Budget, Claim, Hold, Row
 from muxi_llm.governance.prices import Price, Tariff
 from muxi_llm.governance.snapshot import Snapshot
 from muxi_llm.governance.store import money
@@ -178,3 +178,17 @@ def test_what_was_lost_is_listed_and_put_right_once(managed: Managed, store: Sto
     )
     assert (entry["before"]["spend"], entry["after"]["spend"]) == (0.0009, 0.0012)
     assert managed.told("/audit/verify")["holds"]
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_what_budgets_told_is_listed_and_goes_with_their_periods(managed: Managed, store: Store) -> None:
+    now = time.time()
+    budget = BUDGET._replace(thresholds=(50,))
+    receipt = money.Receipt("r", now, now, (Hold("b", "", 0),), {}, (Row("r:0", "usage", 6000, "openai"),))
+    with store.writing() as connection:
+        money.apply(connection, [receipt], now, lambda _: budget)
+    (told,) = managed.told("/spend/events")["data"]
+    assert (told["budget"], told["percent"], told["spent"], told["amount"]) == ("b", 50, 0.006, 0.01)
+    with store.writing() as connection:
+        money.forget(connection, 0, now + 1)
+    assert managed.told("/spend/events")["data"] == []
