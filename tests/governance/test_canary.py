@@ -106,7 +106,7 @@ def test_no_secret_is_in_anything_that_comes_out(
     secrets, said = dict(SECRETS), []
     with Upstream(reply) as upstream:
         settings = configured(tmp_path, upstream)
-        prepare(settings, said.append)
+        prepare(settings, said.append, "http://127.0.0.1")
         with Served(settings, Governed(settings), lax=True) as served:
             provider = TracerProvider()
             provider.add_span_processor(SimpleSpanProcessor(exporter))
