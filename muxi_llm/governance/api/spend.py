@@ -88,7 +88,7 @@ class Top(Dates):
 
 
 class Latency(Top):
-    """Of what was asked for as *model*, of what the deployment of that name answered. grain: of the sums."""
+    """Of what was asked for as *model*, or what the deployment of that name answered. grain: of the sums."""
 
     grain: Literal["hour", "day"] = "day"
     model: Short = ""
@@ -208,14 +208,19 @@ class Spend:
 
     def latency(self, by: By, asked: Annotated[Latency, Query()]) -> dict[str, Any]:  # noqa: ARG002
         """Milliseconds that good answers took (`whole`), and streams to their first piece (`first`; both null
-        where there was none): of all of them, of each day or hour, of each model and deployment, those with
-        the most answers first. p50, p95: what half of them, and 95 %, stayed below, to a step of its ladder.
+        where there was none): of all of them, of each day or hour, and of each model and deployment, those
+        with the most answers first. p50, p95: what half of them, and 95 %, stayed below, to a step of its
+        ladder.
         """
-        span = latencies.Span(*asked.span, asked.model, asked.deployment)
+        if asked.model and asked.deployment:
+            raise refused(400, "deployment: at most one of model, deployment", "conflict", "deployment")
+        scope = "model" if asked.model else "deployment" if asked.deployment else "all"
+        span = latencies.Span(*asked.span, scope, asked.model or asked.deployment)
         with self._store.reading() as connection:
-            told = partial(latencies.told, connection, span, asked.grain)
-            most = {f"{by}s": told(by)[: asked.limit] for by in ("model", "deployment")}
-            return {"summary": told()[0], "data": told("start"), **most}
+            told = partial(latencies.told, connection, grain=asked.grain)
+            most = {f"{each}s": told(latencies.Span(*asked.span, each), by="scope_id")[: asked.limit]
+                    for each in ("model", "deployment")}  # fmt: skip
+            return {"summary": told(span)[0], "data": told(span, by="start"), **most}
 
     def models(self, by: By, asked: Annotated[Top, Query()]) -> dict[str, Any]:
         """The most expensive models."""

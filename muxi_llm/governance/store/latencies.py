@@ -20,51 +20,59 @@ STEPS = (*(int(digits * 10**power) for power in range(1, 6) for digits in (1, 1.
 """Milliseconds. What takes longer than the last is counted there."""
 
 PARTS = {"whole": ledger.c.ms, "first": ledger.c.first_ms}
+SCOPES = {"all": None, "model": ledger.c.model, "deployment": ledger.c.deployment}
 SUMMED = ("requests", "ms")
 NONE = {"requests": 0}
 
 
 class Span(NamedTuple):
-    """From *start* until before *end*, Unix seconds. model: as it was asked for. "" is any."""
+    """From *start* until before *end*, Unix seconds. scope: of `all`, of each `model`, as it was asked for,
+    of each `deployment`. which: of that one alone, "" any.
+    """
 
     start: float
     end: float
-    model: str = ""
-    deployment: str = ""
+    scope: str = "all"
+    which: str = ""
 
 
-def answered(grain: str, start: Any, part: str) -> Any:
+def answered(grain: str, start: Any, scope: str, part: str) -> Any:
     """The rows of the ledger that tell of *part*, summed up. Sessions, failures and corrections do not."""
-    took = PARTS[part]
+    took, which = PARTS[part], SCOPES[scope]
     bounds: list[Any] = [literal_column(str(one)) for one in STEPS]  # one that is bound is another each time
     step = case(*((took <= most, most) for most in bounds[:-1]), else_=bounds[-1])
-    by = (start, ledger.c.model, ledger.c.deployment, step)
-    found = select(literal(grain), *by[:3], literal(part), step, func.count(), func.sum(took))
+    told: Any = literal("") if which is None else which
+    by = [start, step] if which is None else [start, which, step]
+    found = select(
+        literal(grain), literal(scope), start, told, literal(part), step, func.count(), func.sum(took)
+    )
     tells = (took > 0, ledger.c.status >= 200, ledger.c.status < 300, ledger.c.kind != "correction")
     return found.where(*tells).group_by(*by)
 
 
 def told(connection: Connection, span: Span, grain: str, by: str = "") -> list[dict[str, Any]]:
-    """For each *by* (`start`; `model`, `deployment`: the most answers first; one of all without it): both
-    parts, a part nobody tells of as `None`.
+    """For each *by* (`start`; `scope_id`: the most answers first; one of all without it): both parts, a part
+    nobody tells of as `None`.
     """
     at = latencies.c
     which = [at[by]] if by else []
     sums = (func.sum(at[name]).label(name) for name in SUMMED)
     found = select(*which, at.part, at.up_to, *sums).group_by(*which, at.part, at.up_to)
-    found = found.where(at.grain == grain, at.start >= span.start, at.start < span.end)
-    for name in ("model", "deployment"):
-        if said := getattr(span, name):
-            found = found.where(at[name] == said)
+    found = found.where(
+        at.grain == grain, at.scope == span.scope, at.start >= span.start, at.start < span.end
+    )
+    if span.which:
+        found = found.where(at.scope_id == span.which)
     out: dict[Any, dict[str, list[Any]]] = {} if by else {"": {}}
     for row in connection.execute(found.order_by(*which, at.up_to)):
         out.setdefault(row[0] if by else "", {}).setdefault(row.part, []).append(row)
+    name = {"start": "start", "scope_id": span.scope}.get(by)
     told = [
-        ({by: iso(one) if by == "start" else one} if by else {})
+        ({name: iso(one) if by == "start" else one} if name else {})
         | {part: _of(rows.get(part)) for part in PARTS}
         for one, rows in out.items()
     ]
-    return told if by in {"", "start"} else sorted(told, key=lambda one: -(one["whole"] or NONE)["requests"])
+    return told if by != "scope_id" else sorted(told, key=lambda one: -(one["whole"] or NONE)["requests"])
 
 
 def _of(rows: list[Any] | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -23,8 +24,6 @@ from muxi_llm.governance.store import latencies, schema
 from muxi_llm.governance.store.schema import ledger, rollups, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy import Connection, Table
 
     from muxi_llm.governance.store.engine import Store
@@ -107,21 +106,26 @@ def _put(connection: Connection, name: str, value: int) -> None:
 
 def _sum(connection: Connection, start: int, end: int, since: float) -> int:
     bounds = {"start": start, "end": end, "since": since}
-    for grain in GRAINS:
-        for table, rows in _sums(connection, grain):
-            connection.execute(_adding(connection, table, rows), bounds)
+    for adding in _additions(connection.dialect.name):
+        connection.execute(adding, bounds)
     return int(connection.execute(COUNT, bounds).scalar_one())
 
 
-def _sums(connection: Connection, grain: str) -> Iterator[tuple[Table, Any]]:
-    """What some rows come to, and where it is added."""
-    size: Any = literal_column(str(GRAINS[grain]))
-    whole = ledger.c.at / size if connection.dialect.name == "sqlite" else func.floor(ledger.c.at / size)
-    start = cast(whole, BigInteger) * size  # SQLite cuts by the cast
-    for scope, column in SCOPES.items():
-        yield rollups, _scoped(grain, scope, start, column)
-    for part in latencies.PARTS:
-        yield schema.latencies, latencies.answered(grain, start, part)
+@cache
+def _additions(dialect: str) -> list[Any]:
+    """The statements that add what some rows come to."""
+    out = []
+    for grain, seconds in GRAINS.items():
+        size: Any = literal_column(str(seconds))
+        whole = ledger.c.at / size if dialect == "sqlite" else func.floor(ledger.c.at / size)
+        start = cast(whole, BigInteger) * size  # SQLite cuts by the cast
+        out += [_adding(dialect, rollups, _scoped(grain, scope, start, of)) for scope, of in SCOPES.items()]
+        out += [
+            _adding(dialect, schema.latencies, latencies.answered(grain, start, scope, part))
+            for scope in latencies.SCOPES
+            for part in latencies.PARTS
+        ]
+    return out
 
 
 def _scoped(grain: str, scope: str, start: Any, column: Any) -> Any:
@@ -134,9 +138,9 @@ def _scoped(grain: str, scope: str, start: Any, column: Any) -> Any:
     return rows if column is None else rows.where(column != "").group_by(column)
 
 
-def _adding(connection: Connection, table: Table, rows: Any) -> Any:
+def _adding(dialect: str, table: Table, rows: Any) -> Any:
     """The statement that adds *rows* to those that are there: the key's columns, then what is summed up."""
-    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
+    kind = sqlite if dialect == "sqlite" else postgresql
     key, summed = list(table.primary_key.columns.keys()), SUMMED if table is rollups else latencies.SUMMED
     adding = kind.insert(table).from_select([*key, *summed], rows.where(*WITHIN))
     added = {name: table.c[name] + adding.excluded[name] for name in summed}

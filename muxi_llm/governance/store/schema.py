@@ -235,15 +235,16 @@ latencies = Table(
     "latencies",
     metadata,
     Column("grain", String, primary_key=True),
+    Column("scope", String, primary_key=True),
     Column("start", BigInteger, primary_key=True),
-    Column("model", String, primary_key=True),
-    Column("deployment", String, primary_key=True),
+    Column("scope_id", String, primary_key=True),
     Column("part", String, primary_key=True),
     Column("up_to", BigInteger, primary_key=True),
     *_counts("requests", "ms"),
 )
-"""How many of the ledger's answers took how long, by the same cursor. part: `whole`, `first` (piece of a
-stream). up_to: the step that they are within, milliseconds. ms: of all of them together.
+"""How many of the ledger's answers took how long, by the same cursor. scope: `all`, `model`, `deployment`.
+part: `whole`, `first` (piece of a stream). up_to: the step that they are within, milliseconds. ms: of all of
+them together.
 """
 
 prices = Table(

@@ -264,6 +264,9 @@ def test_how_long_answers_took_is_told_to_who_sees_everything(managed: Managed, 
     assert [(one["model"], one["whole"]["requests"]) for one in told["models"]] == [("m1", 4)]
     assert [(one["deployment"], one["first"]["requests"]) for one in told["deployments"]] == [("eu", 3)]
     assert managed.told("/global/latency", model="m0", grain="hour")["summary"]["whole"]["requests"] == 2
+    assert managed.told("/global/latency", deployment="us")["summary"]["whole"] is None
+    both = {"model": "m0", "deployment": "eu"}
+    refused(managed.ask("GET", "/global/latency", managed.keys["admin"], params=both), 400, "conflict")
 
 
 def test_records_tell_how_their_budgets_stand(managed: Managed, store: Store) -> None:

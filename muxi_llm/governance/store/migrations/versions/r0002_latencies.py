@@ -15,12 +15,12 @@ def upgrade() -> None:
     op.create_table(
         "latencies",
         sa.Column("grain", sa.String(), nullable=False),
+        sa.Column("scope", sa.String(), nullable=False),
         sa.Column("start", sa.BigInteger(), nullable=False),
-        sa.Column("model", sa.String(), nullable=False),
-        sa.Column("deployment", sa.String(), nullable=False),
+        sa.Column("scope_id", sa.String(), nullable=False),
         sa.Column("part", sa.String(), nullable=False),
         sa.Column("up_to", sa.BigInteger(), nullable=False),
         sa.Column("requests", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("ms", sa.BigInteger(), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("grain", "start", "model", "deployment", "part", "up_to"),
+        sa.PrimaryKeyConstraint("grain", "scope", "start", "scope_id", "part", "up_to"),
     )
