@@ -33,13 +33,15 @@ class Part(NamedTuple):
     model: str = ""
 
 
-def sums(connection: Connection, part: Part, *by: str, grain: str = "day") -> list[dict[str, Any]]:
+def sums(
+    connection: Connection, part: Part, *by: str, grain: str = "day", limit: int | None = None
+) -> list[dict[str, Any]]:
     """Sums, for each different *by*: `start` (when a day, or an hour, began), `scope_id`, `model`; the most
-    expensive first.
+    expensive first, and no more than *limit* of them.
     """
     told = [rollups.c[name] for name in by]
     summed = [func.coalesce(func.sum(rollups.c[name]), 0).label(name) for name in SUMMED]
-    found = select(*told, *summed).where(*_within(part, grain)).group_by(*told)
+    found = select(*told, *summed).where(*_within(part, grain)).group_by(*told).limit(limit)
     rows = connection.execute(found.order_by(*(told if "start" in by else [summed[-1].desc()]))).mappings()
     return [_told({name: row[name] for name in (*by, *SUMMED)}) for row in rows]
 
@@ -48,7 +50,7 @@ def top(
     connection: Connection, part: Part, limit: int, *, by: str = "scope_id", grain: str = "day"
 ) -> list[dict[str, Any]]:
     """The *limit* most expensive, with their names."""
-    rows = sums(connection, part, by, grain=grain)[:limit]
+    rows = sums(connection, part, by, grain=grain, limit=limit)
     shape = SHAPES.get(part.scope)
     known = names(connection, shape, {row[by] for row in rows}) if shape and by == "scope_id" else {}
     return [{**row, "name": known.get(row[by], "")} for row in rows]
