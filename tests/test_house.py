@@ -141,7 +141,7 @@ ROOMS = {
     "dashboard": (2500, ("dashboard/",)),
     "files and batches": (
         1500,
-        ("stored/", "file.py", "batch.py", "clients/stor", "transport/files.py"),
+        ("stored/", "file.py", "batch.py", "clients/stor", "transport/files.py", "gateway/keepers.py"),
     ),
     "realtime": (350, ("clients/realtime.py", "clients/naming.py", "gateway/realtime.py")),
     "prices": (750, ("prices/", "types/prices.py")),

@@ -139,41 +139,38 @@ class Gateway:
         elif incoming.path in DOORS and incoming.method == "POST":
             visit = Visit(state, self.admission, incoming, send, told)
         else:
-            await self._own(state, incoming, send, told)
+            if (failure := await failing(self._own(state, incoming, send, told), told)) is not None:
+                await refuse(send, failure, wire_of(incoming)(Ledger("the client")))
             return
         self._open.add(visit)
         try:
-            incoming.check_head()
-            told.principal = await self.admission.authenticate(incoming.headers)
-            await visit()
-        except MuxiLLMError as error:
-            await visit.refuse(error)
+            if (failure := await failing(self._visited(visit, incoming), told)) is not None:
+                await visit.refuse(failure)
         finally:
             self._open.discard(visit)
+
+    async def _visited(self, visit: Visit, incoming: Incoming) -> None:
+        incoming.check_head()
+        visit.told.principal = await self.admission.authenticate(incoming.headers)
+        await visit()
 
     async def _own(self, state: State, incoming: Incoming, send: Send, told: Told) -> None:
         """What the gateway answers by itself, for those who may ask."""
         settings = state.settings
         is_scraped = incoming.method == "GET" and bool(settings.metrics) and incoming.path == settings.metrics
-        try:
-            incoming.check_head()
-            if not (is_scraped and settings.metrics_open):
-                told.principal = await self.admission.authenticate(incoming.headers)
-                incoming.owner = told.principal.id
-            if is_scraped:
-                await respond(send, 200, {"content-type": CONTENT_TYPE}, await self.metrics.text())
-                return
-            answers = own(incoming.method, incoming.path)
-            if answers is None:
-                await answer(send, 405 if incoming.path in DOORS else 404, unknown(incoming))
-                return
-            content = await incoming.body()
-            await answer(send, 200, await answers(state, incoming, content))
-        except ClientGoneError:
-            told.gone = True
-        except MuxiLLMError as error:
-            told.error = error
-            await refuse(send, error, wire_of(incoming)(Ledger("the client")))
+        incoming.check_head()
+        if not (is_scraped and settings.metrics_open):
+            told.principal = await self.admission.authenticate(incoming.headers)
+            incoming.owner = told.principal.id
+        if is_scraped:
+            await respond(send, 200, {"content-type": CONTENT_TYPE}, await self.metrics.text())
+            return
+        answers = own(incoming.method, incoming.path)
+        if answers is None:
+            await answer(send, 405 if incoming.path in DOORS else 404, unknown(incoming))
+            return
+        content = await incoming.body()
+        await answer(send, 200, await answers(state, incoming, content))
 
     async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG002
         await receive()
@@ -208,13 +205,14 @@ class Gateway:
         incoming = Incoming({"method": "GET", **scope}, receive, path, server.limits)
         told = Told(path, ANYBODY, "GET", id_of(incoming.headers))
         told.client = (scope.get("client") or ("",))[0]
-        session = realtime.Session(self.state, self.admission, incoming, told)
+        session = realtime.Session(self.state, lambda: self.admission, incoming, told)
         self._open.add(session)
         self.metrics.began()
         traced = nullcontext() if self.tracing is None else self.tracing.span(told, incoming.headers)
         try:
             with traced:
-                await session(receive, send)
+                if (failure := await failing(session(receive, send), told)) is not None:
+                    await session.refuse(failure, send)
         finally:
             self._open.discard(session)
             self._settled(told)
@@ -242,6 +240,21 @@ class Gateway:
         if self.sharing is not None:
             value["counts"] = "shared" if self.sharing.is_there else "local-only"
         await answer(send, 503 if self.is_draining else 200, {**value, **self.admission.state})
+
+
+async def failing(work: Coroutine[Any, Any, None], told: Told) -> MuxiLLMError | None:
+    """Do *work*; what its client is to read, where it failed."""
+    try:
+        await work
+    except ClientGoneError:
+        told.gone = True
+    except MuxiLLMError as error:
+        told.error = error
+    except Exception as error:  # noqa: BLE001 - reason: a mistake of ours is an error of the client's protocol too
+        told.error = lines.bug(error, told)
+    else:
+        return None
+    return told.error
 
 
 def sharing_of(state: State, metrics: Metrics) -> Sharing | None:

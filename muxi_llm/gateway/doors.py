@@ -16,7 +16,7 @@ from muxi_llm.gateway.forms import form_of, with_no_paths
 from muxi_llm.gateway.keepers import having, unsealed
 from muxi_llm.gateway.passing import Passing, forwarded, login_of
 from muxi_llm.gateway.refusals import raw, refuse, respond
-from muxi_llm.gateway.requests import ClientGoneError, object_of
+from muxi_llm.gateway.requests import object_of
 from muxi_llm.gateway.told import TimedIO, Told
 from muxi_llm.inbound import ANTHROPIC_DOORS, DEFAULT_RETRIES, OPENAI_DOORS, Door, Exchange, Own
 from muxi_llm.routing.needs import needs_of, text_of
@@ -119,8 +119,6 @@ class Visit:
                 self._watch.cancel()
                 if self._alive is not None:
                     self._alive.over()
-        except ClientGoneError:
-            self.told.gone = True
         except asyncio.CancelledError:
             if not (self.told.gone or self._is_ended):
                 raise

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from muxi_llm.errors import refusal, shown_error
+
 if TYPE_CHECKING:
+    from muxi_llm.errors import MuxiLLMError
     from muxi_llm.gateway.told import Told
     from muxi_llm.routes import Try
 
@@ -17,6 +21,8 @@ log = logging.getLogger("muxi_llm.gateway")
 
 LONGEST = 200
 """Characters of what a client may choose freely."""
+DEEPEST = 12
+"""Frames of a bug that are told: the last."""
 
 
 class Lines(logging.Formatter):
@@ -40,6 +46,18 @@ def begin(level: str) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("muxi_llm").setLevel(level)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # at each start it has nothing to do
+
+
+def bug(error: Exception, told: Told) -> MuxiLLMError:
+    """What a client reads of a mistake of ours: an id, by which a line here says where. Python's own words of
+    it may quote a prompt.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-DEEPEST:]]
+    facts = {"request_id": told.request_id, "path": told.path[:LONGEST], "bug": type(error).__name__}
+    log.error("bug", extra={"facts": {**facts, "why": shown_error(error), "where": where}})
+    message = f"a mistake of the gateway's; its log says more of request {told.request_id}"
+    return refusal(500, message, type="server_error", code="internal_error")
 
 
 def tell(told: Told, upstream_id: str = "") -> None:

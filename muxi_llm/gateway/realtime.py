@@ -25,6 +25,7 @@ from muxi_llm import runtime
 from muxi_llm.core.call import TRACING, missing_credentials
 from muxi_llm.core.plan import Outcome
 from muxi_llm.errors import MuxiLLMError, UnsupportedParameterError, connection_error, refusal
+from muxi_llm.gateway.lasting import until_refused
 from muxi_llm.gateway.passing import forwarded
 from muxi_llm.gateway.refusals import body_of, headers_of, raw, status_of
 from muxi_llm.models import AttemptRecord, Meter, Report
@@ -35,7 +36,7 @@ from muxi_llm.wire.base import Ledger, Reply, decode_fault
 from muxi_llm.wire.openai.chat import OpenAIInbound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from websockets.asyncio.client import ClientConnection
 
@@ -60,12 +61,16 @@ class Straight(connect):
 class Session:
     """One of them."""
 
-    def __init__(self, state: State, admission: Admission, incoming: Incoming, told: Told) -> None:
+    def __init__(
+        self, state: State, admission: Callable[[], Admission], incoming: Incoming, told: Told
+    ) -> None:
+        """admission: who may now, which a reload of the configuration may change."""
         self._state = state
         self._admission = admission
         self._incoming = incoming
         self._offered: Sequence[str] = incoming.scope.get("subprotocols") or ()
-        self._over = asyncio.Event()
+        self._headers = with_key(incoming.headers, self._offered)
+        self._over, self._used = asyncio.Event(), asyncio.Event()
         self._meter = Meter(streamed=True)
         self.told = told
 
@@ -74,14 +79,9 @@ class Session:
         self._over.set()
 
     async def __call__(self, receive: Receive, send: Send) -> None:
-        """From the greeting to the end."""
+        """From the greeting to the end. Raises what the client is to read (`refuse`)."""
         await receive()
-        try:
-            candidate, connection, seconds = await self._opened()
-        except MuxiLLMError as error:
-            self.told.error = error
-            await self._refused(error, send)
-            return
+        candidate, connection, seconds = await self._opened()
         told, watch = self.told, candidate.watch
         assert watch is not None  # the router's candidates have one
         record = AttemptRecord(str(candidate.ref), 1, seconds)
@@ -89,7 +89,8 @@ class Session:
         failure = None
         try:
             async with connection:
-                failure = told.error = await self._relayed(candidate, connection, receive, send)
+                failure = await self._relayed(candidate, connection, receive, send)
+                told.error = told.error or failure
         finally:
             self._meter.is_over = True
             used = SimpleNamespace(total_tokens=(self._meter.usage or {}).get("total_tokens") or 0)
@@ -105,16 +106,15 @@ class Session:
         if origin is not None and not {origin, "*"} & set(server.origins):
             message = "this page may not ask: server.cors_origins does not have it"
             raise refusal(403, message, type="permission_error")
-        told.principal = await self._admission.authenticate(with_key(incoming.headers, self._offered))
+        told.principal = await self._admission().authenticate(self._headers)
         runtime.check_kill_switch()
         query = parse_qs(incoming.query)
         told.model, told.streamed = (query.get("model") or query.get("deployment") or [""])[0], True
-        choose = self._choose
-        chosen = choose(told.model)
-        asked = Asked(PATH, told.request_id, told.model, {}, 0, "", chosen, choose, told.so_far)
-        told.grant = grant = await self._admission.admit(told.principal, asked)
-        without = (one for one in choose(grant.model or told.model) if one.ref.provider not in grant.without)
-        told.chosen = chosen = list(without)
+        chosen = self._choose(told.model)
+        asked = Asked(PATH, told.request_id, told.model, {}, 0, "", chosen, self._choose, told.so_far)
+        told.grant = grant = await self._admission().admit(told.principal, asked)
+        named = self._choose(grant.model or told.model)
+        told.chosen = chosen = [one for one in named if one.ref.provider not in grant.without]
         intent = {"intent": query["intent"][0]} if "intent" in query else {}
         return await self._first(chosen, intent)
 
@@ -182,10 +182,13 @@ class Session:
             late = isinstance(error, TimeoutError)
             raise connection_error(f"no session ({type(error).__name__})", url=url, timeout=late) from error
 
-    async def _refused(self, error: MuxiLLMError, send: Send) -> None:
-        """Tell the client before there is a session: by HTTP, as of any request."""
-        status = self.told.status = status_of(error)
+    async def refuse(self, error: MuxiLLMError, send: Send) -> None:
+        """Tell the client: before there is a session by HTTP, as of any request, then by its last event."""
         body = body_of(error, OpenAIInbound(Ledger("the client")), is_same_wire=False)
+        if self.told.status:
+            await _closed(send, REFUSED, {"type": "error", "error": orjson.loads(body)["error"]})
+            return
+        status = self.told.status = status_of(error)
         headers = raw({**headers_of(error, status), "x-request-id": self.told.request_id})
         await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": body})
@@ -201,19 +204,23 @@ class Session:
         headers = raw({"x-request-id": told.request_id, "x-muxi-model": str(candidate.ref)})
         await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers})
         told.status, told.answered = 101, time.perf_counter()
-        up = asyncio.ensure_future(self._up(connection, receive))
-        down = asyncio.ensure_future(self._down(connection, send))
-        over = asyncio.ensure_future(self._over.wait())
+        ways = (
+            self._up(connection, receive),
+            self._down(connection, send),
+            self._over.wait(),
+            until_refused(self._admission, self._headers, told, self._used),
+        )
+        up, *_ = tasks = [asyncio.ensure_future(way) for way in ways]
         try:
-            await asyncio.wait((up, down, over), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (up, down, over):
+            for task in tasks:
                 task.cancel()
-            results = await asyncio.gather(up, down, over, return_exceptions=True)
-        for result in results[:2]:
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
             if isinstance(result, Exception):
                 raise result
-        if over.done() and not over.cancelled() and self._over.is_set():
+        if self._over.is_set():
             await _closed(send, 1012, ENDED)
             return None
         if up.cancelled():  # it is the provider that left
@@ -257,6 +264,7 @@ class Session:
             return
         if isinstance(used, dict):
             self._meter.usage = added(self._meter.usage or {}, used)
+            self._used.set()
 
 
 async def _closed(send: Send, code: int, fault: Mapping[str, Any] | None = None) -> None:
@@ -283,6 +291,8 @@ OPENING, CLOSING = 30.0, 2.0
 """Seconds."""
 LARGEST = 16 * 2**20
 """Bytes of an event, as the server takes them from clients."""
+REFUSED = 1008
+"""https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1: it violates a policy."""
 WELL = {1000, 1001, 1005}
 UNSENDABLE = {1005: 1000, 1006: 1011, 1015: 1011}
 """How a session ended → how it is said: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1."""

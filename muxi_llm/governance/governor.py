@@ -68,6 +68,8 @@ class Held(Grant):
         self.limited = limits.GRANTED
         self.prices: Frozen | None = None
         self.ask = Ask(self.id, (), 0, 0)
+        self.amount = 0
+        """Micro-USD that are held."""
         self._governor = governor
         self._grown = 0
 
@@ -82,6 +84,16 @@ class Held(Grant):
         if billed > self._grown and self.ask.claims:
             await self._governor.hold(More(self.ask), self)
         self._grown = billed
+
+    async def goes_on(self, told: Told) -> None:
+        """Hold as much again once what it has used costs more than is held."""
+        self._governor.check(self)
+        cost = sum(row.cost for row in rows_of(self, told))
+        while self.ask.claims and cost > self.amount:
+            try:
+                await self._governor.hold(More(self.ask), self, wait=0)
+            except _SpentError as error:
+                raise error.refusal from None
 
     def so_far(self) -> int:
         """Micro-USD it has cost by now, as far as anybody can tell."""
@@ -256,13 +268,22 @@ class Governor:
         expires = held.created_at + self.rules.lease
         return Ask(held.id, claims, amount, floor, providers, facts, held.created_at, expires)
 
-    async def hold(self, step: Ask | More, held: Held) -> None:
-        """Until it is held. Raises the refusal of a budget, or `_SpentError` where another model may do."""
+    def check(self, held: Held) -> None:
+        """Raises the refusal of a list that was changed since."""
+        holder = self._snapshot.held(held.facts["key_id"])
+        if holder is not None:
+            holder.check_call(held.asked.path, held.model or held.asked.model)
+
+    async def hold(self, step: Ask | More, held: Held, wait: float | None = None) -> None:
+        """Until it is held. Raises the refusal of a budget, or `_SpentError` where another model may do.
+
+        wait: seconds for money that others hold; `None`: as the rules have it.
+        """
         ask = step.ask if isinstance(step, More) else step
         if not ask.claims:
             self.writer.tell(ask)
             return
-        ends, pause = time.monotonic() + self.rules.wait, SOON
+        ends, pause = time.monotonic() + (self.rules.wait if wait is None else wait), SOON
         while True:
             verdict = await self.writer.ask(step)
             if verdict is None:
@@ -280,6 +301,7 @@ class Governor:
             self._left[verdict.claim.budget.id, verdict.claim.subject] = 0
             raise _SpentError(verdict.claim, overspent.over(verdict, self.now()))
         held.without = verdict.without
+        held.amount += verdict.amount
         hard = (claim for claim in ask.claims if claim.budget.hard)
         self._left.update(
             ((claim.budget.id, claim.subject), left) for claim, left in zip(hard, verdict.left, strict=False)
@@ -298,6 +320,7 @@ class Governor:
                 raise overspent.away()
         for claim in ask.claims:
             self._local[claim.budget.id, claim.subject] += ask.estimate
+        held.amount += ask.estimate
         held.headers = {"x-muxi-budget": "local"}
 
     def _local_settled(self, held: Held, cost: int) -> None:

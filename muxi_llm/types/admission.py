@@ -64,6 +64,9 @@ class Grant:
         refusal the client is to read.
         """
 
+    async def goes_on(self, told: Any) -> None:
+        """What lasts (a session) has used by now what is *told*. Raises the refusal the client is to read."""
+
 
 def stranger(headers: Mapping[str, str]) -> MuxiLLMError:
     """The refusal of who is not known here."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import openai
 import pytest
 
+from muxi_llm.gateway.admission import Anybody
+from muxi_llm.gateway.lines import Lines
 from muxi_llm.gateway.settings.model import Settings
 from muxi_llm.routing.router import Rules
 from tests.support import bodies
@@ -20,6 +23,8 @@ from tests.support.world import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from muxi_llm.types.admission import Asked, Grant, Principal
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 
@@ -67,6 +72,73 @@ def test_a_model_of_openais_own_is_asked_in_its_own_wires() -> None:
     paths = [request.path for request in upstream.requests]
     assert paths == ["/chat/completions", "/chat/completions", "/responses", "/responses"]
     assert ["x_new" in request.json for request in upstream.requests] == [False, True, True, False]
+
+
+class Broken(Anybody):
+    """An admission with a bug in it."""
+
+    async def admit(self, principal: Principal, asked: Asked) -> Grant:
+        raise KeyError(f"{principal.id}: {asked.body}")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/v1/chat/completions", {"messages": HELLO}, {"type": "server_error", "code": "internal_error"}),
+        ("/v1/responses", {"input": "Hello", "stream": True}, {"type": "server_error"}),
+        ("/v1/messages", {"messages": HELLO, "max_tokens": 9}, {"type": "api_error"}),
+    ],
+)
+def test_a_bug_is_an_error_of_the_protocols(
+    path: str, body: Any, told: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By an id, under which the log says where; nothing of what was asked is told in either."""
+    with Upstream(answer) as upstream, Served(serving(upstream, "openai"), Broken()) as served:
+        said = httpx2.post(f"{served.url}{path}", json={"model": "m", **body})
+    assert (said.status_code, said.headers["x-should-retry"]) == (500, "false")
+    fault = said.json()["error"]
+    assert fault.items() >= told.items()
+    assert said.headers["x-request-id"] in fault["message"]
+    (line,) = [json.loads(Lines().format(one)) for one in caplog.records if one.message == "bug"]
+    assert (line["request_id"], line["bug"]) == (said.headers["x-request-id"], "KeyError")
+    assert line["where"][-1].endswith(" admit")
+    assert "Hello" not in str(line) + said.text
+    (request,) = [one for one in caplog.records if one.message == "request"]
+    assert request.levelname == "ERROR"
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v1/chat/completions", {"messages": HELLO}),
+        ("/v1/messages", {"messages": HELLO, "max_tokens": 9}),
+        ("/v1/responses", {"input": "Hello"}),
+    ],
+)
+def test_a_bug_in_the_midst_of_a_stream_ends_it_by_an_error(path: str, asked: Any) -> None:
+    """Of the protocol, not by a cut."""
+
+    def breaking(app: Any) -> Any:
+        async def broken(scope: Any, receive: Any, send: Any) -> None:
+            bodies = count()
+
+            async def sends(message: Any) -> None:
+                if message["type"] == "http.response.body" and next(bodies) == 1:
+                    raise ZeroDivisionError("Hello")
+                await send(message)
+
+            await app(scope, receive, sends)
+
+        return broken
+
+    with (
+        Upstream(saying("google", Said())) as upstream,
+        Served(serving(upstream, "google"), lax=True, around=breaking) as served,
+    ):
+        said = httpx2.post(f"{served.url}{path}", json={"model": "m", "stream": True, **asked})
+    assert said.status_code == 200, said.text
+    assert "a mistake of the gateway's" in said.text
+    assert "ZeroDivision" not in said.text
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "google", ""])

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -15,8 +16,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from muxi_llm.errors import refusal
+from muxi_llm.gateway import lasting
 from muxi_llm.gateway.admission import Anybody
 from muxi_llm.gateway.settings.model import ProviderSettings, Server, Settings
+from muxi_llm.gateway.state import State
 from muxi_llm.routing.router import Rules
 from muxi_llm.types.admission import Grant
 from tests.support.gateway import Served, deployment, settings_of
@@ -25,6 +28,7 @@ from tests.support.serving import Serving
 from tests.support.sessions import NOISE, USAGE, Sessions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from muxi_llm.gateway.told import Told
@@ -319,3 +323,105 @@ def test_the_websocket_of_responses_is_426_still() -> None:
         assert refused.value.response.status_code == 426
         with pytest.raises(openai.NotFoundError):
             served.openai.get("/realtime", cast_to=object)
+
+
+class Revoking(Kept):
+    """Whose keys end, and whose money."""
+
+    def __init__(self, spends: int) -> None:
+        """spends: answers that there is money for."""
+        super().__init__()
+        self.is_revoked = False
+        self.spends = spends
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Principal:
+        if self.is_revoked:
+            raise refusal(403, "the API key is blocked", type="permission_error", code="blocked")
+        return await super().authenticate(headers)
+
+    async def admit(self, principal: Principal, asked: Asked) -> Grant:
+        await super().admit(principal, asked)
+        return Spending(self.spends)
+
+
+class Spending(Grant):
+    def __init__(self, spends: int) -> None:
+        self.spends = spends
+
+    async def goes_on(self, told: Told) -> None:
+        if told.tokens[0] == USAGE["input_tokens"] * (self.spends + 1):
+            raise refusal(429, "the budget is spent", type="usage_limit_reached", code="insufficient_quota")
+
+
+def ended(session: Any) -> tuple[Any, int | None]:
+    """The error that ends a session, and the code it is closed with."""
+    said: list[Any] = []
+    with suppress(ConnectionClosed):
+        said.extend(json.loads(each) for each in session)
+    assert said[-1]["type"] == "error"
+    return said[-1]["error"]["code"], session.protocol.close_code
+
+
+def test_a_session_ends_once_its_money_is_spent() -> None:
+    """Asked after each answer, of which the last is told whole."""
+    kept = Revoking(1)
+    with Sessions() as there, Served(serving(there), kept) as served:
+        with connect(address(served)) as session:
+            session.recv()
+            for _ in range(2):
+                session.send(json.dumps({"type": "response.create"}))
+            assert ended(session) == ("insufficient_quota", 1008)
+        until(lambda: kept.settled and there.closed)
+    (told,) = kept.settled
+    assert (told.tokens, told.result) == ((40, 20), 429)
+    assert [one.error for one in told.tries] == [""]  # it is no fault of the deployment's
+
+
+def test_a_session_ends_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though nobody says a word in it."""
+    monkeypatch.setattr(lasting, "OFTEN", 0.05)
+    kept = Revoking(9)
+    with Sessions() as there, Served(serving(there), kept) as served, connect(address(served)) as session:
+        session.recv()
+        kept.is_revoked = True
+        assert ended(session) == ("blocked", 1008)
+        until(lambda: there.closed)
+
+
+def test_a_token_that_a_reload_took_away_ends_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lasting, "OFTEN", 0.05)
+    with (
+        Sessions() as there,
+        Served(serving(there, tokens={"app": "s3cret"})) as served,
+        connect(address(served), additional_headers={"x-api-key": "s3cret"}) as session,
+    ):
+        session.recv()
+        served.app.replace(State(serving(there, tokens={"app": "another"})))
+        assert ended(session) == ("invalid_api_key", 1008)
+
+
+def test_a_bug_is_an_error_of_the_protocols(caplog: pytest.LogCaptureFixture) -> None:
+    """Before there is a session, and in the midst of one."""
+
+    class Broken(Kept):
+        async def admit(self, principal: Principal, asked: Asked) -> Grant:
+            if asked.model == "dear":
+                raise ZeroDivisionError("a secret")
+            await super().admit(principal, asked)
+            return Grant()
+
+        async def authenticate(self, headers: Mapping[str, str]) -> Principal:
+            if self.asked:
+                raise ZeroDivisionError("a secret")
+            return await super().authenticate(headers)
+
+    with Sessions() as there, Served(serving(there), Broken()) as served:
+        with pytest.raises(InvalidStatus) as refused, connect(address(served, "model=dear")):
+            pass
+        assert refused.value.response.status_code == 500
+        assert json.loads(refused.value.response.body or b"")["error"]["code"] == "internal_error"
+        with connect(address(served)) as session:
+            session.recv()
+            session.send(json.dumps({"type": "response.create"}))
+            assert ended(session) == ("internal_error", 1008)
+    assert "a secret" not in caplog.text

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import openai
+import orjson
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from muxi_llm.commands.governed.composed import Governed
@@ -109,6 +112,37 @@ def test_a_session_is_held_for_and_booked_at_what_it_was(world: World) -> None:
     cost += said["text_tokens"] * 100 + said["audio_tokens"] * 200
     assert (row["cost"], row["kind"]) == (cost, "usage")
     assert world.spent("b") == (cost, 0)
+
+
+def test_a_session_ends_once_its_budget_is_spent(world: World) -> None:
+    """It was let in with what was left, and asks for more once it has used that; what it used is booked."""
+    price = {"input": 10, "output": 100, "input_audio": 20, "output_audio": 200}
+    world.governance = replace(world.governance, prices={"openai/gpt-realtime": price})
+    world.budget("b", 3000)
+    with Sessions() as there:
+        provider = ProviderSettings("openai", "openai", "sk-openai", there.url)
+        settings = settings_of(
+            (provider, deployment("openai/gpt-realtime", "voice")), governance=world.governance
+        )
+        with Served(settings, Governed(settings)) as served:
+            url = f"{served.url.replace('http', 'ws', 1)}/v1/realtime?model=voice"
+            said = []
+            with (
+                connect(url, additional_headers={"authorization": f"Bearer {SECRET}"}) as session,
+                suppress(ConnectionClosed),
+            ):
+                while True:
+                    session.send('{"type": "response.create"}')
+                    while '"response.done", "response"' not in (event := str(session.recv(timeout=10))):
+                        said.append(event)
+            settled(world, 1)
+    error = orjson.loads(said[-1])["error"]
+    assert (error["type"], session.protocol.close_code) == ("rate_limit_error", 1008), error
+    (row,) = world.rows(schema.ledger)
+    assert row["kind"] == "usage"
+    assert row["cost"] % 1950 == 0
+    assert row["cost"] > 3000
+    assert world.spent("b") == (row["cost"], 0)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from muxi_llm.commands.demo.providers import Providers, busy, cut_off, down
 from muxi_llm.commands.demo.stage import Stage
 from muxi_llm.commands.main import BY_NAME, complain
 from muxi_llm.commands.main import main as muxi_llm
+from muxi_llm.errors import OpenAIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,9 @@ muxi-llm: real calls over real HTTP, no keys. On loopback there are now
     mistral      breaks its streams before there is any text
     anthropic    works, and speaks its own Messages API
     google       works"""
+
+FAILURES = (OpenAIError, OSError, LookupError, TypeError, ValueError, AttributeError, AssertionError)
+"""How a section may fail."""
 
 TROUBLES: dict[str, Mood] = {"openai": down, "groq": busy, "mistral": cut_off}
 
@@ -94,7 +98,7 @@ def show(sections: Sequence[Section], troubles: Mapping[str, Mood] = TROUBLES) -
             stage.title(number, (section.__doc__ or "").rstrip("."))
             try:
                 section(stage)
-            except Exception:  # noqa: BLE001 - reason: one section's failure must not hide the others
+            except FAILURES:  # one section's failure must not hide the others
                 traceback.print_exc()
                 stage.check(False, f"section {number} runs to its end")
     print(f"\n{stage.summary()}")
