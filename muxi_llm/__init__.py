@@ -93,18 +93,9 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = {
-    "config",
-    "errors",
-    "harness",
-    "llmix",
-    "models",
-    "presets",
-    "prices",
-    "providers",
-    "runtime",
-    "types",
+    "config", "errors", "harness", "llmix", "models", "presets", "prices", "providers", "runtime", "types",
     "utils",
-}
+}  # fmt: skip
 
 # Names whose package is an extra: `from muxi_llm import *` must work without it.
 _EXTRA = set() if find_spec("anthropic") else {"Anthropic", "AsyncAnthropic"}

@@ -17,10 +17,9 @@ from muxi_llm.core.options import models_of
 from muxi_llm.harness.forks import outlives
 from muxi_llm.routes import Place, Routes
 from muxi_llm.routing.deployments import Deployment
-from muxi_llm.routing.needs import needs_of, text_of
+from muxi_llm.routing.needs import needs_of, tokens_of
 from muxi_llm.routing.router import Rules
 from muxi_llm.routing.strategies import STRATEGIES
-from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.base import dumps
 
 if TYPE_CHECKING:
@@ -53,12 +52,8 @@ def choose(name: str, body: Mapping[str, Any]) -> Sequence[Candidate]:
     # What nobody is particular about need not be looked through.
     asked = {key: value for key, value in body.items() if key in (ASKED if is_particular else PLAIN)}
     session = str(body.get("prompt_cache_key") or "")
-    needs = needs_of(asked, len(dumps(asked)), session=session, count=lambda: _counted(asked))
+    needs = needs_of(asked, len(dumps(asked)), session=session, count=lambda: tokens_of(asked))
     return routes.choose(name, needs)
-
-
-def _counted(body: Mapping[str, Any]) -> int:
-    return count_tokens(text_of(body))
 
 
 class _Known:

@@ -39,17 +39,9 @@ if TYPE_CHECKING:
     from muxi_llm.prices.cost import Cost, Quote
 
 __all__ = [
-    "Adaptation",
-    "AttemptRecord",
-    "ChatCompletion",
-    "ChatCompletionChunk",
-    "ChatCompletionMessage",
-    "Completion",
-    "CreateEmbeddingResponse",
-    "Model",
-    "ModelList",
-    "Report",
-]
+    "Adaptation", "AttemptRecord", "ChatCompletion", "ChatCompletionChunk", "ChatCompletionMessage",
+    "Completion", "CreateEmbeddingResponse", "Model", "ModelList", "Report",
+]  # fmt: skip
 
 # --------------------------------------------------------------------------------------- records
 

@@ -44,20 +44,9 @@ if TYPE_CHECKING:
     from muxi_llm.wire.base import Endpoint
 
 __all__ = [
-    "AdaptationWarning",
-    "Prepared",
-    "Runtime",
-    "any_key",
-    "candidate_of",
-    "candidates_of",
-    "current_port",
-    "fetcher_of",
-    "is_configured",
-    "log",
-    "prepare",
-    "prepare_models",
-    "using",
-]
+    "AdaptationWarning", "Prepared", "Runtime", "any_key", "candidate_of", "candidates_of", "current_port",
+    "fetcher_of", "is_configured", "log", "prepare", "prepare_models", "using",
+]  # fmt: skip
 
 set_up(os.environ.get("MUXI_LLM_LOG", "").strip())
 

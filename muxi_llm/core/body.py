@@ -193,17 +193,9 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 TEXTS = {"text", "tool_reference"}
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 EXTENSIONS = {
-    "reasoning_content",
-    "reasoning",
-    "reasoning_details",
-    "thinking_blocks",
-    "cache_control",
-    "extra_content",
-    "citations",
-    "is_error",
-    "images",
-    "audio",
-}
+    "reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "cache_control",
+    "extra_content", "citations", "is_error", "images", "audio",
+}  # fmt: skip
 MADE = {"audio": "audio output", "image": "image output"}
 """What a chat may be asked for besides text, and the need that it is."""
 OF_ONE_KIND = {"anthropic_beta", "top_k"}

@@ -24,6 +24,7 @@ from muxi_llm.gateway.requests import ClientGoneError, Incoming
 from muxi_llm.gateway.sharing import Sharing
 from muxi_llm.gateway.stored import Keeping, about_of
 from muxi_llm.gateway.told import Told, id_of
+from muxi_llm.kept.store import hold_at_most
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
 from muxi_llm.wire.base import Ledger
 from muxi_llm.wire.openai.chat import OpenAIInbound
@@ -64,6 +65,7 @@ class Gateway:
         """Go on with *state*."""
         self.state = state
         self.metrics.configured(state)
+        hold_at_most(state.settings.server.limits.responses)
         if self.sharing is not None:
             self._share(self.sharing)
         tokens = state.settings.tokens

@@ -19,10 +19,9 @@ from muxi_llm.gateway.refusals import raw, refuse, respond
 from muxi_llm.gateway.requests import object_of
 from muxi_llm.gateway.told import TimedIO, Told
 from muxi_llm.inbound import ANTHROPIC_DOORS, DEFAULT_RETRIES, OPENAI_DOORS, Door, Exchange, Own
-from muxi_llm.routing.needs import needs_of, text_of
+from muxi_llm.routing.needs import needs_of, tokens_of
 from muxi_llm.runtime import WITH_FILES
 from muxi_llm.types.admission import Asked
-from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.base import Ledger
 from muxi_llm.wire.form import FORM
 from muxi_llm.wire.openai.chat import OpenAIInbound
@@ -226,7 +225,7 @@ class Visit:
         self.told.streamed = bool(body.get("stream"))
         session = self._incoming.headers.get("session-id") or body.get("prompt_cache_key")
         session = session if isinstance(session, str) else ""
-        needs = needs_of(body, size, session=self._pin(session), count=lambda: count_tokens(text_of(body)))
+        needs = needs_of(body, size, session=self._pin(session), count=lambda: tokens_of(body))
         choose = partial(self._chosen, needs, body)
         granted = self.told.grant
         chosen = choose(model) if granted is None else choose(granted.model or model, granted.without)

@@ -16,7 +16,7 @@ from muxi_llm.gateway.requests import object_of
 from muxi_llm.kept import requests as kept
 from muxi_llm.routes import no_such_model
 from muxi_llm.routing.deployments import CAPABILITIES
-from muxi_llm.routing.needs import needs_of, text_of
+from muxi_llm.routing.needs import needs_of, tokens_of
 from muxi_llm.runtime import preset_calls
 from muxi_llm.utils.token_counter import count_tokens
 from muxi_llm.wire.anthropic.inbound import AnthropicInbound
@@ -135,7 +135,7 @@ def explained(state: State, body: Json, size: int) -> Json:
     preset = state.presets.of(state.routes.router.serving(model))
     if preset is not None:
         body = preset_calls().into_body(preset, "chat", body, Ledger("the preset"))
-    needs = needs_of(body, size, session="", count=lambda: count_tokens(text_of(body)))
+    needs = needs_of(body, size, session="", count=lambda: tokens_of(body))
     route = state.routes.explain(model, needs)
     told = None if preset is None else dict(zip(("preset", "revision"), preset.told, strict=True))
     return {

@@ -9,6 +9,8 @@ import httpx2
 import openai
 import pytest
 
+from muxi_llm.gateway.settings.model import Limits, Server
+from muxi_llm.kept.store import hold_at_most
 from muxi_llm.routing.router import Rules
 from tests.support import bodies
 from tests.support.gateway import Served, at, deployment, settings_of
@@ -87,6 +89,20 @@ def test_responses_are_kept_for_providers_that_keep_none() -> None:
         for missing in (first.id, "resp_of_somebody_else"):
             with pytest.raises(openai.NotFoundError):
                 client.responses.retrieve(missing)
+
+
+def test_how_much_is_kept_of_responses_is_a_setting() -> None:
+    server = Server(limits=Limits(responses=0))
+    try:
+        with (
+            Upstream(lambda _: Respond(json=bodies.chat("Hi"))) as upstream,
+            Served(settings_of((at(upstream, ""), deployment("own/m")), server=server)) as served,
+        ):
+            said = served.openai.responses.create(model="m", input="Hello")
+            with pytest.raises(openai.NotFoundError):
+                served.openai.responses.retrieve(said.id)
+    finally:
+        hold_at_most(Limits().responses)
 
 
 def test_a_response_is_nobodys_but_whose_it_is() -> None:

@@ -55,6 +55,25 @@ def test_a_thousand_by_default() -> None:
     assert store.get("1") == entry(1)
 
 
+def test_it_holds_so_much_and_what_turns_share_counts_once() -> None:
+    """A conversation of a hundred turns is no hundred conversations."""
+    long = [{"type": "message", "role": "user", "content": "y" * 1000, "id": "item_1"}]
+    store = MemoryStore(most=3000)
+    for number in range(9):
+        store.put(str(number), {"response": {"id": str(number), "output": []}, "input": long})
+    assert [n for n in range(9) if store.get(str(n))] == list(range(9))
+    for number in (20, 21, 22):
+        store.put(str(number), {"response": {"id": "x", "output": [{"text": "z" * 1100}]}, "input": []})
+    assert [n for n in range(30) if store.get(str(n))] == [21, 22]
+    store.put("21", {"response": {"id": "x", "output": "z" * 900}, "input": []})
+    store.put("30", {"response": {"id": "x", "output": "z" * 5000}, "input": []})
+    assert not any(store.get(str(n)) for n in range(31))
+    for number in (1, 2):
+        store.put(str(number), {"response": {"id": "x", "output": [{"text": "z" * 1100}]}, "input": []})
+        store.delete("1")
+    assert store.get("2")
+
+
 def test_64_threads() -> None:
     """All at once on one small store: it never breaks, and never grows."""
     store = MemoryStore(limit=8)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from muxi_llm.routing.needs import needs_of, text_of
+from muxi_llm.routing.needs import needs_of, text_of, tokens_of
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 CLAUDES = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
@@ -75,3 +75,11 @@ def test_text_is_counted_and_media_is_not() -> None:
     assert "find" in text
     assert "AAAA" not in text
     assert "bob" not in text
+
+
+def test_a_long_text_is_reckoned_and_not_counted() -> None:
+    """Counting it would hold up everybody else."""
+    said = "a word " * 100
+    counted = tokens_of({"input": said})
+    assert 100 < counted < 300
+    assert tokens_of({"input": said * 1000}) == 700_000 // 4

@@ -23,7 +23,8 @@ MIB = 2**20
 class Limits:
     """The most a client may send, in bytes: a body as it comes, the same unpacked, a request's head, and the
     upload of a file, which lies on the disk meanwhile; and the seconds that a body may take to come, or a
-    piece of an upload, `None`: as many as it likes.
+    piece of an upload, `None`: as many as it likes. responses: characters of those that are kept here, in
+    each process, for providers that keep none; 0: none are.
     """
 
     body: int = 32 * MIB
@@ -32,6 +33,7 @@ class Limits:
     upload: int = 512 * MIB
     """https://platform.openai.com/docs/api-reference/files/create: "individual files can be up to 512 MB"."""
     reading: float | None = None
+    responses: int = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)

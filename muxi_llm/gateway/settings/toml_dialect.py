@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from muxi_llm.gateway.settings.deployments import kind_of, presets_of, rewriting_of, windows_of
 from muxi_llm.gateway.settings.governed import governance_of
 from muxi_llm.gateway.settings.login import login_of
-from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Server, Settings
+from muxi_llm.gateway.settings.model import DeploymentSettings, Limits, ProviderSettings, Server, Settings
 from muxi_llm.gateway.settings.reading import flag, level, one_of, seconds, secrets, table, text, whole
 from muxi_llm.routing.deployments import Deployment
 from muxi_llm.routing.router import Rules
@@ -69,6 +69,7 @@ def server_of(top: Section) -> Server:
         port=top.take("port", whole, 8082),
         prefix=top.take("prefix", text, ""),
         admin_port=top.take("admin_port", whole) or None,
+        limits=Limits(responses=top.take("kept_responses", whole, Limits().responses)),
         tls_key=key if has_tls else "",
         tls_cert=certificate if has_tls else "",
     )

@@ -101,6 +101,7 @@ def server_of(section: Section) -> Server:
             limits.take("header", whole, Limits().header),
             limits.take("upload", whole, Limits().upload),
             section.take("read_timeout", seconds) or None,
+            limits.take("responses", whole, Limits().responses),
         ),
         proxies=section.strings("trusted_proxies"),
         origins=section.strings("cors_origins"),

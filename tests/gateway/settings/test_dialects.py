@@ -211,6 +211,15 @@ def test_a_provider_has_settings_of_its_own(tmp_path: Path) -> None:
     assert told.endswith("known here: none")
 
 
+def test_how_much_of_responses_is_kept_is_said_in_both(tmp_path: Path) -> None:
+    assert read(tmp_path, "config.toml", f"kept_responses = 5\n{TOML}").server.limits.responses == 5
+    assert read(tmp_path, "config.toml", TOML).server.limits.responses == 64 * 2**20
+    text = "server: {limits: {responses: %s}}\nproviders: [{name: openai, models: [m]}]"
+    assert read(tmp_path, "config.yaml", text % 0).server.limits.responses == 0
+    (told,) = findings(tmp_path, "config.yaml", text % "many")
+    assert told.startswith("server.limits.responses: must be a whole number")
+
+
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     content = (
         TOML.replace("max_per_day", "a_day").replace("port = 8082", "port = true").replace("house:", "no:")
