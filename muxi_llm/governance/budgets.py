@@ -63,7 +63,7 @@ class Hold(NamedTuple):
     @property
     def key(self) -> Key:
         """Of its balance."""
-        return self.budget, self.subject, self.period
+        return self[:3]
 
 
 Key = tuple[str, str, int]
@@ -199,15 +199,22 @@ class Till:
         self._budget_of = budget_of
         self.balances = balances
         self.crossings: list[Crossing] = []
+        self._holds: dict[tuple[str, str, str], Hold] = {}
+
+    def hold(self, claim: Claim) -> Hold:
+        """Where it is held that is asked for now: many requests ask for the same."""
+        which = (claim.budget.id, claim.subject, claim.provider)
+        found = self._holds.get(which)
+        if found is None:
+            found = self._holds[which] = hold_of(claim, self._now)
+        return found
 
     def reserve(self, ask: Ask) -> tuple[Verdict, Reservation | None]:
         """Let a request in, or say why not."""
         verdict = self._verdict(ask)
         if verdict.outcome is not Outcome.ADMITTED:
             return verdict, None
-        holds = tuple(
-            hold_of(claim, self._now) for claim in ask.claims if claim.provider not in verdict.without
-        )
+        holds = tuple(self.hold(claim) for claim in ask.claims if claim.provider not in verdict.without)
         for hold in holds:
             self._balance(hold).reserved += verdict.amount
         return verdict, Reservation(
@@ -282,7 +289,7 @@ class Till:
         for claim in claims:
             budget = claim.budget
             if budget.hard:
-                now = hold_of(claim, self._now)
+                now = self.hold(claim)
                 is_rolling = budget.window.kind == "rolling"
                 where = now if is_rolling else began.get((budget.id, claim.subject), now)
                 here, past = self._balance(where), self._before(claim)
@@ -290,13 +297,16 @@ class Till:
                 yield claim, unspent - here.reserved - past.reserved, unspent
 
     def _balance(self, hold: Hold) -> Balance:
-        return self.balances.setdefault(hold.key, Balance())
+        found = self.balances.get(hold.key)
+        if found is None:
+            found = self.balances[hold.key] = Balance()
+        return found
 
     def _before(self, claim: Claim) -> Past:
         return self._past.get((claim.budget.id, claim.subject), NOTHING)
 
     def _spent(self, claim: Claim) -> int:
-        return self._balance(hold_of(claim, self._now)).spent + self._before(claim).spent
+        return self._balance(self.hold(claim)).spent + self._before(claim).spent
 
     def _resets_at(self, claim: Claim) -> float:
         first = self._before(claim).first or span(claim.budget.window, self._now).start

@@ -168,7 +168,7 @@ class Counts:
         part = int(now // self._span)
         self.count(demand, part)
         self.forget(now)
-        left = tuple(one._replace(left=one.left - demand.amount(one.limit)) for one in found)
+        left = tuple(Reading(one.limit, one.left - demand.amount(one.limit)) for one in found)
         return Verdict(is_granted=True, readings=left, part=part)
 
     def count(self, demand: Demand, part: int) -> None:
@@ -230,7 +230,8 @@ class Counts:
         found = self._minutes.get(limit[:4])
         if found is None:
             return Reading(limit, limit.most, 0.0 if limit.most >= amount else MINUTE)
-        found.window = found.window._replace(limit=limit.most)
+        if found.window.limit != limit.most:
+            found.window = found.window._replace(limit=limit.most)
         left = found.left(now)
         return Reading(limit, left, 0.0 if left >= amount else max(found.wait(now, amount), LEAST))
 

@@ -284,13 +284,15 @@ class Snapshot:
 
 
 def _looks(store: Store, ending: threading.Event) -> Iterator[None]:
-    """Whenever a file has changed, or nothing did for a while."""
+    """Whenever a file has another entry, or had none for a while: requests change it all the time."""
     with _raw(store) as raw:
-        known, idle = None, 0.0
+        known, newest, idle = None, None, 0.0
         while not ending.is_set():
             (version,) = raw.execute("PRAGMA data_version").fetchone()
-            if version != known or idle >= IDLE:
-                known, idle = version, 0.0
+            last = raw.execute(NEWEST).fetchone() if version != known else newest
+            known = version
+            if last != newest or idle >= IDLE:
+                newest, idle = last, 0.0
                 yield
             ending.wait(LOOK)
             idle += LOOK
@@ -323,6 +325,7 @@ def _raw(store: Store) -> Iterator[Any]:
             connection.invalidate()
 
 
+NEWEST = "SELECT max(seq) FROM audit"
 LISTEN = 0.5
 """Seconds for which a server is listened to before it is looked whether to end."""
 

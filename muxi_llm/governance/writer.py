@@ -40,8 +40,10 @@ HELD = 20_000
 """Steps in memory, while the store is away; more receipts are in the spool alone."""
 GATHER = 0.02
 """Seconds that receipts wait for a question to be booked along with."""
-LINGER = 0.002
-"""Seconds that a question waits for others where there are many."""
+LINGER, LONGEST = 0.002, 0.01
+"""Seconds that a question waits for others where there are many: as long as the last transaction took, at
+least and at most.
+"""
 PAUSE = 0.5
 """Seconds between two tries while the store is away."""
 
@@ -78,7 +80,7 @@ class Writer:
         self._given = threading.Event()
         """There is anything to do."""
         self._under_way: Sequence[Job] = ()
-        self._since = 0.0
+        self._since = self._took = 0.0
         self._is_ending = False
         self._is_busy = False
         self._thread = threading.Thread(target=self._run, name="muxi-llm writer", daemon=True)
@@ -166,8 +168,9 @@ class Writer:
 
     def _put(self, job: Job, why: threading.Event) -> None:
         self._jobs.append(job)
-        why.set()
-        self._given.set()
+        for event in (why, self._given):
+            if not event.is_set():  # the thread clears it before it looks for jobs
+                event.set()
 
     def _run(self) -> None:
         while not (self._is_ending and (self.is_away or not self._jobs)):
@@ -175,7 +178,7 @@ class Writer:
             if not self.is_away:
                 self._asked.wait(GATHER)
             if self._is_busy:
-                time.sleep(LINGER)
+                time.sleep(min(max(self._took, LINGER), LONGEST))
             self._given.clear()
             self._asked.clear()
             self._is_busy = len(self._jobs) > 1
@@ -211,6 +214,7 @@ class Writer:
             return
         finally:
             self._under_way = ()
+            self._took = time.monotonic() - self._since
         self.is_away = False
         for job in jobs:
             if job.segment is not None:

@@ -47,36 +47,46 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that writes: all of it, or nothing if it raises. Raises `StoreAwayError`."""
-        with _away(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            self._away(),
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One transaction that reads. Raises `StoreAwayError`."""
-        with _away(), self.engine.connect() as connection:
+        with self._away(), self.engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def _away(self) -> Iterator[None]:
+        """A database that is not there, as one error; a statement that is wrong is a bug, and stays one."""
+        try:
+            yield
+        except PoolTimeoutError:
+            raise StoreAwayError("all connections to the store are busy") from None
+        except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
+            wrapped = error if isinstance(error, DBAPIError) else DBAPIError(None, None, error)
+            kinds = {kind.__name__ for kind in type(error).__mro__}
+            if _is_ours(wrapped.orig) or not (wrapped.connection_invalidated or kinds & AWAY):
+                raise wrapped from wrapped.orig
+            raise StoreAwayError(f"the store is away ({type(wrapped.orig).__name__})") from error
 
     def close(self) -> None:
         """Let go of its connections."""
         self.engine.dispose()
 
 
-@contextmanager
-def _away() -> Iterator[None]:
-    """A database that is not there, as one error; a statement that is wrong is a bug, and stays one."""
-    try:
-        yield
-    except PoolTimeoutError:
-        raise StoreAwayError("all connections to the store are busy") from None
-    except DBAPIError as error:
-        if not (error.connection_invalidated or type(error).__name__ in AWAY) or _is_ours(error.orig):
-            raise
-        raise StoreAwayError(f"the store is away ({type(error.orig).__name__})") from error
-
-
 def _is_ours(error: object) -> bool:
     """SQLite calls a statement that makes no sense an operational error too."""
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+
+
+def raw(connection: Connection) -> Any:
+    """The driver's own cursor, for what is asked so often that SQLAlchemy would be most of its cost."""
+    return connection.connection.cursor()
 
 
 def json(said: object) -> str:

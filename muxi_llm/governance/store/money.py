@@ -25,9 +25,8 @@ from muxi_llm.governance.budgets import (
     State,
     Till,
     Verdict,
-    hold_of,
 )
-from muxi_llm.governance.store.engine import json, value
+from muxi_llm.governance.store.engine import json, raw, value
 from muxi_llm.governance.store.schema import balances, events, ledger, reservations
 from muxi_llm.governance.windows import span
 
@@ -90,15 +89,18 @@ def apply(
     missing = [step for step in steps if isinstance(step, Receipt) and step.id not in known]
     for step in missing:
         known.setdefault(step.id, _unheard(connection, step))
-    asks = [step.ask if isinstance(step, More) else step for step in steps if isinstance(step, Ask | More)]
-    claims = [claim for ask in asks for claim in ask.claims]
-    holds = [hold for held in known.values() for hold in held.holds]
-    keys = {hold_of(claim, now).key for claim in claims} | {hold.key for hold in holds}
-    rolling = {(claim.budget, claim.subject) for claim in claims}
-    rolling |= {(budget, hold.subject) for hold in holds if (budget := budget_of(hold.budget))}
-    before = _balances(connection, sorted(keys))
-    hand = {key: Balance(one.spent, one.reserved, one.told) for key, one in before.items()}
-    page = _Page(Till(now, hand, _past(connection, rolling, now), budget_of), known, now)
+    past: dict[tuple[str, str], Past] = {}
+    till = Till(now, {}, past, budget_of)
+    asks = [one.ask if isinstance(one, More) else one for one in steps if isinstance(one, Ask | More)]
+    places: dict[Hold, Budget | None] = {
+        till.hold(claim): claim.budget for ask in asks for claim in ask.claims
+    }
+    for held in known.values():
+        places |= {hold: budget_of(hold.budget) for hold in held.holds if hold not in places}
+    before = _balances(connection, sorted({hold.key for hold in places}))
+    till.balances |= {key: Balance(one.spent, one.reserved, one.told) for key, one in before.items()}
+    past |= _past(connection, places, now)
+    page = _Page(till, known, now)
     results = [page.take(step) for step in steps]
     page.write(connection, before)
     return results
@@ -199,7 +201,7 @@ class _Page:
             (BOOK, self._rows),
         ):
             if rows:
-                connection.exec_driver_sql(statement[connection.dialect.name], rows)
+                raw(connection).executemany(statement[connection.dialect.name], rows)
         if self._till.crossings:
             connection.execute(CROSSED, [_event(crossing, self._now) for crossing in self._till.crossings])
 
@@ -254,7 +256,7 @@ def _balances(connection: Connection, keys: Sequence[Key]) -> dict[Key, Balance]
     """Those rows, locked; the ones that were not there are now."""
     found = _found(connection, keys)
     if missing := [key for key in keys if key not in found]:
-        connection.exec_driver_sql(BEGIN[connection.dialect.name], missing)
+        raw(connection).executemany(BEGIN[connection.dialect.name], missing)
         found |= _found(connection, missing)
     return found
 
@@ -265,16 +267,22 @@ def _found(connection: Connection, keys: Sequence[Key]) -> dict[Key, Balance]:
 
 
 def _past(
-    connection: Connection, rolling: Iterable[tuple[Budget, str]], now: float
+    connection: Connection, places: Mapping[Hold, Budget | None], now: float
 ) -> dict[tuple[str, str], Past]:
     """What is gone and held in the older buckets of each rolling window."""
     out = {}
-    for budget, subject in rolling:
-        if budget.window.kind == "rolling":
+    for hold, budget in places.items():
+        which = hold.budget, hold.subject
+        if budget is not None and budget.window.kind == "rolling" and which not in out:
             counts = span(budget.window, now)
-            of = {"budget": budget.id, "subject": subject, "oldest": counts.oldest, "start": counts.start}
+            of = {
+                "budget": budget.id,
+                "subject": hold.subject,
+                "oldest": counts.oldest,
+                "start": counts.start,
+            }
             row = connection.execute(PAST, of).one()
-            out[budget.id, subject] = Past(int(row[0] or 0), int(row[1] or 0), row[2] or 0, row[3] or 0)
+            out[which] = Past(int(row[0] or 0), int(row[1] or 0), row[2] or 0, row[3] or 0)
     return out
 
 
@@ -292,14 +300,14 @@ def _event(crossing: Crossing, now: float) -> dict[str, Any]:
     return {"at": now, "kind": "budget", "facts": facts}
 
 
-def _among(connection: Connection, statement: Mapping[str, str], *keys: Sequence[Any]) -> Iterable[Any]:
+def _among(connection: Connection, statement: Mapping[str, str], *keys: Sequence[Any]) -> Any:
     """The rows of *keys*, all of one length; whatever they are, none where there are none."""
     if not keys:
         return ()
     kind = connection.dialect.name
     mark = f"({', '.join([MARKS[kind]] * len(keys[0]))})"
     marks = ", ".join([mark] * len(keys))
-    return connection.exec_driver_sql(statement[kind] % marks, tuple(chain(*keys)))
+    return raw(connection).execute(statement[kind] % marks, tuple(chain(*keys))).fetchall()
 
 
 def _insert(table: Table, columns: Sequence[str], rest: str = "") -> dict[str, str]:
