@@ -41,17 +41,13 @@ class Outgoing:
 
     def _headers(self, headers: Headers) -> Headers:
         """Ours is the id that a client reads: the provider's own is in the log beside it."""
-        kept = []
-        for name, value in headers:
-            if name == REQUEST_ID:
-                self.upstream_id = value.decode("latin-1")
-            else:
-                kept.append((name, value))
-        kept.append((REQUEST_ID, self._told.request_id.encode("ascii")))
+        said = dict(headers)
+        self.upstream_id = said.get(REQUEST_ID, b"").decode("latin-1")
+        said[REQUEST_ID] = self._told.request_id.encode("ascii")
         granted = self._told.grant
         if granted is not None and granted.headers:
-            kept += raw(granted.headers)
-        return [*kept, *self._more]
+            said.update(raw(granted.headers))
+        return [*said.items(), *self._more]
 
 
 def shared_with(headers: Mapping[str, str], origins: Sequence[str]) -> Headers:
