@@ -69,6 +69,8 @@ def _quoted(
 
 
 def _sum(quotes: Sequence[Quote]) -> Quote:
+    if len(quotes) == 1:  # nearly always
+        return quotes[0]
     parts: list[Part] = []
     for cost, reason in quotes:
         if cost is None:

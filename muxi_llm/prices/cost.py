@@ -37,8 +37,10 @@ class Cost(Decimal):
     def __new__(cls, parts: Iterable[Part] = ()) -> Self:
         """The sum of *parts*."""
         parts = tuple(parts)
-        with localcontext(EXACT):
-            cost = super().__new__(cls, _plain(sum((part.usd for part in parts), Decimal(0))))
+        amount = Decimal(0)
+        for part in parts:
+            amount = EXACT.add(amount, part.usd)
+        cost = super().__new__(cls, _plain(amount))
         cost.parts = parts
         return cost
 
@@ -79,8 +81,10 @@ EXACT = Context(prec=50)
 
 def _plain(amount: Decimal) -> Decimal:
     """*amount* without zeros at its end, and without an exponent where it would be written with one."""
-    amount = amount.normalize()
-    return amount.quantize(Decimal(1)) if amount.as_tuple().exponent > 0 else amount  # type: ignore[operator]
+    amount = amount.normalize(EXACT)
+    if amount < 10 or amount.as_tuple().exponent <= 0:  # type: ignore[operator]
+        return amount
+    return amount.quantize(Decimal(1), context=EXACT)
 
 
 __all__ = ["EXACT", "Cost", "Part", "Quote"]

@@ -62,6 +62,8 @@ Counts = dict[str, Decimal]
 
 def plain(usage: object) -> Mapping[str, Any]:
     """*usage* as a mapping; raises `TypeError` for what has no fields."""
+    if type(usage) is dict:  # of what was passed through: abstract classes take their time
+        return usage
     if isinstance(usage, BaseModel):
         return usage.model_dump(warnings=False)
     if isinstance(usage, Mapping):
@@ -156,8 +158,9 @@ def _split(rest: str, whole: Any, parts: tuple[tuple[str, Any], ...]) -> Json:
     """*whole* without its *parts*. Where these overlap (cached sound), what was named first counts."""
     counts: Json = {}
     for kind, count in parts:
-        counts[kind] = min(count, whole)
-        whole -= counts[kind]
+        if count:
+            counts[kind] = min(count, whole)
+            whole -= counts[kind]
     return {rest: whole, **counts}
 
 

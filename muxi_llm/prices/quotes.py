@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from muxi_llm.prices.counts import Counts
-    from muxi_llm.prices.rates import Rates
+    from muxi_llm.prices.rates import Rate, Rates
     from muxi_llm.types.prices import Prices
 
 
@@ -114,16 +114,20 @@ def price_of(model: str, kind: str, *, prices: Prices | None = None) -> Decimal 
 
 
 def _parts(model: str, counts: Counts, rates: Rates) -> list[Part]:
-    read = sum((counts[kind] for kind in PROMPT if kind in counts), Decimal(0))
+    read = sum([counts[kind] for kind in PROMPT if kind in counts], Decimal(0))
     if "requests" in rates.by_kind:
         counts.setdefault("requests", Decimal(1))
     parts = []
     for kind, count in counts.items():
-        rate = next((rates.by_kind[k] for k in (kind, *KINDS[kind].instead) if k in rates.by_kind), None)
+        rate = rates.by_kind.get(kind) or _instead(kind, rates)
         if rate is None:
             raise UnpricedError(f"{rates.prices} has no price of {kind} for {model}")
         parts.append(Part(model, kind, count, rate.of(count, read), rates.prices))
     return parts
+
+
+def _instead(kind: str, rates: Rates) -> Rate | None:
+    return next((rates.by_kind[other] for other in KINDS[kind].instead if other in rates.by_kind), None)
 
 
 def _names(provider: str, name: str, answered: str | None) -> tuple[str, ...]:
