@@ -6,6 +6,7 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from muxi_llm.core.request import Candidate
 from muxi_llm.providers.openai import OpenAIProvider
 from muxi_llm.wire.anthropic.messages import AnthropicMessages
 from muxi_llm.wire.base import Ledger
@@ -28,7 +29,6 @@ from muxi_llm.wire.responses.instead import ChatOrResponses
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from muxi_llm.core.request import Candidate
     from muxi_llm.providers.base import Provider
     from muxi_llm.wire.base import Endpoint, Json, Wire
 
@@ -56,7 +56,7 @@ class Passing(NamedTuple):
             provider.api_key, provider.key_required = None, False
             watch: Any = one.watch
             watch.learns = False  # what is refused to one person's account is no fault of the deployment's
-        return one._replace(provider=provider)
+        return Candidate(one.ref, provider, one.watch)
 
     def dress(self, provider: Provider, model: str, body: Json) -> Provider:
         """*provider* for this request: as one that takes it as it came, if it speaks that wire."""

@@ -78,8 +78,8 @@ async def respond(send: Send, status: int, headers: Mapping[str, str], body: byt
 
 
 def raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Headers as ASGI has them."""
-    return [(name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()]
+    """Headers, by lower-case names, as ASGI has them."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 STATUSES = (

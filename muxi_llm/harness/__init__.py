@@ -197,9 +197,9 @@ def of_call(given: Mapping[str, Any]) -> HarnessSettings | None:
 
     Raises `InvalidRequestError`, naming the option, for a value that cannot be.
     """
-    wanted = {name: given[name] for name in CALL_OPTIONS if name in given}
-    if not wanted:
+    if given.keys().isdisjoint(CALL_OPTIONS):
         return _current
+    wanted = {name: given[name] for name in CALL_OPTIONS if name in given}
     try:
         if isinstance(wanted.get("cache"), Mapping):
             wanted["cache"] = Cache(**wanted["cache"])

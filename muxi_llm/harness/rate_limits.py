@@ -40,8 +40,11 @@ def pause_of(headers: Mapping[str, str], tokens: int = 0) -> float | None:
 
 
 def _pause(headers: Mapping[str, str], family: tuple[str, str, str], needed: int) -> float | None:
-    remaining, limit = _count(headers[family[0]]), _count(headers.get(family[1], ""))
-    if remaining is None or not limit or remaining >= min(needed, limit):
+    remaining = _count(headers[family[0]])
+    if remaining is None or remaining >= needed:  # nearly always
+        return None
+    limit = _count(headers.get(family[1], ""))
+    if not limit or remaining >= min(needed, limit):
         return None
     seconds = _seconds(headers.get(family[2], ""), headers.get("date"))
     if seconds is None or remaining >= limit:

@@ -82,7 +82,9 @@ class OpenAICompatible(Provider, register=False):
             rows = self.bases[wire.endpoint].items()
             base = next((base for pattern, base in rows if re.match(pattern, wire.model)), self.base_url)
             return base + wire.path_for(stream=stream)
-        path = self.paths.get(wire.path, "").replace("{model}", quote(wire.model, safe="/"))
+        path = self.paths.get(wire.path, "")
+        if "{model}" in path:
+            path = path.replace("{model}", quote(wire.model, safe="/"))
         if "//" in path and self.base_url != type(self).base_url:
             path = ""  # where the service is elsewhere, an address of one's own is not
         return urljoin(f"{self.base_url}/", path) if path else super().url_of(wire, stream=stream)
