@@ -127,6 +127,14 @@ def test_another_model_may_be_asked_instead(two: Any, noting: Noting) -> None:
     assert {told.model for told in noting.settled} == {"dear"}
 
 
+def test_what_a_client_has_left_stands_in_the_place_of_what_the_gateway_has(noting: Noting) -> None:
+    noting.grant.headers = {"x-ratelimit-remaining-requests": "3"}
+    limited = Respond(json=bodies.chat(), headers={"x-ratelimit-remaining-requests": "9999"})
+    with Upstream(lambda _: limited) as one, Served(settings(one, one), noting) as served:
+        reply = httpx2.post(f"{served.url}/v1/chat/completions", json=ASKED)
+    assert reply.headers.get_list("x-ratelimit-remaining-requests") == ["3"]
+
+
 def test_a_provider_may_be_left_out(two: Any, noting: Noting) -> None:
     noting.grant.without = frozenset({"other"})
     with Served(settings(*two), noting) as served:
