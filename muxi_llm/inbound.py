@@ -227,14 +227,14 @@ class Exchange:
         verbatim = self._own_body(raw, candidates, lost)
         self.is_own = verbatim is raw and all(map(_is_own, candidates))
         self.is_plain = self.is_own and _goes_plainly(candidates, model, options)
-        limits = limits_of(given, settings, chain=len(candidates) > 1, tell=log.info, pause=own.pause)
+        limits = limits_of(given, settings, chain=len(candidates) > 1, tell=log.info)
         request = Request(
             door.endpoint,
             body,
             stream=bool(raw.get("stream")) or (streamed and door.wire is SpeechInbound),
             needs=needs,
             mode=given.get("adapt", settings.mode),
-            limits=limits,
+            limits=limits if own.pause is None else limits._replace(pause=own.pause),
             home=candidates[0].ref.provider,
             headers={name: value for name, value in own.headers.items() if name in TRACING},
             extra_body=extra,

@@ -92,16 +92,11 @@ def _models(model: Any) -> list[Any]:
 
 
 def limits_of(
-    given: Mapping[str, Any],
-    settings: config.Settings,
-    *,
-    chain: bool,
-    tell: Callable[..., None],
-    pause: Callable[[int], float] | None = None,
+    given: Mapping[str, Any], settings: config.Settings, *, chain: bool, tell: Callable[..., None]
 ) -> Limits:
     """The call's limits: what it says, then the configuration, then 2 retries (0 with fallbacks).
 
-    tell: writes a log line, `%`-style. pause: as `Limits` has it.
+    tell: writes a log line, `%`-style.
     """
     chosen = fallback_config(given)
     retries, timeout = settings.fallback.max_retries, settings.timeout  # checked where they are set
@@ -120,7 +115,6 @@ def limits_of(
         deadline=chosen.get("deadline"),
         retriable=tuple(chosen.get("retriable_errors", ())),
         on_fallback=_observer(chosen, tell) if chain else None,
-        pause=pause,
     )
 
 
