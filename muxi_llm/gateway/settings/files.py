@@ -11,6 +11,7 @@ from muxi_llm import config
 from muxi_llm.candidates import is_configured
 from muxi_llm.core.request import MAKERS
 from muxi_llm.gateway.settings import toml_dialect, yaml_dialect
+from muxi_llm.gateway.settings.governed import governance_of
 from muxi_llm.gateway.settings.model import DeploymentSettings, ProviderSettings, Settings
 from muxi_llm.gateway.settings.reading import ConfigurationError, Finding, Section, parsed
 from muxi_llm.providers import registry
@@ -56,6 +57,7 @@ def of_environment() -> Settings:
             for kind in kinds
         ),
         rules=Rules("in-order"),
+        governance=governance_of(Section({}, "", [])),
     )
 
 

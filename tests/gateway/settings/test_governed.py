@@ -109,3 +109,12 @@ def test_the_tables_are_made_by_a_command(tmp_path: Path, capsys: pytest.Capture
     assert main(["migrate"]) == 2
     assert main(["migrate", "--database", "mysql://x/y"]) == 2
     assert "no database" in capsys.readouterr().err
+
+
+def test_without_a_file_the_environment_says_where_account_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`muxi-llm serve --dashboard` alone, which names a file of SQLite's there: it had no dashboard."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-one")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///here.sqlite3")
+    assert files.of_environment().governance.database == "sqlite:///here.sqlite3"
+    monkeypatch.delenv("DATABASE_URL")
+    assert files.of_environment().governance == GovernanceSettings()
