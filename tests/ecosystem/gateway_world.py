@@ -50,7 +50,9 @@ def answering(speaker: Speaker) -> Callable[[Received], Respond]:
         if REFUSED in asked.words:
             return Respond(400, json=speaker.error(400, "the model will not have that"))
         streams = asked.stream or "streamGenerateContent" in received.path
-        reply = speaker.replies(said(asked), stream=streams)[0]
+        options = asked.params.get("stream_options") or {}
+        usage = speaker is not SPEAKERS["OpenAIChat"] or options.get("include_usage", False)
+        reply = speaker.replies(said(asked), stream=streams, usage=usage)[0]
         return reply if streams else Respond(json=whole(reply.json))
 
     return respond

@@ -16,8 +16,6 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FOLDER = ROOT / ".venv-ecosystem"
 COMMON = [
-    "--editable",
-    f"{ROOT}[anthropic]",
     "httpx>=0.27",
     "hypothesis>=6.100",
     "pytest>=8.4",
@@ -33,8 +31,10 @@ def environment(name: str, client: dict[str, Any]) -> Path:
     if not done.exists() or done.read_text() != wanted:
         print(f"installing {name} ...", flush=True)
         subprocess.run([ROOT / ".ci" / "venv", sys.executable, folder], check=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *COMMON, *client["install"]], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
+        pip = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python]
+        ours = ["--editable", f"{ROOT}[{','.join(('anthropic', *client.get('extras', ())))}]"]
+        subprocess.run([*pip, *ours, *COMMON, *client["install"]], check=True)
         if alone := client.get("alone"):
             subprocess.run([*pip, "--no-deps", *alone], check=True)
         done.write_text(wanted)
