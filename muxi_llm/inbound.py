@@ -321,11 +321,10 @@ class Exchange:
 
     def headers(self, report: Report, *, stream: bool) -> dict[str, str]:
         """The provider's headers, and what the call was like as `x-muxi-*`."""
-        headers = dict(report.headers)
+        headers = {**report.headers, "x-muxi-model": report.model}
         for name in FRAMING & headers.keys():
             del headers[name]
         headers["content-type"] = self.wire.content_type(report.headers, stream=stream)
-        headers["x-muxi-model"] = report.model
         if report.cache_hit:
             headers["x-muxi-cache"] = f"{report.cache_hit}{'; stale' if report.stale else ''}"
         if report.shared:

@@ -47,9 +47,7 @@ def _pause(headers: Mapping[str, str], family: tuple[str, str, str], needed: int
     if not limit or remaining >= min(needed, limit):
         return None
     seconds = _seconds(headers.get(family[2], ""), headers.get("date"))
-    if seconds is None or remaining >= limit:
-        return None
-    return seconds * (min(needed, limit) - remaining) / (limit - remaining)
+    return None if seconds is None else seconds * (min(needed, limit) - remaining) / (limit - remaining)
 
 
 def _count(text: str) -> int | None:
