@@ -38,7 +38,7 @@ An unknown keyword argument is a `TypeError`, as in the openai package.
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING, Any, cast
 
@@ -246,10 +246,9 @@ def refusal(
     return error
 
 
-@lru_cache(256)
 def shown_url(url: str) -> str:
     """*url* without user and password, which may be in a base URL and belong nowhere else."""
-    return re.sub("//[^/?#]*@", "//", url)
+    return re.sub("//[^/?#]*@", "//", url) if "@" in url else url
 
 
 def shown(value: object) -> str:

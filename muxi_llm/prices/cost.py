@@ -82,9 +82,8 @@ EXACT = Context(prec=50)
 def _plain(amount: Decimal) -> Decimal:
     """*amount* without zeros at its end, and without an exponent where it would be written with one."""
     amount = amount.normalize(EXACT)
-    if amount < 10 or amount.as_tuple().exponent <= 0:  # type: ignore[operator]
-        return amount
-    return amount.quantize(Decimal(1), context=EXACT)
+    is_short = amount >= 10 and amount.as_tuple().exponent > 0  # type: ignore[operator]
+    return amount.quantize(Decimal(1), context=EXACT) if is_short else amount
 
 
 __all__ = ["EXACT", "Cost", "Part", "Quote"]
