@@ -79,10 +79,9 @@ def own_rates(
 
 def known_rates(provider: str, names: tuple[str, ...], how: Circumstances) -> Rates:
     """The same by rows of ours and by genai-prices. Raises `UnpricedError`."""
-    rows = _rows()
     for model in _ids(provider, names):
-        if model in rows:
-            return fixed_rates(rows[model], f"muxi-llm {muxi_llm.__version__}", model, how)
+        if (row := _rows().get(model)) is not None:
+            return fixed_rates(row, f"muxi-llm {muxi_llm.__version__}", model, how)
     # To the minute: list prices change with the time of day, and tables by `UpdatePrices` of genai-prices.
     when = (how.when or datetime.now(UTC)).replace(second=0, microsecond=0)
     found = _looked_up(provider, names, Circumstances(when, *how[1:]))
