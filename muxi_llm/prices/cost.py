@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Context, Decimal, localcontext
+from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -37,10 +38,7 @@ class Cost(Decimal):
     def __new__(cls, parts: Iterable[Part] = ()) -> Self:
         """The sum of *parts*."""
         parts = tuple(parts)
-        amount = Decimal(0)
-        for part in parts:
-            amount = EXACT.add(amount, part.usd)
-        cost = super().__new__(cls, _plain(amount))
+        cost = super().__new__(cls, _plain(reduce(EXACT.add, [part.usd for part in parts], Decimal(0))))
         cost.parts = parts
         return cost
 
