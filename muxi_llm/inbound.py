@@ -338,9 +338,8 @@ class Exchange:
         changes = self.report(report).adaptations
         if changes:
             told = ", ".join(f"{quote(a.param, NAMED)}={a.action}" for a in changes)
-            headers["x-muxi-adaptations"] = (
-                told if len(told) <= MOST else f"{told[:MOST].rpartition(', ')[0]}, ..."
-            )
+            cut = f"{told[:MOST].rpartition(', ')[0]}, ..."
+            headers["x-muxi-adaptations"] = told if len(told) <= MOST else cut
         return headers
 
     def report(self, report: Report) -> Report:
