@@ -127,7 +127,8 @@ def test_what_the_container_runs_serves_read_only_as_anybody(readable: Path) -> 
                 httpx2.post(f"{served.url}/v1/chat/completions", json=body, headers=head).status_code == 200
             )
             until(lambda: httpx2.get(f"{served.url}/health/ready").json()["counts"] == "shared")
-            assert "llmux_proxy_total_requests" in httpx2.get(f"{served.url}/metrics", headers=head).text
+            counted = "llmux_proxy_total_requests"  # by its worker, half a second later
+            until(lambda: counted in httpx2.get(f"{served.url}/metrics", headers=head).text)
             looks_after_itself(served)
             served.tell(signal.SIGTERM)
             served.tell(signal.SIGINT)  # impatient: the pause is over

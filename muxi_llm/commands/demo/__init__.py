@@ -41,7 +41,7 @@ muxi-llm: real calls over real HTTP, no keys. On loopback there are now
     anthropic    works, and speaks its own Messages API
     google       works"""
 
-FAILURES = (OpenAIError, OSError, LookupError, TypeError, ValueError, AttributeError, AssertionError)
+FAILURES = OpenAIError, OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError
 """How a section may fail."""
 
 TROUBLES: dict[str, Mood] = {"openai": down, "groq": busy, "mistral": cut_off}
