@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -105,7 +106,8 @@ class PostgresServer:
         main = self._process.pid
         others = Path(f"/proc/{main}/task/{main}/children").read_text().split()
         for each in (main, *map(int, others)):
-            os.kill(each, number)
+            with suppress(ProcessLookupError):  # its work may be done by now
+                os.kill(each, number)
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
