@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -86,7 +87,8 @@ class Serving:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             for pid in (self.pid, *self.workers):
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # one that has just ended
+                    os.kill(pid, signal.SIGKILL)
         self._process.wait()
         self._listening.join()
         assert self._process.stdout is not None
