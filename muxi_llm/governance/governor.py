@@ -88,8 +88,9 @@ class Held(Grant):
     async def goes_on(self, told: Told) -> None:
         """Hold as much again once what it has used costs more than is held."""
         self._governor.check(self)
-        cost = sum(row.cost for row in rows_of(self, told))
-        while self.ask.claims and cost > self.amount:
+        cost, before = sum(row.cost for row in rows_of(self, told)), -1
+        while self.ask.claims and cost > self.amount > before:  # what is estimated at nothing never grows
+            before = self.amount
             try:
                 await self._governor.hold(More(self.ask), self, wait=0)
             except _SpentError as error:
